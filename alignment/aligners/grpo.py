@@ -36,6 +36,7 @@ from alignment.training.diagnosis import EQUAL_REWARDS, MISMATCH
 from alignment.training.objectives import Known, Part, Totals
 from alignment.training.sample_supply import Sample, Score, Supply, of_all_processes
 from alignment.unused_options import refuse_unused
+from alignment.weights.trainable import evaluating
 from alignment.weights.workers import workers
 from harness.core import registry
 from harness.core.errors import ConfigError
@@ -228,8 +229,7 @@ class _Groups(RepeatedRollouts):
     def _old(self, rows: Sequence[Row]) -> list[Tensor]:
         """Log-probabilities of the answers' tokens under the policy that drew them, without an adapter's dropout."""
         policy, found = self.sampler.policy, list[Tensor]()
-        policy.module.eval()
-        for start in range(0, len(rows), self.rows_at_once):
-            found += score_rows(policy, rows[start : start + self.rows_at_once], True, self.objective.temperature)
-        policy.module.train()
+        with evaluating(policy.module):
+            for start in range(0, len(rows), self.rows_at_once):
+                found += score_rows(policy, rows[start : start + self.rows_at_once], True, self.objective.temperature)
         return found

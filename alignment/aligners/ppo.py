@@ -31,6 +31,7 @@ from alignment.settings import check_beta, make_settings
 from alignment.training.diagnosis import REWARD_RANGE
 from alignment.training.objectives import Known, Part, Totals
 from alignment.training.sample_supply import Sample, Score, Supply, of_all_processes
+from alignment.weights.trainable import evaluating
 from harness.core import registry
 from harness.core.errors import ConfigError
 
@@ -137,10 +138,9 @@ class _Rollouts(RepeatedRollouts):
     objective: Clipped
 
     def learned(self, rollouts: list[Rollout], figures: dict[str, float]) -> Learned:
-        self.sampler.policy.module.eval()  # without an adapter's dropout
-        references = self.reference([r.row for r in rollouts], True, self.objective.temperature)
-        samples = [self._sample(r, theirs) for r, theirs in zip(rollouts, references, strict=True)]
-        self.sampler.policy.module.train()
+        with evaluating(self.sampler.policy.module):  # without an adapter's dropout
+            references = self.reference([r.row for r in rollouts], True, self.objective.temperature)
+            samples = [self._sample(r, theirs) for r, theirs in zip(rollouts, references, strict=True)]
         rewards = of_all_processes(float(r.rewards[0]) for r in rollouts)
         return _whitened(samples), figures | ({REWARD_RANGE: max(rewards) - min(rewards)} if rewards else {})
 

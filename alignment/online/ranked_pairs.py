@@ -24,6 +24,7 @@ from alignment.data.pairs import image_of
 from alignment.online.round_robin import best_and_worst
 from alignment.online.unjudged import Unjudged
 from alignment.training.sample_supply import Sample, Score, of_all_processes
+from alignment.weights.trainable import evaluating
 from harness.core import registry
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, TrainingError
@@ -84,10 +85,8 @@ def require_own_distribution(policy: Policy, aligner: str) -> AnsweringPolicy:
 def answering(policy: AnsweringPolicy) -> Iterator[None]:
     """The policy as it is now, without dropout and gradients; back in training afterwards."""
     policy.forget_features()  # the projector may have moved since the last step
-    policy.module.eval()
-    with torch.no_grad():
+    with evaluating(policy.module), torch.no_grad():
         yield
-    policy.module.train()
 
 
 def answers_of(policy: AnsweringPolicy, requests: Sequence[Request]) -> list[Answer]:

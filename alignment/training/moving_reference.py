@@ -17,7 +17,7 @@ from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.training.preference import Sync
 from alignment.training.sample_supply import Sample
-from alignment.weights.trainable import Trainable
+from alignment.weights.trainable import Trainable, evaluating
 
 
 class Moving:
@@ -54,12 +54,11 @@ class Moving:
     def _anchored(self) -> Iterator[None]:
         """The reference's weights in the policy's places, without dropout, inside the block."""
         now = {name: weight.data for name, weight in self._trained.weights.items()}
-        self._policy.module.eval()
         for name, weight in self._trained.weights.items():
             weight.data = self._trained.anchor[name]
         try:
-            yield
+            with evaluating(self._policy.module):
+                yield
         finally:
             for name, weight in self._trained.weights.items():
                 weight.data = now[name]
-            self._policy.module.train()

@@ -14,7 +14,7 @@ from alignment.batching.collate import Row, score_rows
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.settings import Settings
-from alignment.weights.trainable import Trainable
+from alignment.weights.trainable import Trainable, evaluating
 from alignment.weights.workers import workers
 
 T = TypeVar("T")
@@ -111,11 +111,8 @@ class Reference:
 
     @torch.no_grad()
     def _score(self, rows: Sequence[Row], of_tokens: bool, temperature: float) -> list[Tensor]:
-        module = self._policy.module
-        was_training = module.training
-        module.eval()
         values = list[Tensor]()
-        for start in range(0, len(rows), self._rows_at_once):
-            values += score_rows(self._policy, rows[start : start + self._rows_at_once], of_tokens, temperature)
-        module.train(was_training)
+        with evaluating(self._policy.module):
+            for start in range(0, len(rows), self._rows_at_once):
+                values += score_rows(self._policy, rows[start : start + self._rows_at_once], of_tokens, temperature)
         return values

@@ -33,6 +33,7 @@ from alignment.training.dropped_pairs import FILE, write_dropped
 from alignment.training.identity import identity, with_digests
 from alignment.training.loop import Loop
 from alignment.training.moving_reference import Moving
+from alignment.training.no_randomness import require_no_randomness
 from alignment.training.objectives import NeedsExtras, Objective, ReadsStates, ReadsTokens
 from alignment.training.preference import Preference
 from alignment.training.reference_logps import ANSWERS, STATES, TOKENS, reference_logps
@@ -113,6 +114,7 @@ def train(
     if workers().is_main and settings.lora is not None:
         merged = write_merged_base(policy.module, policy.checkpoint, folder / MERGED)
     trained, supply = _supply(policy, rows, image_root, cache or folder, objective, settings, progress, online, reference)
+    require_no_randomness(policy, rows)
     stops: list[Rule] = [*rules, settings.early_stop] if settings.early_stop else [*rules]
     shards = divide(trained, workers(), online is not None)
     steps, stopped = Loop(policy, supply, objective, settings, shards, folder, asked, stops).run(progress)

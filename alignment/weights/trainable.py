@@ -81,11 +81,10 @@ def prepare(module: nn.Module, settings: Settings, heads: Mapping[str, nn.Module
         for name, weight in module.named_parameters():
             frozen = settings.freeze_vision and is_tower(name)
             weight.requires_grad_(not frozen)
-    module.train()
-    disable_dropout(module)
     if settings.gradient_checkpointing:
         # re-entrant checkpointing would lose the gradients of adapters behind frozen embeddings
         module.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+    training_mode(module)
     weights = trainable_weights(module, heads or {})
     widen(weights.values())
     return Trainable(module, weights, adapter, heads or {}, loose=loose)
@@ -108,8 +107,30 @@ def trainable_weights(module: nn.Module, heads: Mapping[str, nn.Module]) -> dict
     return weights | {f"{name}.{n}": p for name, head in heads.items() for n, p in head.named_parameters()}
 
 
-def disable_dropout(module: nn.Module) -> None:
-    """No dropout in policy and reference, as in TRL; an adapter's own dropout stays."""
+def training_mode(module: nn.Module, dropout: bool = True) -> None:
+    """Evaluation mode, so that policy and reference are one function: no dropout (as in TRL), no experts drawn by a router
+    (PhiMoE), no jitter in front of one (Mixtral). Layers that are computed again train, and an adapter's `dropout`."""
+    module.eval()
+    _disable_dropout(module)
+    for name, part in module.named_modules():
+        if (dropout and "lora_dropout" in name) or getattr(part, "gradient_checkpointing", False):
+            part.training = True
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside the block, without an adapter's dropout; behind it every part is as it was."""
+    before = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in before:
+            part.training = training
+
+
+def _disable_dropout(module: nn.Module) -> None:
+    """Of layers that are computed again: they are in training mode themselves."""
     for name, part in module.named_modules():
         if isinstance(part, nn.Dropout) and "lora_dropout" not in name:
             part.p = 0.0

@@ -9,7 +9,7 @@
         ImageError                an image cannot be read; the rest of a sweep goes on
       ModelError                    a checkpoint cannot be loaded or used
         Unanswered                  some requests got no answer; the others did and are stored
-        TooLong                     a text does not fit into the model's context
+        TooLong                     a text does not fit into the model's context; the rest of a sweep goes on
         FactsChanged                what moves a model's answers changed while it was asked
       TrainingError                 training cannot start or go on
         LostProcess                 another of the processes that train together ended
@@ -63,13 +63,26 @@ class ImageError(DataError):
         super().__init__(f"The image {path} {why}")
         self.path, self.why = path, why
 
+    def is_about(self, images: Path | tuple[Path, ...] | None, text: str) -> bool:
+        """Whether a prompt shows this image."""
+        return self.path == images or (isinstance(images, tuple) and self.path in images)
+
 
 class ModelError(HarnessError):
     """A checkpoint cannot be loaded, or cannot do what is asked of it."""
 
 
 class TooLong(ModelError):
-    """A prompt, or a prompt with its answer, that has more tokens than the model was made for."""
+    """A prompt, or a prompt with its answer, that has more tokens than the model was made for. `asked`: its images and text, so
+    that a sweep can go on without it."""
+
+    def __init__(self, message: str, asked: tuple[Path | tuple[Path, ...] | None, str] | None = None) -> None:
+        super().__init__(message)
+        self.asked = asked
+
+    def is_about(self, images: Path | tuple[Path, ...] | None, text: str) -> bool:
+        """Whether it is this prompt."""
+        return self.asked == (images, text)
 
 
 class FactsChanged(ModelError):

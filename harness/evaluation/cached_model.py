@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.core.capabilities import Cost, GuessesTokens, ScoresAnswers, TellsLogOdds
 from harness.core.digests import digest_if_readable, value_digest
-from harness.core.errors import ImageError, ModelError, Unanswered
+from harness.core.errors import ImageError, ModelError, TooLong, Unanswered
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.core.plugins import Model, Progress, no_progress
 from harness.core.preference import Images, one_or_all, paths_of
@@ -241,7 +241,7 @@ def _asked(veil: HiddenImage | NoisyImage) -> dict[str, object]:
 def answered(model: RememberingModel, requests: Sequence[Request]) -> tuple[dict[int, Answer], dict[int, str]]:
     """All answers that can be had, and why each other one is missing, both by the place of the request.
 
-    An image that cannot be read costs its own requests, a server that gives up a request costs that one.
+    An image that cannot be read costs its own requests, a prompt beyond the model's context or a server that gives up that one.
     """
     answers: dict[int, Answer] = {}
     missing: dict[int, str] = {}
@@ -252,8 +252,8 @@ def answered(model: RememberingModel, requests: Sequence[Request]) -> tuple[dict
             return answers, missing
         except Unanswered as error:
             return answers, missing | error.reasons
-        except ImageError as error:
-            about = [i for i, request in enumerate(requests) if error.path in paths_of(request.image)]
+        except (ImageError, TooLong) as error:
+            about = [i for i, request in enumerate(requests) if error.is_about(request.image, request.text)]
             lost = {i: str(error) for i in about if i not in answers}
             if not lost:
                 raise

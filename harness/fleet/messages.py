@@ -11,7 +11,7 @@ from typing import Any
 from harness.core import errors
 from harness.core.digests import file_digest, value_digest
 from harness.core.edge.versions import versions
-from harness.core.errors import HarnessError, ImageError, ModelError, Unanswered
+from harness.core.errors import HarnessError, ImageError, ModelError, TooLong, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.preference import paths_of
 from harness.core.run_record import Checkpoint
@@ -81,6 +81,8 @@ class Fault:
         """The error to raise, with the host in its message where the message is free text."""
         if self.kind == "ImageError":
             return ImageError(*self.words)
+        if self.kind == "TooLong":
+            return TooLong(*self.words)
         if self.kind == "Unanswered":
             return Unanswered(*self.words)
         where = f"On host {self.host}: " if self.host else ""
@@ -114,6 +116,8 @@ def fault_of(error: HarnessError, host: str) -> Fault:
     """An error as a value: classes with arguments of their own do not pickle as exceptions do."""
     if isinstance(error, ImageError):
         return Fault("ImageError", (error.path, error.why), host)
+    if isinstance(error, TooLong):
+        return Fault("TooLong", (str(error), error.asked), host)
     if isinstance(error, Unanswered):
         return Fault("Unanswered", (error.reasons,), host)
     return Fault(type(error).__name__, (str(error),), host)

@@ -222,8 +222,8 @@ class TransformersModel:
 
     @property
     def pad_token_id(self) -> int:
-        tokenizer = self.prompts.tokenizer
-        return int(next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0))
+        tokenizer, images = self.prompts.tokenizer, (None, self.prompts.image_token_id)  # those stand for image features
+        return next(int(i) for i in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0, 1) if i not in images)
 
     def prompt(self, image: Images, text: str, noise: NoisyImage | None = None) -> tuple[Tensor, Mapping[str, Tensor]]:
         """input_ids (P,) of a prompt, ending where the answer begins, and the inputs of the vision tower."""

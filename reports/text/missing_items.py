@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reports.text.formatting import listing, row_name, title_of
+from reports.text.formatting import listing, row_name, shortened, title_of
 from reports.values.comparison import Comparison
 from reports.values.table import Table
 
-_REASONS, _IDS = 12, 4  # shown of each
+_REASONS, _IDS, _ID = 12, 4, 120  # shown of each; characters of an id
 
 
 def missing_lines(comparison: Comparison) -> list[str]:
@@ -72,7 +72,8 @@ def _lines(who: str, reasons: Mapping[str, tuple[str, ...]], state: str) -> list
     for why, items in list(reasons.items())[:_REASONS]:
         more = f" and {len(items) - _IDS:,} more" if len(items) > _IDS else ""
         word = "item" if len(items) == 1 else "items"
-        lines.append(f"{who}: {len(items):,} {word} {state} ({', '.join(items[:_IDS])}{more}): {why}")
+        shown = [shortened(item, _ID) for item in items[:_IDS]]  # an id may hold the question
+        lines.append(f"{who}: {len(items):,} {word} {state} ({', '.join(shown)}{more}): {why}")
     if len(reasons) > _REASONS:
         rest = sum(len(items) for items in list(reasons.values())[_REASONS:])
         lines.append(f"{who}: {rest:,} more items {state} for other reasons")

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from harness.run import pipeline
 from harness.storage.artifacts import ServerCost
 from harness.storage.data_folder import DataFolder
 from harness.storage.run_store import Store, StoredResult
+from reports.text.missing_items import missing_lines
 from tests.models.fake_server import CUT, Said, refused, reply, serving
 
 POPE = {"name": "pope", "splits": ["random"], "limit": 40}
@@ -425,3 +427,11 @@ def test_a_benchmark_that_needs_a_judge_says_how_to_give_one(world: Path, tmp_pa
 def test_stopping_early_takes_its_one_value_and_a_run_of_the_base(words: tuple[str, str], said: str) -> None:
     done = sweep_words("--model", "miniworld", "--benchmarks", "pope", *words)
     assert isinstance(done.exception, ConfigError) and said in str(done.exception)
+
+
+def test_the_reason_of_a_missing_item_is_not_pushed_away_by_a_long_id() -> None:
+    failed = SimpleNamespace(
+        benchmark="pope", column="base", missing_why={"too long": ("x" * 500,)}, unjudged_why={}, answered=0
+    )
+    (line,) = missing_lines(SimpleNamespace(failures=[failed]))  # type: ignore[arg-type]
+    assert len(line) < 200 and line.endswith("): too long")

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tiny_families
 import torch
+from PIL import Image
 from transformers import AutoModelForImageTextToText
 
 import harness.models._engine.running_batch as running_batch
+from alignment.batching.rows import UNREADABLE_IMAGE, make_rows
 from harness.core.errors import ModelError
 from harness.core.evaluation import Decoding, HiddenImage, Request
 from harness.core.plugins import in_order
+from harness.core.preference import PreferencePair
+from harness.evaluation.cached_model import RememberingModel, answered
+from harness.models._engine.checkpoint_checks import as_trained
 from harness.models._engine.grouping import by_image, group
 from harness.models._engine.plain_kv_cache import PlainMemory
 from harness.models._engine.shared_kv_cache import SharedMemory
 from harness.models.transformers import TransformersModel
+from harness.storage.run_store import Store
 
 BARE = (
     "{% for m in messages %}{% for c in m.content %}{% if c.type == 'image' %}<image>{% else %}{{ c.text }}{% endif %}"
@@ -122,3 +129,49 @@ def test_training_on_rows_beyond_the_original_length_of_a_rope_scaling_is_refuse
     ids, vision = model.prompt(None, LONG)
     with pytest.raises(ModelError, match="longer than the 64 from which on the RoPE scaling"):
         model.hidden_states(ids[None], vision, torch.zeros_like(ids)[None], torch.arange(len(ids))[None])
+
+
+@pytest.mark.parametrize("family", ["mistral3", "aya_vision"])
+def test_an_image_that_the_processor_refuses_costs_its_own_questions_and_pairs(
+    family: str, tmp_path: Path, images: list[Path], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = TransformersModel(str(tiny_families.save(family, tmp_path / "model")), device="cpu")
+    thin = tmp_path / "thin.png"
+    Image.new("RGB", (4, 600)).save(thin)
+    if family == "aya_vision":  # whose processor takes thin ones
+        refuse_tall(model.processor.image_processor, monkeypatch)
+    requests = [Request(path, "Is there a dog?", Decoding(2)) for path in (images[0], thin, images[1])]
+    answers, missing = answered(RememberingModel(model, store), requests)
+    assert set(answers) == {0, 2} and set(missing) == {1}
+    assert re.fullmatch(r"The image .*thin\.png is refused by the model's image processor \(.+\)\. Leave it out\.", missing[1])
+
+
+def refuse_tall(processor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    preprocess = processor.preprocess
+
+    def refusing(images: Any, *given: Any, **options: Any) -> Any:
+        if "height=600" in repr(images) or "x600" in repr(images):
+            raise ValueError("height and width must be > 0")
+        return preprocess(images, *given, **options)
+
+    monkeypatch.setattr(processor, "preprocess", refusing)
+
+
+def test_a_pair_whose_image_the_processor_refuses_is_left_out_of_training(tmp_path: Path, images: list[Path]) -> None:
+    model = TransformersModel(str(tiny_families.save("mistral3", tmp_path / "model")), device="cpu")
+    Image.new("RGB", (4, 600)).save(tmp_path / "thin.png")
+    pairs = [PreferencePair(name, name, "", "Why?", "no", ("yes",), "test") for name in (str(images[0]), "thin.png")]
+    rows, dropped = make_rows(model, pairs, tmp_path)
+    assert len(rows) == 1 and [(d.id, d.reason) for d in dropped] == [("thin.png", UNREADABLE_IMAGE)]
+
+
+def test_an_image_of_one_token_is_answered_and_trained_on_alone_as_beside_others(tmp_path: Path, images: list[Path]) -> None:
+    """transformers drops a dimension of Mistral 3's features where there is one token in all."""
+    model = TransformersModel(str(tiny_families.save("mistral3", tmp_path / "model")), device="cpu")
+    Image.new("RGB", (2, 2), "red").save(tmp_path / "dot.png")
+    asked = Request(tmp_path / "dot.png", "Is there a dog?", Decoding(4))
+    alone = in_order((pair for batch in model.generate([asked]) for pair in batch), 1)
+    scored = model.log_probs([asked], ["Yes"])
+    model.forget_features()
+    beside = in_order((p for batch in model.generate([Request(images[0], "Why?", Decoding(2)), asked]) for p in batch), 2)
+    assert alone[0].token_ids == beside[1].token_ids and as_trained(model, asked, "Yes") == pytest.approx(scored[0], abs=1e-4)

@@ -11,9 +11,12 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText
 
+from alignment.batching.collate import score_rows
+from alignment.batching.rows import make_rows
 from harness.core.errors import DataError, ModelError
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.core.plugins import in_order
+from harness.core.preference import PreferencePair
 from harness.models._checkpoint.image_features import flattened
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.packed_attention import is_read
@@ -157,6 +160,15 @@ def test_training_leaves_no_trace_in_answers(model: TransformersModel, images: l
     prompt, vision = model.prompt(images[0], QUESTIONS[0])
     model.hidden_states(prompt[None], vision, torch.zeros_like(prompt)[None], torch.arange(len(prompt))[None])
     assert [a.text for a in ask(model, requests)] == before
+
+
+def test_a_tokenizer_that_pads_with_the_image_token_trains(llava_folder: Path, images: list[Path]) -> None:
+    model = TransformersModel(str(llava_folder), device="cpu")
+    pairs = [PreferencePair(n, str(images[0]), "", "Why?", n, ("yes",), "test") for n in ("no", "no no no no no no no no")]
+    rows, _ = make_rows(model, pairs, images[0].parent)
+    alone = [score_rows(model, [row])[0] for row in (rows[0], rows[1])]
+    model.prompts.tokenizer.pad_token = "<image>"
+    torch.testing.assert_close(score_rows(model, [rows[0], rows[1]]), alone)
 
 
 @pytest.mark.parametrize(("read", "skipped"), [(-1, 0), (-2, 1)])

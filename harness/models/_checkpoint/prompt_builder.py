@@ -127,8 +127,9 @@ class PromptBuilder(Conversations):
         if self._longest is not None and tokens >= self._longest:
             about = f" about {', '.join(map(str, paths_of(images)))}" if images is not None else ""
             raise TooLong(
-                f"The {what} {text[:60]!r}{about} has {tokens:,} tokens; the model was made for {self._longest:,}. Shorten it, "
-                "or use a model with a longer context."
+                f"The {what} {text[:60]!r}{about} has {tokens:,} tokens; the model was made for {self._longest:,}. Use a model "
+                "with a longer context, or leave it out.",
+                (images, text),
             )
 
     def check_tokens(self, tokens: int, images: Images, text: str, what: str = "prompt") -> None:

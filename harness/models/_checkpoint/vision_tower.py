@@ -31,7 +31,19 @@ def vision_features(module: Any, family: Family, tensors: dict[str, Tensor]) -> 
     """Features of images from the processor's tensors, put together along the images."""
     if family.packs_pixels:
         tensors = {**tensors, "pixel_values": tensors["pixel_values"].movedim(0, -1)[None]}
+    if family.name == "mistral3" and _is_one_token(module, tensors["image_sizes"]):
+        # transformers 5.23 drops the dimension of the tokens where there is one in all
+        twice = {name: torch.cat([tensor, tensor]) for name, tensor in tensors.items()}
+        out = module.model.get_image_features(**twice, return_dict=True)
+        out.pooler_output = out.pooler_output[:1]
+        return out
     return module.model.get_image_features(**tensors, return_dict=True)
+
+
+def _is_one_token(module: Any, sizes: Tensor) -> bool:
+    """Whether images of these sizes (n, 2) are one image of one token, as Mistral 3 counts them."""
+    side = module.config.vision_config.patch_size * module.config.spatial_merge_size
+    return len(sizes) == 1 and int((sizes // side).prod()) == 1
 
 
 def unpacked(family: Family, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

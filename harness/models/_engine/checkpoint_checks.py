@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.core.capabilities import NOTE, OK, WRONG, Finding
-from harness.core.errors import ModelError
+from harness.core.errors import ImageError, ModelError
 from harness.core.evaluation import Request
 from harness.core.nearest import did_you_mean
 from harness.models._checkpoint.own_files import WEIGHTS
@@ -50,8 +50,9 @@ class CheckpointChecks:
                 state, words = look(images)
             except ModelError as error:
                 state, words = WRONG, str(error).splitlines()[0]
-            except (ValueError, TypeError, RuntimeError, IndexError) as error:
-                first = (str(error) or "without words").splitlines()[0]
+            except (ImageError, ValueError, TypeError, RuntimeError, IndexError) as error:
+                said = f"an image {error.why}" if isinstance(error, ImageError) else str(error)
+                first = (said or "without words").splitlines()[0]
                 told = f"a pass of the model fails ({type(error).__name__}: {first}). Compare config.json and the processor's "
                 state, words, fails = WRONG, f"{told}files with those of the checkpoint that this one was made from", True
             yield Finding(name, state, words, fails)

@@ -25,6 +25,7 @@ from harness.models._checkpoint.rope_scaling import forget_lengths
 from harness.models._engine.answer_logprobs import Forced, summed
 from harness.models._engine.decoding import RowState, Stopper, ThinkingLimit, cut_after_stop, next_tokens, with_room_to_think
 from harness.models._engine.generation_settings import GenerationSettings
+from harness.models._images.image_inputs import refused_images_named
 
 _WAVE = 16  # requests
 
@@ -110,7 +111,7 @@ class OneByOne:
         return summed(self.forced(requests, answers), len(requests))
 
     def inputs(self, request: Request, tail: list[int]) -> dict[str, Tensor]:
-        """What the checkpoint's processor makes of a request, with `tail` behind it."""
+        """What the checkpoint's processor makes of a request, with `tail` behind it. Raises TooLong as the engine does."""
         if request.hidden_image is not None and request.hidden_image.share > 0:
             raise ModelError(
                 f"Image tokens cannot be hidden from {self.family!r}: their positions are unknown. Use another way to "
@@ -119,17 +120,25 @@ class OneByOne:
         if request.noise is not None and isinstance(request.image, tuple):
             raise ModelError(f"Noise cannot be put on several images of {self.family!r}; use a model of docs/models.md.")
         made = self.processed(self.prompts.given_text(request.image, request.text), request.image)
+        self.prompts.check_length(self._positions(made["input_ids"][0]), request.image, request.text)
         length, more = made["input_ids"].shape[1], torch.tensor([tail], dtype=torch.long)
         longer = {k: _longer(k, v, length, more) for k, v in made.items()}
         return self.on_device(add_noise(longer, request.noise) if request.noise is not None else longer)
 
+    def _positions(self, ids: Tensor) -> int:
+        """Positions of a prompt (T,); where they have axes, without those that the tokens of its images share."""
+        has_axes = any(hasattr(part, "get_rope_index") for part in (self.module, getattr(self.module, "model", None)))
+        return int((ids != self.prompts.image_token_id).sum()) if has_axes else len(ids)
+
     def processed(self, text: str, shown: Images) -> dict[str, Tensor]:
         """What the checkpoint's processor makes of a text and its images."""
         special = self.prompts.tokens.special(text)
-        opened = [open_image(path) for path in paths_of(shown)]
+        paths, processor = paths_of(shown), self.prompts.processor
+        opened = [open_image(path) for path in paths]
         images = {"images": [opened] if len(opened) > 1 else opened} if opened else {}
         try:
-            made = dict(self.prompts.processor(text=[text], return_tensors="pt", add_special_tokens=special, **images))
+            with refused_images_named(processor, paths, opened):
+                made = dict(processor(text=[text], return_tensors="pt", add_special_tokens=special, **images))
         except ValueError as error:  # usually another number of image marks than of images
             what = str(error).splitlines()[0]
             raise ModelError(f"The checkpoint's processor refuses a prompt of {self.prompts.template.name}: {what}") from error

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL.Image import Image
 from safetensors.torch import load, save
 from torch import Tensor
 
+from harness.core.edge.foreign import words_of
 from harness.core.edge.images import open_image
+from harness.core.errors import HarnessError, ImageError
 from harness.models._checkpoint.families import Family
 from harness.models._checkpoint.vision_tower import unpacked
 
@@ -38,7 +43,7 @@ class ImageInputs:
 
 
 class ImageProcessing:
-    """Path -> `ImageInputs`. Raises ImageError for a file that cannot be read.
+    """Path -> `ImageInputs`. Raises ImageError for a file that cannot be read, and for an image that the processor refuses.
 
     token: what the chat template writes for an image; placeholder: what the processor makes of it, once for each feature.
     """
@@ -66,13 +71,32 @@ class ImageProcessing:
         shown = images if times == 1 else [images]
         text = self.token * times
         as_tensors = {"return_tensors": "pt"}  # and not the text, whose tokens are left out below
-        batch = self.processor(images=shown, text=[text], images_kwargs=as_tensors, return_text_replacement_offsets=True)
+        with refused_images_named(self.processor, [path], images):
+            batch = self.processor(images=shown, text=[text], images_kwargs=as_tensors, return_text_replacement_offsets=True)
         ((written, *_),) = batch.pop("text_replacement_offsets")
         text = str(written["replacement"])
         runs = re.compile(f"(?:{re.escape(self.placeholder)})+")
         lengths = tuple(len(run) // len(self.placeholder) for run in runs.findall(text))
         tensors = unpacked(self._family, {k: v for k, v in batch.items() if k not in _TEXT_KEYS})
         return ImageInputs(runs.sub(lambda _: self.placeholder, text), lengths, tensors)
+
+
+@contextmanager
+def refused_images_named(processor: Any, paths: Sequence[Path], images: Sequence[Image]) -> Iterator[None]:
+    """What the processor raises inside over one of these images, which it refuses alone too, becomes an ImageError."""
+    try:
+        yield
+    except (HarnessError, MemoryError):
+        raise
+    except Exception:  # processors raise what they like
+        for path, image in zip(paths, images, strict=False):
+            try:
+                processor.image_processor(images=[image], return_tensors="pt")
+            except Exception as error:
+                raise ImageError(
+                    path, f"is refused by the model's image processor ({words_of(error)}). Leave it out."
+                ) from error
+        raise
 
 
 def to_bytes(made: ImageInputs) -> bytes:

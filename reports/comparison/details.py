@@ -10,7 +10,16 @@ from typing import Any
 from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.final_answer import reasoning
 from harness.core.flags import EMPTY, UNFINISHED, UNJUDGED, UNREAD_VERDICT
-from harness.core.run_record import AS_WRITTEN, FROM_FILES, JUDGE_CHECK, JUDGES, SERVED, BenchmarkResult, SweepResult
+from harness.core.run_record import (
+    AS_WRITTEN,
+    FROM_FILES,
+    JUDGE_CHECK,
+    JUDGES,
+    OTHER_LABELS,
+    SERVED,
+    BenchmarkResult,
+    SweepResult,
+)
 from reports.comparison.metric_table import benchmark_names, results_of, samples_of
 from reports.text.formatting import listing, shortened, title_of
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Replies, Side, UnknownProtocol
@@ -122,7 +131,7 @@ def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
         name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
         dict(sorted(flags.items())), _by_reason(result.missing), _unjudged_by_reason(unread),
         len(words), sum(words) / len(words) if words else None, FROM_FILES in result.protocol.facts,
-        _replies(result), result.unread_counts,
+        _replies(result), result.protocol.facts.get(OTHER_LABELS, ""), result.unread_counts,
     )  # fmt: skip
 
 

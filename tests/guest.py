@@ -1,4 +1,4 @@
-"""A distribution with benchmarks as pip leaves it: modules, and a folder of metadata with the entry points."""
+"""A distribution with plug-ins as pip leaves it: modules, and a folder of metadata with the entry points."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from reports.text import formatting
 
 
 @contextmanager
-def installed(site: Path, files: Mapping[str, str], points: Mapping[str, str]) -> Iterator[None]:
+def installed(site: Path, files: Mapping[str, str], points: Mapping[str, str], kind: str = "benchmark") -> Iterator[None]:
     """`files`: path in the folder `site` -> text; `points`: plug-in's name -> what its entry point names."""
     metadata = {"METADATA": "Metadata-Version: 2.1\nName: guest\nVersion: 1.0\n"}
-    metadata["entry_points.txt"] = "[harness.benchmark]\n" + "".join(f"{name} = {value}\n" for name, value in points.items())
+    metadata["entry_points.txt"] = f"[harness.{kind}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items())
     for path, text in {**files, **{f"guest-1.0.dist-info/{name}": text for name, text in metadata.items()}}.items():
         (site / path).parent.mkdir(parents=True, exist_ok=True)
         (site / path).write_text(text)

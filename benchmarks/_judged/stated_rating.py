@@ -73,4 +73,4 @@ def stated_rating(reply: str, low: float, high: float) -> float | None:
 def _fitting(match: re.Match[str], low: float, high: float, whole: bool) -> float | None:
     value, scale = float(match["number"]), match.groupdict().get("scale")
     fits = low <= value <= high and not match["sign"] and (scale is None or float(scale) == high)
-    return value if fits and (not whole or match["number"].isdigit()) else None
+    return value if fits and (not whole or value.is_integer()) else None

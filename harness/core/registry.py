@@ -87,6 +87,11 @@ def names(kind: str) -> list[str]:
     return sorted(_places(kind))
 
 
+def guests(kind: str) -> list[Place]:
+    """The plug-ins of a kind that other distributions have added; imports none of them."""
+    return [place for place in _places(kind).values() if place.guest]
+
+
 @overload
 def get(kind: Literal["benchmark"], name: str) -> Callable[..., Benchmark]: ...
 @overload

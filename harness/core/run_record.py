@@ -18,6 +18,7 @@ STOPPED = "stopped"  # a fact of a sweep that ended when its gate was decided: h
 SERVED = "served model"  # a fact of a protocol whose model is behind a server: the name that it was asked for under
 UNKNOWN_WEIGHTS = "not known by content"  # how the fact `weights` of such a model begins
 OTHER_PROMPTS = "prompts that are not this benchmark's"  # a fact of answers that another tool asked for
+OTHER_LABELS = "labels of the log"  # a fact of answers whose file states labels that differ from the data folder's: of how many
 UNKNOWN_FACT = "unknown"  # how the value of a fact begins that a file does not tell
 _ASKED = ("prompt (first item)", "decoding", "token limit")  # facts of every protocol whose model was asked here
 JUDGES = ("judge", "extractor", "supported by")  # facts that may name a judge, the last two behind the word "judge"
@@ -71,7 +72,7 @@ class ProtocolRecord:
     def _lacks(self, name: str) -> bool:
         value = self.facts.get(name)
         missing = value is None or value.startswith((UNKNOWN_FACT, FILES))
-        return FROM_FILES in self.facts and missing and name not in (AS_WRITTEN, STOPPED)
+        return FROM_FILES in self.facts and missing and name not in (AS_WRITTEN, STOPPED, OTHER_LABELS)
 
 
 def judge_named(facts: Mapping[str, str]) -> str:

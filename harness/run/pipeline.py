@@ -32,6 +32,7 @@ from harness.models._own_server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
 from harness.run.arm_pairs import make_pairs
+from harness.run.checks.plugin_files import keep_plugin_files
 from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, notes_of_run, pairs_record
 from harness.run.checks.study import check_studies
 from harness.run.checks.unchanged import require_unchanged
@@ -98,6 +99,7 @@ def run_on(crew: Crew | None, config: RunConfig, command: str, progress: Progres
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         where = str(data.folder.resolve())
         store.begin(StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), where))
+        keep_plugin_files(config, folder, store)
         write_text_whole(folder / "run.yaml", config.as_yaml())
         say(f"run {run_id} in {folder}")
         try:

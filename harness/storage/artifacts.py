@@ -144,3 +144,11 @@ class SharedPrompts(Artifact):
 
     kind = "shared_prompts"
     groups: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFiles(Artifact):
+    """Part of a run ("training of dpo") -> plug-in of another distribution -> digest of its files when that part was begun."""
+
+    kind = "plugin_files"
+    parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

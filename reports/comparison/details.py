@@ -10,9 +10,18 @@ from typing import Any
 from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.final_answer import reasoning
 from harness.core.flags import EMPTY, UNFINISHED, UNJUDGED, UNREAD_VERDICT
-from harness.core.run_record import AS_WRITTEN, FROM_FILES, JUDGE_CHECK, JUDGES, SERVED, BenchmarkResult, SweepResult
+from harness.core.run_record import (
+    AS_WRITTEN,
+    FROM_FILES,
+    JUDGE_CHECK,
+    JUDGES,
+    OTHER_LABELS,
+    SERVED,
+    BenchmarkResult,
+    SweepResult,
+)
 from reports.comparison.metric_table import benchmark_names, results_of, samples_of
-from reports.text.formatting import listing, title_of
+from reports.text.formatting import listing, shortened, title_of
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Replies, Side, UnknownProtocol
 from reports.values.judge_noise import JudgeNoise, judge_noise
 from reports.values.table import Column
@@ -116,13 +125,13 @@ def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
         for score in result.scores
     )
     truncated = sum(answer.stopped == "length" for answer in result.answers)
-    unread = {s.item_id: _unjudged_why(s) for s in result.scores if s.flag == UNJUDGED}
+    unread = [score for score in result.scores if score.flag == UNJUDGED]
     words = _reasoning_words(result)
     return Failures(
         name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
-        dict(sorted(flags.items())), _by_reason(result.missing), _by_reason(unread),
+        dict(sorted(flags.items())), _by_reason(result.missing), _unjudged_by_reason(unread),
         len(words), sum(words) / len(words) if words else None, FROM_FILES in result.protocol.facts,
-        _replies(result), result.unread_counts,
+        _replies(result), result.protocol.facts.get(OTHER_LABELS, ""), result.unread_counts,
     )  # fmt: skip
 
 
@@ -146,6 +155,16 @@ def _reasoning_words(result: BenchmarkResult) -> list[int]:
 def _unjudged_why(score: Score) -> str:
     """The judge's own reason where it gave no reply."""
     return score.verdict.reading if score.verdict is not None and not score.verdict.raw and score.verdict.reading else score.why
+
+
+def _unjudged_by_reason(scores: Sequence[Score]) -> dict[str, tuple[str, ...]]:
+    """Each reason with the beginning of the first reply that has it, where there was a reply."""
+    replies = {score.item_id: score.verdict.raw for score in scores if score.verdict is not None}
+    reasons = _by_reason({score.item_id: _unjudged_why(score) for score in scores})
+    begins = {why: shortened(" ".join(replies.get(items[0], "").split()), 60) for why, items in reasons.items()}
+    return {
+        why + (f' (the first reply begins "{begins[why]}")' if begins[why] else ""): items for why, items in reasons.items()
+    }
 
 
 def _by_reason(reasons: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

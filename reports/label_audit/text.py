@@ -116,18 +116,13 @@ def _faults(effect: Effect) -> Part:
     for column, f in effect.faults:
         least_most = "" if f.reviewed == f.errors else f"{_percent(f.least)} to {_percent(f.most)}"
         counts = (f"{f.errors:,}", f"{f.reviewed:,}", f"{f.flipped:,}", f"{f.removed:,}")
-        rows.append((title_of(f.result.benchmark), column, *counts, _share(f.share), least_most))
-    header = (
-        "benchmark",
-        "checkpoint",
-        "errors",
-        "reviewed",
-        "wrong label",
-        "ambiguous",
-        "label faults",
-        "at least, at most",
-    )
+        rests_on = f", {f.share.n:,} of {f.share.of:,}" if f.how == "control set" else ""
+        rows.append((title_of(f.result.benchmark), column, *counts, f"{_share(f.share)}{rests_on}", least_most))
+    counted = ("errors", "reviewed", "wrong label", "ambiguous")
+    header = ("benchmark", "checkpoint", *counted, "label faults", "at least, at most")
     lead = "Answers that contradict an official label, and the reviewers' votes on these labels."
+    if any(f.how == "control set" for _, f in effect.faults):
+        lead += " Where not all were, faults are estimated from the errors in the control set (their number stands behind)."
     lines = [
         f"{title_of(f.result.benchmark)}, {column}: {count(f.unclear, 'unclear answer')} scored wrong "
         f"{'is' if f.unclear == 1 else 'are'} not among the errors: such an answer contradicts no label."

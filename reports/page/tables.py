@@ -212,7 +212,7 @@ def slices(comparison: Comparison) -> list[tuple[str, list[Markup], list[Markup]
 
 def failed(comparison: Comparison) -> list[Failures]:
     """Only the entries where something went wrong."""
-    return [f for f in comparison.failures if f.missing or f.truncated or f.unjudged or f.flags or f.reasoned]
+    return [f for f in comparison.failures if f.missing or f.truncated or f.unjudged or f.flags or f.reasoned or f.labels]
 
 
 def filters(comparison: Comparison) -> dict[str, list[str]]:

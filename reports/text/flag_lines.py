@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core import flags
+from harness.core.run_record import OTHER_LABELS
 from reports.text.formatting import listing, title_of
 from reports.values.comparison import Comparison
 from reports.values.details import Failures
@@ -48,6 +49,7 @@ def alarming_lines(comparison: Comparison, chosen: Sequence[str] = ALARMING) -> 
     """Those that put a number in doubt."""
     lines = []
     for benchmark in comparison.benchmarks:
+        lines += [_labels(benchmark, failed) for failed in _of(comparison, benchmark) if failed.labels]
         for flag in chosen:
             least = 0.0 if flag in _ALWAYS else _OFTEN
             counts = [(f, f.flags.get(flag, 0)) for f in _of(comparison, benchmark)]
@@ -57,6 +59,11 @@ def alarming_lines(comparison: Comparison, chosen: Sequence[str] = ALARMING) -> 
                     by_words.setdefault(_words(flag, failed), []).append((failed, n))
             lines += [_line(benchmark, words, of) for words, of in by_words.items()]
     return lines
+
+
+def _labels(benchmark: str, failed: Failures) -> str:
+    title = title_of(benchmark)
+    return f"{title}, {failed.column}: {OTHER_LABELS} {failed.labels}; answers are scored against the data folder's."
 
 
 def _of(comparison: Comparison, benchmark: str) -> list[Failures]:

@@ -63,6 +63,7 @@ class Failures:
     reasoning_words: float | None = None  # its mean length; None where there is none
     from_files: bool = False  # the answers were read from files: none is asked for again
     replies: tuple[Replies, ...] = ()
+    labels: str = ""  # how the labels of the file that the answers came from differ from those that they are scored against
     unread_counts: str = ""  # as what the variant counts verdicts that could not be read with certainty, in words
 
 

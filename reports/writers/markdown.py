@@ -194,7 +194,7 @@ def _failures(comparison: Comparison) -> list[str]:
     rows = [
         [title_of(f.benchmark), f.column, *map(str, (f.items, f.missing, f.truncated, f.unjudged)), _flags(f)]
         for f in comparison.failures
-        if f.missing or f.truncated or f.unjudged or f.flags or f.reasoned
+        if f.missing or f.truncated or f.unjudged or f.flags or f.reasoned or f.labels
     ]
     if not rows:
         return ["## Failures", "None: every item was answered, read and judged."]

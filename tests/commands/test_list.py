@@ -13,7 +13,7 @@ from harness.config.json_schema import json_schema
 from harness.config.schema import read_tree
 from harness.core import registry
 from harness.core.errors import ConfigError
-from harness.core.options.source import read_options
+from harness.core.options.source import _documented, read_options
 from harness.core.options.types import options_of
 
 PLUGINS = [(kind, name) for kind in registry.PACKAGES if kind != "report" for name in registry.names(kind)]
@@ -23,6 +23,18 @@ DOCUMENTED = [(kind, name) for kind, name in PLUGINS if name != "scripted"]  # t
 @pytest.mark.parametrize(("kind", "name"), DOCUMENTED)
 def test_every_option_has_a_line(kind: str, name: str) -> None:
     assert all(option.about for option in registry.options(kind, name))
+
+
+def test_a_line_is_the_whole_entry_of_the_docstring() -> None:
+    lines = {option.name: option.about for option in registry.options("model", "transformers")}
+    assert lines["device"] == '"auto", "cpu", "cuda", ...'
+    assert lines["despite"].endswith("log-probs, precision); sweeps and trainings are refused otherwise")
+    assert lines["enable_thinking"].startswith("given to the chat template")
+
+
+def test_entries_end_where_the_indentation_does() -> None:
+    text = "A loss.\n\nArgs:\n    a, b: one and\n        b: the rest.\n    c: two.\nReturns: three.\n    d: none."
+    assert _documented(text) == {"a": "one and b: the rest", "b": "one and b: the rest", "c": "two"}
 
 
 @pytest.mark.parametrize(("kind", "name"), PLUGINS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer.main
 import yaml
 
 import harness.cli  # noqa: F401  # registers the commands
+from alignment.data.pairs import from_json
 from harness.commands._app import app
 from harness.config.schema import parse
 from harness.core.stats import VERSION
@@ -19,6 +21,9 @@ from tests.docs.pages import PAGES, ROOT, blocks
 from tests.docs.reference_pages import PAGES as WRITTEN
 
 _LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]+)?\)")
+_TESTS = re.compile(r"(?<![\w/.-])tests/[\w/.*-]+")
+_TEST_MODULES = re.compile(r"python -m (tests\.[\w.]*\w)")
+_FUNCTIONS = re.compile(r"`(tests/[\w/]+\.py)` \(((?:`test_\w+`(?:, | and )?)+)\)")
 _ITEM = re.compile(r"\s*([-*]|\d+\.) ")
 _OLD_WORDS = re.compile(r"\b(pictures?|surely|hearsay|so many|is none of)\b", re.IGNORECASE)
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
@@ -74,6 +79,17 @@ def test_every_command_and_option_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    """`tests/api/test_lazy.py`, `pytest tests/labels -k words`, and functions in brackets behind a file (`test_x`)."""
+    text = page.read_text(encoding="utf-8")
+    named = set(_TESTS.findall(text)) | {f"{name.replace('.', '/')}.py" for name in _TEST_MODULES.findall(text)}
+    assert [place for place in sorted(named) if not any(ROOT.glob(place.rstrip("/.")))] == []
+    for place, behind in _FUNCTIONS.findall(text):
+        functions = re.findall(r"def (test_\w+)", (ROOT / place).read_text(encoding="utf-8"))
+        assert set(re.findall(r"`(test_\w+)`", behind)) <= set(functions), place
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_yaml_parses_and_whole_studies_are_valid(page: Path) -> None:
     for text in blocks(page, "yaml"):
         tree = yaml.safe_load(text)
@@ -111,3 +127,14 @@ def test_every_page_is_in_the_navigation_of_the_site() -> None:
 
 def test_the_page_on_statistics_is_of_the_version_that_reports_name() -> None:
     assert f" Version {VERSION}; " in (ROOT / "docs/statistics.md").read_text(encoding="utf-8").split("\n##", 1)[0]
+
+
+def test_the_row_of_a_pair_file_is_one() -> None:
+    row = next(json.loads(text) for text in blocks(ROOT / "docs/pair_files.md", "json") if "chosen" in text)
+    pair = from_json(row, "line 1")
+    assert (pair.id, pair.image, pair.rejected) == ("line 1", row["image"], (row["rejected"],))
+    required = {"prompt", "chosen", "rejected"}
+    assert from_json({key: row[key] for key in required}, "line 1").image == ""
+    for key in required:
+        with pytest.raises(ValueError, match=key):
+            from_json({name: value for name, value in row.items() if name != key}, "line 1")

@@ -112,6 +112,22 @@ def test_a_suspicious_control_label_stands_at_its_random_place() -> None:
     }
 
 
+@pytest.mark.parametrize(("flipped", "estimate"), [(5, (0.05, 0.05)), (50, (None, None))])
+def test_no_estimate_lies_outside_what_is_certain(flipped: int, estimate: tuple[float | None, float | None]) -> None:
+    """30 labels drawn at random are right, others are wrong; the first 100 are errors. 0 of 30 is 11.6 % at most."""
+    order, drawn_with = control_order(PLACES, N), {"sample": 30, "seed": 0}
+    claims = tuple(Claim(item, field, "no", "dog", ("random",)) for item, field in PLACES)
+    labels = Labels("pope", claims, {i: i for i, _ in PLACES}, {ResultKey("run", "base", "pope"): order[:100]})
+    new = ["right"] * 30 + ["flipped"] * flipped
+    edits = [LabelEdit("pope", i, "label", "no", n, "Ada", "", "") for (i, _), n in zip(order, new, strict=False)]
+    (found,), all_labels = error_faults(labels, edits, drawn_with), label_rates(labels, edits, drawn_with)
+    assert (found.share.n, found.share.of, found.share.value, found.share.low) == (0, 30, *estimate)
+    assert (found.least, found.most) == (flipped / 100, 0.7)
+    for share in (all_labels.flipped, all_labels.by_group["random"]):
+        assert (share.n, share.of, share.value, share.low) == (0, 30, flipped / N, flipped / N)
+        assert share.high == pytest.approx(1 - 0.025 ** (1 / 30))
+
+
 def test_faults_among_errors_are_estimated_from_the_same_part() -> None:
     drawn = control_order(PLACES, SAMPLE)
     claims = tuple(Claim(item, field, "no", "dog") for item, field in PLACES)

@@ -10,9 +10,11 @@ import pytest
 
 import harness
 from harness.core.errors import DataError
+from harness.core.evaluation import Item
+from harness.core.run_record import OTHER_LABELS
 from harness.evaluation.sweep import items_of
 from harness.run.import_run import import_run
-from harness.run.sample_logs import matched, read_sample_log
+from harness.run.sample_logs import matched, other_labels, read_sample_log
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +150,42 @@ def test_a_file_that_is_no_such_log_is_refused(text: str, message: str, world: P
     with pytest.raises(DataError) as refused:
         import_run(tmp_path / "log.jsonl", "pope", data=str(world), output=tmp_path, changes=CHANGES)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("other", [0, 2])
+def test_labels_of_the_log_that_differ_are_counted_in_protocol_and_reports(
+    questions: list[Any], world: Path, tmp_path: Path, other: int
+) -> None:
+    turned = {"yes": "no", "no": "yes"}
+    rows = lmms(questions)
+    for n, (row, item) in enumerate(zip(rows, questions, strict=True)):
+        label = next(iter(item.truth["labels"].values()))[0]
+        row["target"] = (turned[label] if n < other else label).capitalize()
+    done = import_run(written(tmp_path / "log.jsonl", rows), "pope", data=str(world), output=tmp_path, changes=CHANGES)
+    said = f"differ from the data folder's in {other} of {len(questions)} rows"
+    facts = json.loads((done.outcome.folder / "report.json").read_text())["protocols"]["pope"]
+    assert facts.get(OTHER_LABELS) == (said if other else None)
+    for name in ("report.md", "report.html"):
+        text = (done.outcome.folder / name).read_text().replace("&#39;", "'")
+        assert (f"POPE, base: labels of the log {said}" in text) == bool(other)
+
+
+@pytest.mark.parametrize(("truth", "label", "found"), [
+    ({"label": "no"}, "Yes", (1, 1)), ({"label": "no"}, "no.", (0, 1)), ({"label": "no"}, "0", (0, 0)),
+    ({"label": "no"}, "A", (0, 0)), ({"label": "B"}, "(b)", (0, 1)), ({"label": "B"}, "A", (1, 1)),
+    ({"answer": "B", "options": {}}, "C", (1, 1)), ({"answer": "B"}, "C", (0, 0)), ({"answer": "two dogs"}, "2", (0, 0)),
+    ({"labels": {"random": ["yes"], "popular": ["no"]}}, "yes", (0, 0)), ({"label": "yes"}, ["no"], (0, 0)),
+])  # fmt: skip
+def test_only_yes_no_and_letters_are_compared(
+    tmp_path: Path, truth: dict[str, Any], label: object, found: tuple[int, int]
+) -> None:
+    items = [Item("1", "a.jpg", "Q?", truth)]
+    doc = {"question": "Q?", "image": "a.jpg", "answer": label}
+    log = read_sample_log(written(tmp_path / "log.jsonl", [{"doc": doc, "resps": ["x"]}]))
+    assert other_labels(items, matched(items, log.rows)[0]) == found
+
+
+def test_the_answers_of_a_vlmevalkit_table_are_its_labels(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("index,question,answer,prediction\n1,Q?,Yes,No\n")
+    items = [Item("1", "a.jpg", "Q?", {"label": "no"})]
+    assert other_labels(items, matched(items, read_sample_log(tmp_path / "log.csv").rows)[0]) == (1, 1)

@@ -158,16 +158,30 @@ def _options(module: Source, function: Function, docs: str) -> list[Option]:
 
 
 def _documented(docs: str) -> dict[str, str]:
-    """Name -> one line, from the entries under `Args:` and from sentences that begin with "`name`: "."""
-    said: dict[str, str] = {}
-    inside = ""
+    """Name -> one line, from the entries under `Args:` and from sentences that begin with "`name`: ".
+
+    An entry goes on in the lines below it that are indented further.
+    """
+    entries: list[tuple[str, str]] = []
+    inside, depth = False, 0
     for line in docs.splitlines():
-        entry = _ENTRY.match(line)
-        inside = "args" if line.strip() == "Args:" else "" if not line.strip() else inside
-        if inside and entry:
-            said |= {name: entry[2].strip().rstrip(".") for name in entry[1].split(", ")}
+        entry, indent = _ENTRY.match(line), len(line) - len(line.lstrip())
+        if inside and entries and line.strip() and indent > depth > 0:
+            entries[-1] = (entries[-1][0], f"{entries[-1][1]} {line.strip()}")
+        elif inside and entry and (indent == depth or not depth):
+            entries.append((entry[1], entry[2]))
+            depth = indent
+        else:
+            inside, depth = line.strip() == "Args:", 0
+    said = {name: _line(text) for names, text in entries for name in names.split(", ")}
     flat = " ".join(docs.split())
-    return {name: text.strip().rstrip(".") for name, text in _INLINE.findall(flat)} | said
+    return {name: _line(text) for name, text in _INLINE.findall(flat)} | said
+
+
+def _line(text: str) -> str:
+    """Without the period at its end; "..." stays."""
+    text = text.strip()
+    return text if text.endswith("..") else text.removesuffix(".")
 
 
 def training_options() -> tuple[Option, ...]:

@@ -9,12 +9,13 @@ from harness.core.evaluation import LabelEdit
 from harness.labels.claims import Labels, ResultKey
 from harness.labels.control_sample import decided_control
 from harness.labels.estimates.label_outcomes import WRONG, LabelOutcomes
-from harness.labels.estimates.proportions import Share, clustered, drawn
+from harness.labels.estimates.proportions import Share, clustered, drawn, within
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorFaults:
-    """Of one result. `share` is over all errors where all were reviewed, else over those of the control set.
+    """Of one result. `share` is over all errors where all were reviewed, else over those of the control set, and then kept
+    between `least` and `most`.
 
     `least` and `most`: share of all errors, if those not reviewed are all errors of the checkpoint, or all of the labels.
     `unclear`: answers that are scored wrong but imply no label; they are not among the errors.
@@ -52,7 +53,8 @@ def _of(
         share, how = clustered([one in WRONG for one in outcome], [labels.clusters[item] for item, _ in wrong]), "all reviewed"
     else:
         hits = [one in WRONG for place, one in zip(wrong, outcome, strict=True) if one and place in random]
-        share, how = drawn(sum(hits), len(hits)), "control set" if hits else ""
+        share = within(drawn(sum(hits), len(hits)), faults, n - reviewed, n)
+        how = "control set" if hits else ""
     return ErrorFaults(
         result=result,
         errors=n,

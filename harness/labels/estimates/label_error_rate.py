@@ -10,7 +10,7 @@ from harness.core.evaluation import LabelEdit
 from harness.labels.claims import Claim, Labels
 from harness.labels.control_sample import LabelId, decided_control, missing_for_rate
 from harness.labels.estimates.label_outcomes import WRONG, LabelOutcomes
-from harness.labels.estimates.proportions import Share, counted, drawn
+from harness.labels.estimates.proportions import Share, counted, drawn, within
 
 MOST_OBJECTS = 12
 
@@ -50,20 +50,23 @@ def label_rates(labels: Labels, edits: Sequence[LabelEdit], drawn_with: Mapping[
         chosen = [claim for claim in decided if (claim.item_id, claim.field) in chosen_ids]
         how = "control set" if chosen else "too early" if order else ""
     first, wanted = missing_for_rate(order, {place for place in order if by_label[place]})
-    share = counted if everything else drawn
 
-    def of(claims: Sequence[Claim], wanted: Sequence[str]) -> Share:
-        return share(sum(by_label[c.item_id, c.field] in wanted for c in claims), len(claims))
+    def of(claims: Sequence[Claim], all_claims: Sequence[Claim], wanted: Sequence[str]) -> Share:
+        hits, known = (sum(by_label[c.item_id, c.field] in wanted for c in some) for some in (claims, all_claims))
+        if everything:
+            return counted(hits, len(claims))
+        undecided = sum(not by_label[c.item_id, c.field] for c in all_claims)
+        return within(drawn(hits, len(claims)), known, undecided, len(all_claims))
 
-    groups = _grouped(chosen)
+    groups, all_groups = _grouped(chosen), _grouped(labels.claims)
     return LabelRates(
         benchmark=labels.benchmark,
         labels=len(labels.claims),
         decided=len(decided),
         how=how,
-        flipped=of(chosen, ("flipped",)),
-        removed=of(chosen, ("removed",)),
-        by_group={name: of(claims, WRONG) for name, claims in groups.items()},
+        flipped=of(chosen, labels.claims, ("flipped",)),
+        removed=of(chosen, labels.claims, ("removed",)),
+        by_group={name: of(claims, all_groups[name], WRONG) for name, claims in groups.items()},
         by_object=_by_object(decided, by_label),
         missing=sum(not by_label[place] for place in order),
         sample=len(order),

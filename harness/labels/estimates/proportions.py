@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.core.evaluation import Score, ratio
 from harness.core.stats import LEVEL, measure, sample
@@ -11,7 +11,10 @@ from harness.core.stats import LEVEL, measure, sample
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`n` of `of`; `value` None where there is nothing to divide by, no interval where everything was counted."""
+    """`n` of `of`, and the share that is estimated of all.
+
+    `value` is None where there is nothing to divide by; no interval where everything was counted.
+    """
 
     n: int
     of: int
@@ -30,6 +33,20 @@ def drawn(n: int, of: int) -> Share:
     low = float(betaincinv(n, of - n + 1, tail)) if n else 0.0
     high = float(betaincinv(n + 1, of - n, 1 - tail)) if n < of else 1.0
     return Share(n, of, n / of, low, high)
+
+
+def within(share: Share, known: int, undecided: int, of: int) -> Share:
+    """A share in a sample, kept within what is certain of all: `known` of them have it, and `undecided` more may.
+
+    Others than those of the sample were looked at, too. A small sample may say less than they prove, or more than they leave;
+    one whose whole interval lies outside estimates nothing.
+    """
+    if share.value is None or share.low is None or share.high is None:
+        return share
+    least, most = known / of, (known + undecided) / of
+    if share.high < least or share.low > most:
+        return replace(share, value=None, low=None, high=None)
+    return replace(share, value=min(max(share.value, least), most), low=max(share.low, least), high=min(share.high, most))
 
 
 def clustered(hits: Sequence[bool], clusters: Sequence[Hashable]) -> Share:

@@ -19,6 +19,7 @@ from harness.evaluation.protocol import image_digest, item_digest
 from harness.evaluation.scoring import build
 from harness.evaluation.sweep import items_of, requests_of
 from harness.run.checks.judges import JudgesNow, another_judge
+from harness.run.checks.plugin_files import changed_plugins
 from harness.run.checks.sources import indented, look_at
 from harness.storage.artifacts import MissingItems, Pairs
 from harness.storage.result_queries import ResultQueries
@@ -28,8 +29,8 @@ _TEXTS = ("text", "prompt", "context", "chosen", "rejected")  # of a prompt or a
 
 
 def require_unchanged(config: RunConfig, folder: Path, data: Data, store: Store, say: Callable[[str], None]) -> None:
-    """Raise DataError where benchmarks, their judges or the rows of sources are others than those that a run has results or
-    pairs of.
+    """Raise DataError where benchmarks, their judges, rows of sources or files of foreign plug-ins are others than those
+    that a run has results or pairs of.
 
     folder: the run's, which has its id as name.
     Says where they cannot be compared, as their files are gone: a finished run stays readable without them.
@@ -44,6 +45,7 @@ def require_unchanged(config: RunConfig, folder: Path, data: Data, store: Store,
     has_judges = any(spec.judge is not None for spec in config.sweep)
     judges = JudgesNow(data, folders=has_judges and _is_left(config, store, run))
     changed = [*_benchmarks(config, measured, judges, data, say), *_sources(config, folder, swept, data, store, say)]
+    changed += changed_plugins(config, folder, store)
     if changed:
         raise DataError(
             f"The run {run} has results that were made before something changed:{indented(changed)}\n"

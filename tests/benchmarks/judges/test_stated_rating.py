@@ -43,6 +43,8 @@ def test_a_grade_of_mmvet(reply: str, grade: float | None) -> None:
     ('The highest possible rating is 6.', None), ('The minimum rating is 0. Rating: 4', 4), ('Rating: 006', None),
     ('Rating: 5 for information, 2 for hallucination', None), ('Rating: 4 points', 4), ('Rating: 4 because it is so', 4),
     ('6 is best. Rating: 2', 2), ('Rating: 5\n- 2 objects are named', 5), ('[[5]]', None), ('Rating: [[5]]', 5),
+    ('Rating: 4.0', 4), ('**Rating**: 4.00/6.0', 4), ('Rating: 0.0', 0), ('Rating: 4.5', None), ('Rating: 4.01', None),
+    ('Rating: 7.0', None), ('Rating: 4.0. Final rating: 4', 4),
 ])  # fmt: skip
 def test_a_rating_of_mmhal(reply: str, rating: int | None) -> None:
     assert tolerant_rating(reply) == rating

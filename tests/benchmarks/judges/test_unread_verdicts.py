@@ -21,6 +21,7 @@ from harness.run import pipeline
 from harness.storage.run_store import Store
 from reports.comparison.compare import compare
 from reports.text.flag_lines import alarming_lines
+from reports.text.missing_items import missing_lines
 from reports.writers.markdown import write
 from tests.benchmarks.judges.test_judges import Model
 from tests.benchmarks.scoring import said
@@ -102,6 +103,19 @@ def test_the_report_counts_verdicts_that_could_not_be_read(world: Path, tmp_path
     assert "(0, a hallucination, where the reply has no rating or several)" in line
     assert line in write(shown) and "read and judged" not in write(shown)
     assert shown.failures[0].unjudged == 0 and not shown.failures[0].unjudged_why
+
+
+def test_the_report_shows_how_replies_begin_that_no_rating_was_found_in(world: Path, tmp_path: Path) -> None:
+    with serving(lambda body, n: reply("I would say\nfour of six. " * 9)) as server:
+        judge = {"name": "chat", "model": {"name": "openai", "url": server.url}}
+        spec = {"name": "mmhal_bench", "limit": 2, "judge": judge}
+        made = config.parse({"name": "only", "model": {"name": "scripted", "default": "A dog."}, "sweep": [spec],
+                             "data": str(world), "output": str(tmp_path)})  # fmt: skip
+        pipeline.run(made, "test")
+    with Store(tmp_path / "store.sqlite") as store:
+        (line,) = missing_lines(compare(records_of(store, store.runs()[0].id)))
+    begin = "I would say four of six. I would say four of six. I would sa"
+    assert f"2 items of 2 not judged (1, 2): no rating in the judge's reply (the first reply begins \"{begin} …" in line
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,144 @@
+"""Have the files of other distributions' plug-ins changed since a run was begun? Benchmarks say it themselves: their `version`.
+
+The digest of a plug-in is of the Python files of its module and of all that this imports from its own package.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator, Mapping
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any
+
+from harness.config.schema import RunConfig
+from harness.core import registry
+from harness.core.digests import file_digest, value_digest
+from harness.core.errors import ConfigError
+from harness.storage.artifacts import PluginFiles
+from harness.storage.result_queries import ResultQueries
+from harness.storage.run_store import Store
+
+_KINDS = ("model", "source", "aligner", "loss", "judge")
+_NO_TRACE = ("log.jsonl", "tensorboard")  # what a training leaves that had not come to its first state
+_loaded = dict[str, str]()  # digest of a module, as this process first met it
+
+
+def changed_plugins(config: RunConfig, folder: Path, store: Store) -> Iterator[str]:
+    """Plug-ins whose files are others than those that a part of the run was made with. Runs of before kept no digest."""
+    kept, begun = store.get(PluginFiles, folder.name) or PluginFiles(), _Begun(config, folder, store)
+    for part, now in _digests(config).items():
+        before = kept.parts.get(part, {})
+        changed = [what for what, digest in now.items() if before.get(what, digest) != digest]
+        if changed and begun.has(part):
+            version = " Raise its `version` as well: verdicts are kept by it." if part.startswith("judge") else ""
+            yield f"{part}: the files of the {' and the '.join(changed)} have changed.{version}{begun.remedy(part)}"
+
+
+def keep_plugin_files(config: RunConfig, folder: Path, store: Store) -> None:
+    """Store the digests for parts of the run that are still to be made."""
+    kept, begun = store.get(PluginFiles, folder.name) or PluginFiles(), _Begun(config, folder, store)
+    now = {part: kept.parts.get(part, {}) if begun.has(part) else digests for part, digests in _digests(config).items()}
+    if now != kept.parts:
+        store.put(folder.name, PluginFiles({part: digests for part, digests in now.items() if digests}))
+
+
+class _Begun:
+    """Which parts of a run have left something that goes on."""
+
+    def __init__(self, config: RunConfig, folder: Path, store: Store) -> None:
+        self._places = {arm.name: folder / config.place_of(arm) for arm in (*config.reward_models, *config.arms)}
+        self._swept = {(label, benchmark) for label, benchmark, _ in ResultQueries(store).protocols(folder.name)}
+        self._kept = (store.get(PluginFiles, folder.name) or PluginFiles()).parts
+
+    def has(self, part: str) -> bool:
+        kind, _, name = part.partition(" of ")
+        if kind == "pairs":
+            return self._is_swept(name) or (self._places[name] / "pairs.jsonl").is_file()
+        if kind == "training":
+            return self._is_swept(name) or bool(self._trained(name))
+        return part in self._kept or any(kind == "model" or benchmark == name for _, benchmark in self._swept)
+
+    def remedy(self, part: str) -> str:
+        """What is removed to make an arm's part again, where nothing was measured with it."""
+        kind, _, name = part.partition(" of ")
+        if kind not in ("pairs", "training") or self._is_swept(name):
+            return ""
+        paths = [self._places[name]] if kind == "pairs" else self._trained(name)
+        return f" Remove {' and '.join(map(str, paths))} to make it again; nothing was measured with it."
+
+    def _is_swept(self, name: str) -> bool:
+        return any(label == name for label, _ in self._swept)
+
+    def _trained(self, name: str) -> list[Path]:
+        """Folder and file of a training that has come to a state."""
+        place = self._places[name]
+        files = (path.relative_to(place / "train") for path in (place / "train").rglob("*") if path.is_file())
+        found = [place / "train"] if any(file.parts[0] not in _NO_TRACE for file in files) else []
+        return [*found, *(path for path in (place / "alignment.json",) if path.is_file())]
+
+
+def _digests(config: RunConfig) -> dict[str, dict[str, str]]:
+    """Part of a run ("training of dpo") -> plug-in of another distribution ("loss mine (my_package.mine)") -> its digest."""
+    parts: dict[str, Any] = {"model": config.model.model_dump()}
+    for arm in (*config.reward_models, *config.arms):
+        parts |= {f"pairs of {arm.name}": arm.pairs.model_dump(), f"training of {arm.name}": arm.align.model_dump()}
+    parts |= {f"judge of {spec.title}": spec.judge.model_dump() for spec in config.sweep if spec.judge is not None}
+    guests = [place for kind in _KINDS for place in registry.guests(kind)]
+    return {
+        part: {f"{g.kind} {g.name} ({g.where})": _as_loaded(g.where) for g in guests if g.name in named}
+        for part, named in ((part, set(_texts(options))) for part, options in parts.items())
+    }
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in the options of a plug-in, among them the names of those that it asks."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _as_loaded(where: str) -> str:
+    """Digest of an entry point's files. Raises ConfigError where this process may still have what they were before."""
+    digest = files_digest(where.partition(":")[0].strip())
+    if _loaded.setdefault(where, digest) != digest:
+        raise ConfigError(f"The files of the plug-in {where} have changed since this process loaded them. Start Python again.")
+    return digest
+
+
+def files_digest(module: str) -> str:
+    """Of a module's file and those of all that it imports, anywhere in its text, from its own package."""
+    own, left, found = module.partition(".")[0], [module], dict[str, str]()
+    while left:
+        name = left.pop()
+        spec = _spec(name) if name not in found and name.partition(".")[0] == own else None
+        if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+            continue
+        found[name] = file_digest(Path(spec.origin))
+        package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
+        left += [name.rpartition(".")[0], *_imported(Path(spec.origin), package)]
+    return value_digest(found)
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(name)
+    except (ImportError, ValueError):  # a class or a value that is imported from a module
+        return None
+
+
+def _imported(file: Path, package: str) -> Iterator[str]:
+    """Names of modules, and of what is taken out of them."""
+    for node in ast.walk(ast.parse(file.read_bytes())) if file.suffix == ".py" else ():
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            named = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(named, package) if node.level else named
+            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from harness.core.digests import file_state
 from harness.core.errors import StoreError
 from harness.storage.migrations import STEPS
 
@@ -165,8 +166,7 @@ def _is_file(path: Path, ending: str) -> bool:
 
 
 def _signature(path: Path) -> tuple[object, ...]:
-    state = path.stat()
-    return state.st_ino, state.st_size, state.st_mtime_ns, _is_file(path, "-wal")
+    return *file_state(path), _is_file(path, "-wal")
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from harness.core.preference import PreferencePair
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.models._own_server.shared_servers import end_idle_servers
 from harness.run.arm_costs import annotated
+from harness.run.checks.run_files import require_own_pairs
 from harness.run.data import open_data
 from harness.run.make_aligner import annotator_of, make_aligner
 from harness.run.models import load_model, trainable_model
@@ -55,6 +56,13 @@ class ArmTraining:
     def place(self, arm: Arm) -> Path:
         """The folder of an arm."""
         return self.folder / self.config.place_of(arm)
+
+    def pairs(self, arm: Arm) -> list[PreferencePair]:
+        """The pairs of an arm. Raises DataError where they are not those that the store describes."""
+        path = self.place(arm) / "pairs.jsonl"
+        if self.store is not None:
+            require_own_pairs(self.store, self.folder.name, arm.name, path)
+        return read_pairs(path)
 
     def train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Trained:
         """In this process, and in those it was started with."""
@@ -90,10 +98,7 @@ class ArmTraining:
     def accuracies(self, models: Sequence[Arm]) -> RewardAccuracy:
         """Of each of these reward models on each one's held-out pairs."""
         judges = [annotator_of(m.align, self.data, self.store) for m in models]
-        made = {
-            m.name: (self.aligner(m, judge), read_pairs(self.place(m) / "pairs.jsonl"))
-            for m, judge in zip(models, judges, strict=True)
-        }
+        made = {m.name: (self.aligner(m, judge), self.pairs(m)) for m, judge in zip(models, judges, strict=True)}
         tested = {name: a.tested_on(pairs) if isinstance(a, HoldsOutPairs) else [] for name, (a, pairs) in made.items()}
         found, digests = dict[str, dict[str, float | None]](), dict[str, str]()
         for name, reward in ((model.name, self.reward(model)) for model in models):
@@ -171,7 +176,7 @@ def train_arm(given: Mapping[str, Any], progress: Progress = no_progress) -> Non
     try:
         if given["digest"] is not None:
             _check_base(config, given["digest"])
-        done = training.train(arm, read_pairs(place / "pairs.jsonl"))
+        done = training.train(arm, training.pairs(arm))
     except LostProcess:  # Ray Train starts all of them again
         raise
     except HarnessError as error:

@@ -31,7 +31,7 @@ from harness.models._own_server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
 from harness.run.arm_pairs import make_pairs
-from harness.run.checks.run_files import require_own_files
+from harness.run.checks.run_files import require_own_files, require_same_checkpoint
 from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, notes_of_run, pairs_record
 from harness.run.checks.study import check_studies
 from harness.run.checks.unchanged import require_unchanged
@@ -95,14 +95,14 @@ def run_on(crew: Crew | None, config: RunConfig, command: str, progress: Progres
     with locked(folder), Store(output / "store.sqlite") as store:
         check_places(folder)
         require_unchanged(config, folder, data, store, say)
-        require_own_files(config, folder, store)
+        stages = _Stages(config, run_id, folder, data, store, progress, say, crew)
+        require_own_files(config, folder, store, stages.done, stages.training.digest_of)
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         where = str(data.folder.resolve())
         store.begin(StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), where))
         write_text_whole(folder / "run.yaml", config.as_yaml())
         say(f"run {run_id} in {folder}")
         try:
-            stages = _Stages(config, run_id, folder, data, store, progress, say, crew)
             stages.all(base)
             stages.dismiss()
         except BaseException as error:
@@ -175,7 +175,9 @@ class _Stages:
 
     def _sweep_arm(self, arm: Arm) -> None:
         if left := self._left(arm.name, 1 + self.config.arms.index(arm)):
-            self._sweep(arm.name, load_model(self.config, self.training.ended_in(arm), self.crew), left)
+            model = load_model(self.config, self.training.ended_in(arm), self.crew)
+            require_same_checkpoint(self.run_id, arm.name, self.training.digests(arm.name), model.checkpoint.digest)
+            self._sweep(arm.name, model, left)
 
     def follow(self) -> None:
         """What the other processes do: train when the first one does."""
@@ -238,6 +240,7 @@ class _Stages:
             else:
                 workers().gather(arm.name)
                 done = self.training.train(arm, pairs)
+        self.training.require_same(arm, done.folder)
         for line in dropped_lines(done):
             self.say(f"{arm.name}: {line}")
         log = TrainingLog(tuple(done.log), (*done.notes, *notes_of_run(arm, base, pairs)), rated_by(done.folder))

@@ -24,7 +24,7 @@ from harness.commands.label_audit import audit, labels, rescore, ratings  # noqa
 from harness.commands import check, fetch, pairs  # noqa: F401
 
 
-_OF_THE_DISK = (errno.EIO, errno.ESTALE, errno.EDQUOT, errno.EROFS)
+_OF_THE_DISK = (errno.EIO, errno.ESTALE, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 def main() -> None:
@@ -113,8 +113,8 @@ def explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
         where = f"{error.filename}: " if error.filename else ""
         return (
-            f"{where}A file cannot be read or written: {words_of(error)}. Check the disk or the network drive and your quota, "
-            "then run the same command again; nothing stored is lost."
+            f"{where}A file cannot be read or written: {words_of(error)}. Check the disk or the network drive, your quota "
+            "and limits (`ulimit -f`), then run the same command again; nothing stored is lost."
         ), 2
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {words_of(error)}. Check the path and its permissions, then run the same command again.", 2

@@ -25,7 +25,7 @@ from harness.core.edge.files import parse_json, read_text
 from harness.core.edge.foreign import words_of
 from harness.core.edge.text import shown
 from harness.core.errors import DataError, HarnessError
-from harness.core.files import write_text_whole
+from harness.core.files import storable, write_text_whole
 from harness.core.preference import ImageNames, Images, PreferencePair, paths_under, together
 
 FAULTS_SHOWN = 10
@@ -44,7 +44,12 @@ def read_pairs(path: Path) -> list[PreferencePair]:
 
 def write_pairs(path: Path, pairs: Iterable[PreferencePair]) -> None:
     """Write a pair file, whole or not at all."""
-    _write(path, map(to_json, pairs))
+    write_text_whole(path, pairs_text(pairs))
+
+
+def pairs_text(pairs: Iterable[PreferencePair]) -> str:
+    """The text of a pair file."""
+    return _lines(map(to_json, pairs))
 
 
 def read_trl(path: Path) -> list[PreferencePair]:
@@ -179,7 +184,11 @@ def _parsed(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair
 
 
 def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    write_text_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_text_whole(path, _lines(rows))
+
+
+def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    return storable("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def _text(row: Mapping[str, Any], key: str, default: str | None = None) -> str:

@@ -13,6 +13,7 @@ _MODEL_FILES = (
     *("*.safetensors", "*.json", "*.jinja", "*.py", "additional_chat_templates/*"),
     *("*.model", "*.txt", "*.tiktoken", "*.spm", "*.bpe", "*.vocab", "*.codes"),  # tokenizers
 )
+_FileState = tuple[int, int, int, int]
 _NOT_MODEL = ("training_log.json", "trainer_state.json", "alignment.json")  # say how it was made, not what it is
 
 
@@ -20,6 +21,15 @@ def file_digest(path: Path) -> str:
     """sha256 of a file's bytes, in hex. Reads in chunks, so a checkpoint of any size fits."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def file_state(path: Path) -> _FileState:
+    """Size, times and inode: as long as they stay, what was read of a file is what it holds.
+
+    A copy can be given any time of modification; the time of the last change (`ctime`) is the system's alone.
+    """
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
 
 
 def digest_if_readable(path: Path) -> str:
@@ -74,6 +84,12 @@ def model_digest(folder: Path) -> str:
     with ThreadPoolExecutor(4) as pool:  # sha256 leaves the interpreter to others, and a large checkpoint has several shards
         digests = pool.map(_digest_of, names.values())
         return value_digest(dict(zip(names, digests, strict=True)))
+
+
+def folder_state(folder: Path) -> tuple[tuple[str, _FileState], ...]:
+    """`file_state` of all files that `model_digest` could read: the same state, the same digest."""
+    files = sorted((*folder.iterdir(), *folder.glob("additional_chat_templates/*")))
+    return tuple((str(path), file_state(path)) for path in files if path.is_file())
 
 
 def _digest_of(path: Path) -> str:

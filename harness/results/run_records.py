@@ -63,7 +63,23 @@ def records_from(store: Store, run: StoredRun, results: Sequence[tuple[StoredRes
     arms = [arm.name for arm in config.arms] or [""]
     digests = _image_digests(run, [row for row, _ in results])
     notes = study_notes(config, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups)  # the same for all arms
-    return [_record(store, run, sweeps, arm, config, digests, notes) for arm in arms]
+    records = [_record(store, run, sweeps, arm, config, digests, notes) for arm in arms]
+    several = {label: _of_several(label, [row for row, _ in rows]) for label, rows in by_label.items()}
+    return [replace(r, notes=(*r.notes, *(note for s in r.sweeps for note in several[s.label]))) for r in records]
+
+
+def _of_several(label: str, rows: Sequence[StoredResult]) -> tuple[str, ...]:
+    """What is said of a column whose checkpoint was overwritten during its sweep, which older versions did not notice."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.checkpoint.digest[:12], []).append(row.benchmark)
+    if len(found) < 2:
+        return ()
+    listed = "; ".join(f"{digest} ({', '.join(names)})" for digest, names in found.items())
+    return (
+        f"The column {label} holds answers of {len(found)} checkpoints, as files were overwritten during the sweep: {listed}. "
+        "Its numbers are not of one model.",
+    )
 
 
 def records_of_all(store: Store, names: Sequence[str]) -> list[RunRecord]:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from alignment.data.forms.kept_files import files_kept
-from alignment.data.pairs import write_pairs, write_trl
+from alignment.data.pairs import pairs_text, write_trl
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
+from harness.core.digests import text_digest
 from harness.core.errors import ConfigError
+from harness.core.files import write_text_whole
 from harness.core.plugins import Data, Model, Progress
 from harness.evaluation.facts_changed import begun_again
 from harness.run.arm_costs import asked_for_pairs
@@ -32,8 +34,9 @@ def make_pairs(
             pairs = list(source.pairs(data, asking, config.seed_of(arm)))
             if not pairs:
                 raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
-            store.put(run, pairs_record(pairs, source.report(), rows), arm.name)
+            text = pairs_text(pairs)
+            store.put(run, pairs_record(pairs, source.report(), rows, text_digest(text)), arm.name)
             write_trl(path.with_name("pairs.trl.jsonl"), pairs)  # trains in TRL as it is, from the data folder
-            write_pairs(path, pairs)  # last: with this file the stage is done
+            write_text_whole(path, text)  # last: with this file the stage is done
 
     begun_again(make, say)

@@ -15,6 +15,7 @@ from harness.core import registry
 from harness.core.errors import ModelError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Model
+from harness.core.run_record import Checkpoint
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.models._own_server.shared_servers import end_idle_servers
 from harness.storage.run_folder import FLEET_FILE
@@ -53,6 +54,14 @@ def options_of(config: RunConfig, path: str | None = None) -> dict[str, Any]:
     elif options.get("path") == "miniworld":
         options["path"] = str(checkpoint_folder())
     return options
+
+
+def checkpoint_of(path: str) -> Checkpoint:
+    """A folder's checkpoint by content, without loading it. Raises ModelError for one that cannot be loaded."""
+    from harness.models._checkpoint.loading import resolve  # imports torch
+    from harness.models._checkpoint.own_files import identity_of
+
+    return identity_of(path, *resolve(path)).checkpoint
 
 
 def trainable_model(config: RunConfig, path: str | None = None, crew: Crew | None = None) -> Model:

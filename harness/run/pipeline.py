@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alignment.data.forms.kept_files import drop_kept, files_kept
-from alignment.data.pairs import read_pairs
 from alignment.data.yield_report import left_out
 from alignment.training.dropped_pairs import dropped_lines
 from alignment.weights.workers import collective, is_lost, workers
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
-from harness.core.digests import value_digest
+from harness.core.digests import file_digest, value_digest
 from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError, LostProcess
 from harness.core.files import write_text_whole
@@ -33,6 +32,7 @@ from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
 from harness.run.arm_pairs import make_pairs
 from harness.run.checks.plugin_files import keep_plugin_files
+from harness.run.checks.run_files import require_own_files, require_same_checkpoint
 from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, notes_of_run, pairs_record
 from harness.run.checks.study import check_studies
 from harness.run.checks.unchanged import require_unchanged
@@ -96,6 +96,8 @@ def run_on(crew: Crew | None, config: RunConfig, command: str, progress: Progres
     with locked(folder), Store(output / "store.sqlite") as store:
         check_places(folder)
         require_unchanged(config, folder, data, store, say)
+        stages = _Stages(config, run_id, folder, data, store, progress, say, crew)
+        require_own_files(config, folder, store, stages.done, stages.training.digest_of)
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         where = str(data.folder.resolve())
         store.begin(StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), where))
@@ -103,7 +105,6 @@ def run_on(crew: Crew | None, config: RunConfig, command: str, progress: Progres
         write_text_whole(folder / "run.yaml", config.as_yaml())
         say(f"run {run_id} in {folder}")
         try:
-            stages = _Stages(config, run_id, folder, data, store, progress, say, crew)
             stages.all(base)
             stages.dismiss()
         except BaseException as error:
@@ -176,14 +177,16 @@ class _Stages:
 
     def _sweep_arm(self, arm: Arm) -> None:
         if left := self._left(arm.name, 1 + self.config.arms.index(arm)):
-            self._sweep(arm.name, load_model(self.config, self.training.ended_in(arm), self.crew), left)
+            model = load_model(self.config, self.training.ended_in(arm), self.crew)
+            require_same_checkpoint(self.run_id, arm.name, self.training.digests(arm.name), model.checkpoint.digest)
+            self._sweep(arm.name, model, left)
 
     def follow(self) -> None:
         """What the other processes do: train when the first one does."""
         drop_kept()
         arms = {arm.name: arm for arm in (*self.config.reward_models, *self.config.arms)}
         while (name := workers().gather(None)[0]) is not None:
-            self.training.train(arms[name], read_pairs(self._arm(arms[name]) / "pairs.jsonl"))
+            self.training.train(arms[name], self.training.pairs(arms[name]))
 
     def dismiss(self) -> None:
         """Tell the others that there is nothing left to train."""
@@ -223,15 +226,15 @@ class _Stages:
             with self._timed(f"pairs {arm.name}"):
                 told = (self.progress, self.say)
                 make_pairs(self.config, arm, base, self.data, self.store, self.run_id, path, *told)
-        pairs = read_pairs(path)
+        pairs = self.training.pairs(arm)
         if (record := self.store.get(Pairs, self.run_id, arm.name)) is None:  # the store was lost; the folder was kept
-            self.store.put(self.run_id, record := pairs_record(pairs), arm.name)
+            self.store.put(self.run_id, record := pairs_record(pairs, file=file_digest(path)), arm.name)
         self.say(f"{len(pairs)} pairs in {path}{left_out(record.report)}")
         self.warn(notes_of_run(arm, base, pairs))
 
     def _align(self, base: Model, arm: Arm) -> None:
         """Train, or go on training, and keep the path of the checkpoint."""
-        pairs = read_pairs(self._arm(arm) / "pairs.jsonl")
+        pairs = self.training.pairs(arm)
         self.say(f"alignment of {arm.name} ({arm.align.name}) on {len(pairs)} pairs")
         with self._timed(f"align {arm.name}"):
             if self.crew is not None and self.training.goes_to_fleet(arm):
@@ -239,6 +242,7 @@ class _Stages:
             else:
                 workers().gather(arm.name)
                 done = self.training.train(arm, pairs)
+        self.training.require_same(arm, done.folder)
         for line in dropped_lines(done):
             self.say(f"{arm.name}: {line}")
         log = TrainingLog(tuple(done.log), (*done.notes, *notes_of_run(arm, base, pairs)), rated_by(done.folder))

@@ -28,7 +28,7 @@ class Artifact:
 class Pairs(Artifact):
     """The preference pairs of an arm: the source's yield report, at most ten of them, and the digests of all images.
 
-    source: digest of the rows that they were made of; "" where that is unknown, as in older runs.
+    source: digest of the rows that they were made of. file: of pairs.jsonl as it was made. "" where unknown, as in older runs.
     """
 
     kind = "pairs"
@@ -36,11 +36,12 @@ class Pairs(Artifact):
     examples: tuple[PreferencePair, ...] = ()
     images: tuple[str, ...] = ()
     source: str = ""
+    file: str = ""
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Self:
         examples = tuple(codec.pair(row) for row in fields["examples"])
-        return cls(fields["report"], examples, tuple(fields["images"]), fields.get("source", ""))
+        return cls(fields["report"], examples, tuple(fields["images"]), fields.get("source", ""), fields.get("file", ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.core.digests import file_digest, text_digest
+from harness.core.digests import file_digest, file_state, text_digest
 from harness.core.edge.files import FETCH, instead_of_file, is_file, read_text
 from harness.core.errors import DataError
 from harness.core.files import write_text_whole
 
-_DIGESTS = "digests.json"
+_DIGESTS = "file_digests.json"  # digests.json, of older versions, did not see every change
 _LARGE = 1 << 20  # bytes from which hashing again costs more than remembering
 
 
@@ -62,16 +62,15 @@ class DataFolder:
         return read_text(self.path(name), FETCH)
 
     def digest(self, name: str) -> str:
-        """sha256 of a file; read again when its size or time changed. Large ones are remembered across runs."""
+        """sha256 of a file; read again when its state (`file_state`) changed. Large ones are remembered across runs."""
         path = self.path(name)
-        stat = path.stat()
-        key, now = str(path.resolve()), [stat.st_size, stat.st_mtime_ns]
+        key, now = str(path.resolve()), list(file_state(path))
         known = self._remembered().get(key)
-        if known is not None and known[:2] == now:
-            return str(known[2])
+        if known is not None and known[:-1] == now:
+            return str(known[-1])
         made = file_digest(path)
         self._remembered()[key] = [*now, made]
-        if stat.st_size >= _LARGE:
+        if now[0] >= _LARGE:
             self._write(_DIGESTS, {k: v for k, v in self._remembered().items() if v[0] >= _LARGE})
         return made
 

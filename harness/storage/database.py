@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from harness.core.digests import file_state
 from harness.core.errors import StoreError
 from harness.storage.migrations import STEPS
 
@@ -165,8 +166,7 @@ def _is_file(path: Path, ending: str) -> bool:
 
 
 def _signature(path: Path) -> tuple[object, ...]:
-    state = path.stat()
-    return state.st_ino, state.st_size, state.st_mtime_ns, _is_file(path, "-wal")
+    return *file_state(path), _is_file(path, "-wal")
 
 
 @contextmanager
@@ -178,6 +178,11 @@ def _explained(path: Path) -> Iterator[None]:
         what = str(error)
         if "full" in what:
             advice = "The disk is full; free some space and try again. Nothing stored is lost."
+        elif "disk I/O" in what:  # whatever else a write is refused for
+            advice = (
+                "The disk may be full, or a quota or a limit on the size of files (`ulimit -f`) reached; otherwise the disk "
+                "or the network drive failed. Fix the problem and run the same command again; nothing stored is lost."
+            )
         elif "locked" in what or "busy" in what:
             advice = "Another process holds it; wait for it to end and try again."
         elif "readonly" in what:

@@ -71,6 +71,7 @@ def test_a_folder_where_a_file_belongs_is_named(tmp_path: Path, name: str) -> No
     (PermissionError(errno.EACCES, "Permission denied", "/x/y"), "/x/y: Permission denied. Check the path", 2),
     (OSError(errno.EIO, "Input/output error"), "A file cannot be read or written: Input/output error. Check the disk", 2),
     (OSError(errno.EROFS, "Read-only file system", "/x"), "/x: A file cannot be read or written: Read-only file system", 2),
+    (OSError(errno.EFBIG, "File too large", "/x"), "/x: A file cannot be read or written: File too large. Check the disk", 2),
     (MemoryError(), "Memory did not suffice", 2),
 ])  # fmt: skip
 def test_every_error_is_one_message(error: Exception, told: str, code: int) -> None:

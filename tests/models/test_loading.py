@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 from pathlib import Path
@@ -15,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from harness.core.digests import model_digest
 from harness.core.errors import ModelError
 from harness.core.evaluation import Decoding, Request
+from harness.core.plugins import KEPT
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.models._checkpoint.loading import load, resolve
 from harness.models._checkpoint.own_files import identity_ahead, identity_of
@@ -338,3 +340,15 @@ def test_the_identity_that_a_thread_computes_is_the_one_of_this_and_so_are_its_e
     (folder / "more.txt").symlink_to(tmp_path / "gone")
     with pytest.raises(FileNotFoundError, match="more.txt"):
         identity_ahead(str(folder), str(folder), ()).result()
+
+
+def test_a_digest_that_a_worker_keeps_is_not_that_of_files_changed_in_place_at_their_old_time(folder: Path) -> None:
+    before, file, token = identity_of(str(folder), str(folder), ()), folder / "config.json", KEPT.set({})
+    try:
+        assert identity_of(str(folder), str(folder), ()) == before
+        time = file.stat().st_mtime_ns
+        file.write_text(file.read_text().swapcase())
+        os.utime(file, ns=(time, time))
+        assert identity_of(str(folder), str(folder), ()).checkpoint.digest == model_digest(folder) != before.checkpoint.digest
+    finally:
+        KEPT.reset(token)

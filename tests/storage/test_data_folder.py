@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from harness.core.digests import model_digest
+from harness.core.digests import file_digest, model_digest
 from harness.core.errors import DataError
 from harness.storage.data_folder import DataFolder
 
@@ -44,6 +45,26 @@ def test_a_digest_follows_the_content(tmp_path: Path) -> None:
     file.write_text("two")
     os.utime(file, ns=(1, 1))
     assert data.digest("a.txt") != before
+
+
+def test_a_large_file_changed_in_place_at_its_old_time_is_read_again(tmp_path: Path) -> None:
+    """The size and time of another one is what `cp -p`, `rsync --inplace -t` and archives give a file."""
+    file = tmp_path / "large.json"
+    file.write_bytes(b"a" * (1 << 20))
+    before, time = DataFolder(tmp_path).digest("large.json"), file.stat().st_mtime_ns
+    assert DataFolder(tmp_path).digest("large.json") == before
+    with file.open("r+b") as handle:
+        handle.write(b"b")
+    os.utime(file, ns=(time, time))
+    assert DataFolder(tmp_path).digest("large.json") == file_digest(file) != before
+
+
+def test_digests_that_an_older_version_remembered_are_not_used(tmp_path: Path) -> None:
+    file, cache = tmp_path / "large.json", tmp_path / ".cache/digests.json"
+    file.write_bytes(b"a" * (1 << 20))
+    cache.parent.mkdir()
+    cache.write_text(json.dumps({str(file.resolve()): [1 << 20, file.stat().st_mtime_ns, "of another content"]}))
+    assert DataFolder(tmp_path).digest("large.json") == file_digest(file)
 
 
 def test_a_cached_value_is_made_once_and_survives_a_broken_cache_file(tmp_path: Path) -> None:

@@ -131,6 +131,25 @@ def test_a_full_disk_is_named_and_keeps_what_is_stored(store: Store) -> None:
     assert store.answers(["k", "0"]) == {"k": Answer("", "kept", 1, "end")}
 
 
+def test_a_file_that_may_not_grow_is_told_as_a_limit(tmp_path: Path) -> None:
+    """Under `ulimit -f` SQLite says "disk I/O error", as of a quota on some drives."""
+    code = f"""if True:
+        import resource, signal
+        from pathlib import Path
+        from harness.core.evaluation import Answer
+        from harness.storage.run_store import Store
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        with Store(Path({str(tmp_path / "s.sqlite")!r})) as store:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 17, 1 << 17))
+            store.add_answers("w", {{str(i): Answer("", "x" * 1000, 1, "end") for i in range(2000)}})
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    last = done.stderr.splitlines()[-1]
+    assert "disk I/O error. The disk may be full, or a quota or a limit on the size of files (`ulimit -f`) reached" in last
+    with Store(tmp_path / "s.sqlite") as store:
+        assert store.answers(["0"]) == {}
+
+
 def test_a_batch_is_there_whole_or_not_at_all_after_sigkill(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     code = f"""

@@ -8,9 +8,10 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
+from harness.core.digests import file_state
+
 T = TypeVar("T")
-_State = tuple[int, int, int]
-_kept: ContextVar[dict[tuple[str, str], tuple[_State, Any]] | None] = ContextVar("_kept", default=None)
+_kept: ContextVar[dict[tuple[str, str], tuple[object, Any]] | None] = ContextVar("_kept", default=None)
 
 
 @contextmanager
@@ -32,15 +33,14 @@ def drop_kept() -> None:
 
 
 def kept(path: Path, what: str, read: Callable[[], T]) -> T:
-    """What `read` makes of a file, which nobody may change; made again where the file has another size, time or inode.
+    """What `read` makes of a file, which nobody may change; made again where the file has another state.
 
     what: names `read`: another way to read the same file.
     """
     known = _kept.get()
     if known is None:
         return read()
-    stat = path.stat()
-    state, key = (stat.st_size, stat.st_mtime_ns, stat.st_ino), (str(path.absolute()), what)
+    state, key = file_state(path), (str(path.absolute()), what)
     if key not in known or known[key][0] != state:
         known[key] = state, read()  # the state before it was read: what is written meanwhile is read again
     found: T = known[key][1]

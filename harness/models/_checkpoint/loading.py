@@ -15,6 +15,7 @@ import torch
 import transformers
 from torch import Tensor
 
+from harness.core.digests import folder_state
 from harness.core.edge.files import is_hub_name
 from harness.core.edge.foreign import words_of
 from harness.core.edge.processes import end_without_collecting, imports_that_stay, keep_freed_memory
@@ -25,7 +26,7 @@ from harness.models._checkpoint.adapters import Changed, base_of, check, is_adap
 from harness.models._checkpoint.attention_masks import is_windowed
 from harness.models._checkpoint.families import CAUSAL, FAMILIES, Family
 from harness.models._checkpoint.image_processor import image_only
-from harness.models._checkpoint.own_files import require_own_code, require_own_files, state_of
+from harness.models._checkpoint.own_files import require_own_code, require_own_files
 from harness.models._checkpoint.prompt_builder import RopeIndex
 from harness.models._checkpoint.requirements import check_size, checked_attention
 
@@ -116,7 +117,7 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
         if kept is None:
             module, unread = _load_base(source, dtype, attention, remote_code)
             return merge(module, adapters)[0], unread
-        wanted = (source, state_of(source), dtype, attention, remote_code)
+        wanted = (source, folder_state(Path(source)), dtype, attention, remote_code)
         module, unread = _kept_base(kept, wanted) or _load_base(source, dtype, attention, remote_code)
         module, changed = merge(module, adapters, keep=True)
         if changed is not None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.capabilities import NOTE, WRONG, Finding
-from harness.core.digests import model_digest, value_digest
+from harness.core.digests import folder_state, model_digest, value_digest
 from harness.core.edge.files import instead_of_file, is_file
 from harness.core.errors import ModelError
 from harness.core.plugins import KEPT
@@ -153,12 +153,6 @@ def _read(path: Path) -> dict[str, Any]:
 # ------------------------------------------------------------ identity
 
 
-def state_of(source: str) -> list[tuple[str, int, int]]:
-    """Names, sizes and times of a folder's files: as long as they stay, what was read of them is what they hold."""
-    stats = {path.name: path.stat() for path in sorted(Path(source).iterdir()) if path.is_file()}
-    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()]
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A checkpoint by content. `other_base`: in a sentence, the adapter that was trained on other files than those it would be
@@ -207,7 +201,7 @@ def _base_digest(source: str) -> str:
     kept = KEPT.get()
     if kept is None:
         return model_digest(Path(source))
-    state = (source, state_of(source))
+    state = (source, folder_state(Path(source)))
     if kept.get("digest", ("", ""))[0] != state:
         kept["digest"] = state, model_digest(Path(source))
     return str(kept["digest"][1])

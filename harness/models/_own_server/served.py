@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.core.digests import folder_state
 from harness.core.errors import ModelError
 from harness.core.run_record import Checkpoint
 from harness.models._own_server.arguments import lora_arguments
 
-_State = tuple[tuple[str, ...], ...]
+_State = tuple[object, ...]
 
 
 @dataclass(frozen=True)
 class Served:
     """The folder of a model (`source`) with adapters on it, known by content, under a name.
 
-    `path`: what the user named. `files`: names, sizes and times of the files before the digest was read.
+    `path`: what the user named. `files`: the state of the files before the digest was read.
     """
 
     path: str
@@ -65,11 +66,4 @@ def require_same_files(what: Served, serve: str) -> None:
 
 
 def _state(source: str, adapters: Sequence[Path]) -> _State:
-    """Names, sizes and times of all files. The time of the last change of a file (`ctime`) cannot be set by a copy."""
-    found = []
-    for folder in (Path(source), *adapters):
-        for path in sorted((*folder.iterdir(), *folder.glob("additional_chat_templates/*"))):
-            if path.is_file():
-                stat = path.stat()
-                found.append((str(path), *map(str, (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino))))
-    return tuple(found)
+    return tuple(folder_state(folder) for folder in (Path(source), *adapters))

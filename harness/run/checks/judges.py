@@ -16,6 +16,7 @@ from harness.core.errors import HarnessError
 from harness.core.judging import JudgeTask, KnownUnasked, NoJudge
 from harness.core.plugins import Benchmark, Data, Judge, Model, NoModel
 from harness.core.run_record import Checkpoint
+from harness.run.models import checkpoint_of
 
 _END = "\0"  # ends what is known of a judge's version in a benchmark's facts
 
@@ -60,11 +61,7 @@ class JudgesNow:
             return _Unloaded(registry.make("model", name, options).checkpoint)
         if not self._folders or name not in ("transformers", "openai"):
             return None
-        from harness.models._checkpoint.loading import resolve  # imports torch
-        from harness.models._checkpoint.own_files import identity_of
-
-        path = str(options.get("path"))
-        return _Unloaded(identity_of(path, *resolve(path)).checkpoint)
+        return _Unloaded(checkpoint_of(str(options.get("path"))))
 
 
 def another_judge(benchmark: Benchmark, measured: Mapping[str, str]) -> tuple[str, str] | None:

@@ -236,14 +236,16 @@ class Warnings:
                 self._say(f"WARNING: {warning}")
 
 
-def pairs_record(pairs: Sequence[PreferencePair], report: Mapping[str, Any] | None = None, source: str = "") -> Pairs:
-    """What the store keeps of an arm's pairs: the source's report, ten of them, which images they show, and the digest of the
-    source's rows. None: the report was lost with the store, so that only what the file of pairs tells is known."""
+def pairs_record(
+    pairs: Sequence[PreferencePair], report: Mapping[str, Any] | None = None, source: str = "", file: str = ""
+) -> Pairs:
+    """What the store keeps of an arm's pairs: the source's report, ten of them, which images they show, and the digests of the
+    source's rows and of their file. None: the report was lost with the store, so that only what the file tells is known."""
     if report is None:
         lost = "from pairs.jsonl; what was asked and dropped is unknown, since the store was lost"
         report = {"accepted": len(pairs), "sides": sides(pairs, None), "rebuilt": lost}
     digests = {digest for pair in pairs for digest in names_of(pair.image_digest) or ("",)}
-    return Pairs(report, tuple(pairs[:10]), tuple(sorted(digests)), source)
+    return Pairs(report, tuple(pairs[:10]), tuple(sorted(digests)), source, file)
 
 
 def check_places(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +26,10 @@ from harness.core.preference import PreferencePair
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.models._own_server.shared_servers import end_idle_servers
 from harness.run.arm_costs import annotated
+from harness.run.checks.run_files import Digests, digests_of, require_own_pairs, require_same_checkpoint
 from harness.run.data import open_data
 from harness.run.make_aligner import annotator_of, make_aligner
-from harness.run.models import load_model, trainable_model
+from harness.run.models import checkpoint_of, load_model, trainable_model
 from harness.startup import start
 from harness.storage.artifacts import RewardAccuracy
 from harness.storage.run_folder import read_json
@@ -51,17 +52,25 @@ class ArmTraining:
     progress: Progress
     say: Callable[[str], None]
     crew: Crew | None = None
+    known: Mapping[str, Digests] = field(default_factory=dict)  # see `digests`, for a fleet's hosts
 
     def place(self, arm: Arm) -> Path:
         """The folder of an arm."""
         return self.folder / self.config.place_of(arm)
+
+    def pairs(self, arm: Arm) -> list[PreferencePair]:
+        """The pairs of an arm. Raises DataError where they are not those that the store describes."""
+        path = self.place(arm) / "pairs.jsonl"
+        if self.store is not None:
+            require_own_pairs(self.store, self.folder.name, arm.name, path)
+        return read_pairs(path)
 
     def train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Trained:
         """In this process, and in those it was started with."""
         judge = annotator_of(arm.align, self.data, self.store)
         with annotated(self.store, self.folder.name, arm.name, judge, self.say):
             aligner = self.aligner(arm, judge)
-            policy = trainable_model(self.config, self.begins_with(arm), self.crew)
+            policy = self._opened(arm.after or "base", self.begins_with(arm))
             require_sound(arm.name, policy, self.say, training=True)
             cache, place = self.folder.parent / ".cache", self.place(arm) / "train"
             reference = None if arm.reference in (None, arm.after or "base") else self.reference(arm.reference)
@@ -72,7 +81,32 @@ class ArmTraining:
     def reference(self, name: str) -> Model:
         """The checkpoint of that name, where it is another one than the one that is trained."""
         path = None if name == "base" else self.ended_in(next(arm for arm in self.config.arms if arm.name == name))
-        return trainable_model(self.config, path, self.crew)
+        return self._opened(name, path)
+
+    def _opened(self, name: str, path: str | None) -> Model:
+        """A checkpoint to train, or beside it. Raises DataError where its files are not those that the run has results of."""
+        model = trainable_model(self.config, path, self.crew)
+        require_same_checkpoint(self.folder.name, name, self.digests(name), model.checkpoint.digest)
+        return model
+
+    def digests(self, name: str) -> Digests:
+        """Which checkpoint the run measured under a label."""
+        return self.known.get(name, {}) if self.store is None else digests_of(self.store, self.folder.name, name)
+
+    def require_same(self, arm: Arm, folder: Path) -> None:
+        """Raise DataError where an arm that was trained again is another checkpoint than the run has results of; on a fleet,
+        whose GPUs may still be training, only once it is loaded to be swept."""
+        if self.config.fleet is None and (before := self.digests(arm.name)):
+            require_same_checkpoint(self.folder.name, arm.name, before, self._digest_in(str(folder)))
+
+    def digest_of(self, arm: Arm) -> str:
+        """Of an arm's checkpoint as it is now; "" where only loading it would tell."""
+        return self._digest_in(self.ended_in(arm))
+
+    def _digest_in(self, path: str) -> str:
+        if self.config.fleet is not None:
+            return load_model(self.config, path, self.crew).checkpoint.digest
+        return checkpoint_of(path).digest if self.config.model.name == "transformers" else ""
 
     def aligner(self, arm: Arm, judge: Annotator | None) -> Aligner:
         """The arm's aligner, with the judge or the reward that it needs."""
@@ -85,15 +119,13 @@ class ArmTraining:
         model = load_model(self.config, self.ended_in(arm))
         if not isinstance(model, Policy):
             raise TrainingError(f"The reward model {arm.name} is served by {self.config.model.name}, which only answers.")
+        require_same_checkpoint(self.folder.name, arm.name, self.digests(arm.name), model.checkpoint.digest)
         return ModelReward(model, arm.name)
 
     def accuracies(self, models: Sequence[Arm]) -> RewardAccuracy:
         """Of each of these reward models on each one's held-out pairs."""
         judges = [annotator_of(m.align, self.data, self.store) for m in models]
-        made = {
-            m.name: (self.aligner(m, judge), read_pairs(self.place(m) / "pairs.jsonl"))
-            for m, judge in zip(models, judges, strict=True)
-        }
+        made = {m.name: (self.aligner(m, judge), self.pairs(m)) for m, judge in zip(models, judges, strict=True)}
         tested = {name: a.tested_on(pairs) if isinstance(a, HoldsOutPairs) else [] for name, (a, pairs) in made.items()}
         found, digests = dict[str, dict[str, float | None]](), dict[str, str]()
         for name, reward in ((model.name, self.reward(model)) for model in models):
@@ -128,6 +160,9 @@ class ArmTraining:
         for left in (place / _RESULT, place / _FAULT):
             left.unlink(missing_ok=True)
         given = {"config": self.config, "folder": self.folder.resolve(), "arm": arm.name, "threads": torch.get_num_threads()}
+        known = {name: self.digests(name) for name in ("base", arm.after, arm.reference) if name}
+        known["base"] = known["base"] or {"pairs": base.checkpoint.digest}  # where its sweep is still under way
+        given |= {"known": known}
         given |= {"cwd": os.getcwd(), "sharded": asked.sharded, "digest": base.checkpoint.digest if arm.after is None else None}
         try:
             if isinstance(crew.cluster, Processes):
@@ -164,14 +199,14 @@ def train_arm(given: Mapping[str, Any], progress: Progress = no_progress) -> Non
     config: RunConfig = given["config"]
     arm = next(arm for arm in (*config.reward_models, *config.arms) if arm.name == given["arm"])
     data = open_data(config.data, given["folder"].parent)
-    training = ArmTraining(config, given["folder"], data, None, progress, lambda text: None)
+    training = ArmTraining(config, given["folder"], data, None, progress, lambda text: None, None, given["known"])
     place = training.place(arm)
     if _fault(place) is not None:  # Ray Train started again; what is wrong stays wrong
         return
     try:
         if given["digest"] is not None:
             _check_base(config, given["digest"])
-        done = training.train(arm, read_pairs(place / "pairs.jsonl"))
+        done = training.train(arm, training.pairs(arm))
     except LostProcess:  # Ray Train starts all of them again
         raise
     except HarnessError as error:

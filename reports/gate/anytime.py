@@ -8,6 +8,10 @@ z sqrt(n) is, asymptotically, at most a Brownian motion at time n; its one-sided
 (Robbins 1970; asymptotic confidence sequences, Waudby-Smith et al., Annals of Statistics 2024, arXiv:2103.06476), so that by
 Ville's inequality 1 / max e is a p value at every n at once, and Holm's correction of such p holds too. r is chosen for the
 sharpest decision at a quarter of the images. The first look is at `FIRST` images: the theorem is asymptotic.
+
+Images that fail as a whole and of which none was drawn are not in z. Where they are a share q of all, 1 / (1 - q)^n until one
+is drawn is a martingale, too, so that `Chances.unseen` is a p value at every n at once for a known q. Here q follows from a
+difference that scatters; twice the chance counts, which by simulation is enough.
 tests/proofs/until_decided.py simulates whole sweeps.
 """
 
@@ -16,8 +20,11 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable
 
+from reports.gate.shift_test import Chances
+
 FIRST = 50  # images before the first look
 _GROWTH = 1.25  # of the number of images from look to look
+_UNSEEN = 2.0  # times the chance that no image of a share was drawn
 
 
 def looks(images: int) -> list[int]:
@@ -54,9 +61,10 @@ class Anytime:
         self.planned, self._alpha = planned, alpha / max(n_tests, 1)
         self._least: dict[Hashable, float] = {}
 
-    def p(self, key: Hashable, benchmark: str, p: float | None, n: int) -> float | None:
-        """The p value at this look and all before, from the fixed-size p of this look."""
-        if p is not None and n >= min(FIRST, self.planned[benchmark]):
-            e = e_value(p, n, self.planned[benchmark], self._alpha)
-            self._least[key] = min(self._least.get(key, 1.0), 1 / e if e > 1 else 1.0)
+    def p(self, key: Hashable, benchmark: str, found: Chances | None, n: int) -> float | None:
+        """The p value at this look and all before, from the fixed-size test of this look."""
+        if found is not None and n >= min(FIRST, self.planned[benchmark]):
+            e = e_value(found.scatter, n, self.planned[benchmark], self._alpha)
+            p = max(1 / e if e > 1 else 1.0, _UNSEEN * found.unseen)
+            self._least[key] = min(self._least.get(key, 1.0), p)
         return self._least.get(key, 1.0)

@@ -23,7 +23,7 @@ from harness.core.stats import addend_names, clusters_of, evaluate, holm, moving
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
 from reports.gate.resolve import Target, targets, unmeasured
-from reports.gate.shift_test import Shift, items_needed, limits, p_above, p_below, shift_of
+from reports.gate.shift_test import Chances, Shift, above, below, items_needed, limits, shift_of
 from reports.gate.words import family_of, needed_words, of_checkpoint, of_gate, requirement
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, WATCHED, CheckpointGate, Gate, RuleResult
 from reports.values.paired import Pair, Pairs, known, pairs
@@ -172,18 +172,19 @@ def _obstacle(base: BenchmarkResult | None, other: BenchmarkResult | None, expec
     return "; ".join(part for part in parts if part)
 
 
-def _p(test: Callable[[Shift, float], float | None], one: _Tested, key: Hashable, anytime: Anytime | None) -> float | None:
+def _p(test: Callable[[Shift, float], Chances | None], one: _Tested, key: Hashable, anytime: Anytime | None) -> float | None:
     """p of one side of a rule at this look, or of this look and all before."""
-    p = test(one.shift, one.threshold) if one.shift is not None else 1.0
+    found = test(one.shift, one.threshold) if one.shift is not None else Chances(1.0, 1.0)
     if anytime is None:
-        return p
-    return anytime.p((key, test.__name__), one.result.benchmark, p, len(one.shift.images) if one.shift is not None else 0)
+        return max(found) if found is not None else None
+    n = len(one.shift.images) if one.shift is not None else 0
+    return anytime.p((key, test.__name__), one.result.benchmark, found, n)
 
 
 def _corrected(tested: Sequence[Sequence[_Tested]], alpha: float, anytime: Anytime | None = None) -> list[list[RuleResult]]:
     """All rules with their p values, each side corrected by Holm over the whole gate, and their verdicts."""
     deciding = [(i, j) for i, row in enumerate(tested) for j, one in enumerate(row) if one.result.role != "watch"]
-    passes, fails = (holm([_p(test, tested[i][j], (i, j), anytime) for i, j in deciding]) for test in (p_above, p_below))
+    passes, fails = (holm([_p(test, tested[i][j], (i, j), anytime) for i, j in deciding]) for test in (above, below))
     place = {at: n for n, at in enumerate(deciding)}
     decided: list[list[RuleResult]] = []
     for i, row in enumerate(tested):

@@ -8,12 +8,16 @@ changed one, are added: where few or no images got worse, the data alone would d
 likelihood, Chen et al. 2008). A margin relative to the baseline moves every image's value by that share of its own, which is no
 change and does not count for what is typical. By tests/proofs/gates.py a margin that is just reached is passed in at most 5 %
 of sweeps.
+
+Scatter cannot show what was not drawn: images that lose all their answers, so few that none of them was asked about. So p is at
+least the chance that none is drawn of as many as would bring the difference to the threshold (`Chances.unseen`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,7 +36,8 @@ class Shift:
     `images`: one value an image, (G,), whose mean `value` is. `typical`: how far an image whose answers changed lies from the
     others by that change alone (root mean square); `widest` where none changed. `widest`: how far a whole image can move its
     value, 0 where that is unknown. `items`: those that move the metric. `freedom`: of the test, one less than the images that
-    count on the side where fewer do.
+    count on the side where fewer do. `loss`: how far an image falls that fails as a whole; `gain`: how far one rises that gets
+    all right; 0 where that is unknown.
     """
 
     value: float
@@ -43,6 +48,16 @@ class Shift:
     widest: float
     items: int
     freedom: int
+    loss: float
+    gain: float
+
+
+class Chances(NamedTuple):
+    """`scatter`: p by the scatter of the images. `unseen`: the chance that none was drawn of the images that would have moved
+    the difference to the threshold, each as a whole."""
+
+    scatter: float
+    unseen: float
 
 
 def shift_of(before: Sample, after: Sample, formula: Formula, sign: int = 1, relative: float = 0.0) -> Shift | None:
@@ -70,7 +85,23 @@ def shift_of(before: Sample, after: Sample, formula: Formula, sign: int = 1, rel
     images, typical = _by_image(value, without), _typical(_by_image(*changes)) or widest
     wider = _wider(images, before, after, formula) if fewest < len(kept) and widest else 1.0
     images, typical = value + wider * (images - value), wider * typical
-    return Shift(value, old, new, images, typical, widest, int(moved.sum()), fewest - 1)
+    loss, gain = _whole(_by_image(old, left[0]), sign, formula.unit == "share")
+    return Shift(value, old, new, images, typical, widest, int(moved.sum()), fewest - 1, loss, gain)
+
+
+def _whole(before: Floats, sign: int, is_share: bool) -> tuple[float, float]:
+    """How far an image falls that loses all that it has, and rises that gets all: means over what there is to lose or get.
+
+    A metric ends at 0, and a share at 1; the end of other metrics is unknown.
+    """
+    had = np.clip(before, 0.0, 1.0 if is_share else None)
+    ways = [_mean_over_amounts(had), _mean_over_amounts(1 - had) if is_share else 0.0]
+    return (ways[0], ways[1]) if sign > 0 else (ways[1], ways[0])
+
+
+def _mean_over_amounts(amounts: Floats) -> float:
+    """Of images weighed by their amounts: where half of all images have everything, one that loses all loses everything."""
+    return float((amounts**2).sum() / total) if (total := float(amounts.sum())) > 0 else 0.0
 
 
 def _wider(images: Floats, before: Sample, after: Sample, formula: Formula) -> float:
@@ -99,12 +130,33 @@ def _without_rounding(images: Floats) -> Floats:
 
 def p_above(shift: Shift, threshold: float) -> float | None:
     """p of "the shift is at most the threshold": small where it lies above. None where nothing can be said."""
-    return _p(shift.images - threshold, shift.typical, shift.freedom)
+    found = above(shift, threshold)
+    return max(found) if found is not None else None
 
 
 def p_below(shift: Shift, threshold: float) -> float | None:
     """p of "the shift is at least the threshold"."""
-    return _p(threshold - shift.images, shift.typical, shift.freedom)
+    found = below(shift, threshold)
+    return max(found) if found is not None else None
+
+
+def above(shift: Shift, threshold: float) -> Chances | None:
+    """Both parts of `p_above`."""
+    p = _p(shift.images - threshold, shift.typical, shift.freedom)
+    return Chances(p, _unseen(shift.value - threshold, shift.loss, shift.freedom + 1)) if p is not None else None
+
+
+def below(shift: Shift, threshold: float) -> Chances | None:
+    """Both parts of `p_below`."""
+    p = _p(threshold - shift.images, shift.typical, shift.freedom)
+    return Chances(p, _unseen(threshold - shift.value, shift.gain, shift.freedom + 1)) if p is not None else None
+
+
+def _unseen(distance: float, whole: float, images: int) -> float:
+    """The chance that so many images hold none of a share that, each moved by `whole`, makes up the distance."""
+    if distance <= 0:
+        return 1.0
+    return float((1 - distance / whole) ** images) if distance < whole else 0.0
 
 
 def _p(distances: Floats, typical: float, freedom: int) -> float | None:
@@ -133,9 +185,9 @@ def _root_ratio(x: Floats, weights: Floats) -> float:
 
 def limits(shift: Shift, alpha: float) -> tuple[float | None, float | None]:
     """One-sided limits: the shift is above the first, and below the second, each with confidence 1 - alpha."""
-    reach = 2 * (float(np.abs(shift.images - shift.value).max()) + shift.widest)
-    if not reach:
-        return None, None
+    if not shift.typical:
+        return None, None  # as in `_p`
+    reach = 2 * (float(np.abs(shift.images - shift.value).max()) + max(shift.widest, shift.loss, shift.gain))
     low = _outermost(lambda at: p_above(shift, at), shift.value - reach, shift.value, alpha)
     return low, _outermost(lambda at: p_below(shift, at), shift.value + reach, shift.value, alpha)
 
@@ -162,8 +214,9 @@ def items_needed(shift: Shift, threshold: float, alpha: float) -> int | None:
         return None  # as in `_p`
     n_images = len(shift.images)
     error = max(float(shift.images.std(ddof=1) / np.sqrt(n_images)), shift.typical / n_images)  # at least one changed image
-    distance = abs(shift.value - threshold)
+    distance, whole = abs(shift.value - threshold), shift.loss if shift.value > threshold else shift.gain
     if distance < 0.05 * error:
         return None
     times = float(((ndtri(1 - alpha) + ndtri(POWER)) * error / distance) ** 2)
-    return int(np.ceil(shift.items * max(1.0, times)))
+    seen = np.log(alpha) / np.log1p(-distance / whole) / (shift.freedom + 1) if distance < whole else 0.0
+    return int(np.ceil(shift.items * max(1.0, times, float(seen))))

@@ -1,6 +1,6 @@
 """How often does a gate pass a checkpoint that is worse by exactly the margin, and how often one that is as good as its base?
 
-    python -m tests.proofs.gates [SWEEPS]        (default 2,000 a row: about two minutes on one core)
+    python -m tests.proofs.gates [SWEEPS]        (default 2,000 a row: about three minutes on one core)
 
 Worlds are drawn from populations whose true metrics are known; questions of one image hang together. Each row is one guard
 (non-inferiority) at alpha 0.05. "at the margin": the true difference is exactly the margin, so every pass is false; at most 5 %
@@ -149,6 +149,20 @@ def rare(images: int, before: float, relative: float) -> World:
     )
 
 
+def failing(images: int, each: int, before: float, lost: float, anew: float = 0.1) -> World:
+    """The second checkpoint answers some questions anew, and, where it is worse, loses all answers of a share of its images."""
+
+    def draw(rng: np.random.Generator, worse: bool) -> tuple[Sample, Sample]:
+        old, new, is_anew = (rng.random((images, each)) < chance for chance in (before, before, anew))
+        kept = rng.random((images, 1)) >= lost * worse
+        right = (old, np.where(is_anew, new, old) & kept)
+        one, other = (rows(("right", "n"), r.astype(float), np.ones(r.shape)) for r in right)
+        return one, other
+
+    name = f"accuracy {before:.0%}, {images} images x {each}, {lost:.0%} of the images lose all, which is the margin"
+    return World(name, ACCURACY, 1, lost * before, 0, draw)
+
+
 def worlds() -> Iterator[World]:
     yield rare(10, 0.80, 0.05)
     for images in (30, 60, 100, 500):
@@ -162,6 +176,11 @@ def worlds() -> Iterator[World]:
         yield sparse(images, 0.5, 0.05)
         yield length(images, 0.10)
         yield rare(images, 0.80, 0.05)
+    yield failing(50, 6, 0.85, 0.04)
+    yield failing(100, 6, 0.85, 0.02)
+    yield failing(100, 20, 0.90, 0.03)
+    yield failing(500, 6, 0.90, 0.01)
+    yield failing(500, 20, 0.90, 0.01)
 
 
 def shares(world: World, sweeps: int, seed: int = 0) -> tuple[float, float]:

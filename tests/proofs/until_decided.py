@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.core.stats import Sample
 from reports.gate.anytime import Anytime, looks
-from reports.gate.shift_test import p_above, p_below, shift_of
+from reports.gate.shift_test import above, below, shift_of
 from tests.proofs import gates
 from tests.proofs.gates import World
 
@@ -52,8 +52,8 @@ def outcome(world: World, before: Sample, after: Sample, strict: float = 1.0) ->
         if shift is None:
             continue
         threshold = -world.margin / strict
-        met = test.p("met", "b", p_above(shift, threshold), len(shift.images))
-        unmet = test.p("not met", "b", p_below(shift, threshold), len(shift.images))
+        met = test.p("met", "b", above(shift, threshold), len(shift.images))
+        unmet = test.p("not met", "b", below(shift, threshold), len(shift.images))
         if met is not None and met < ALPHA:
             return "pass", n / images
         if unmet is not None and unmet < ALPHA:
@@ -70,6 +70,8 @@ def worlds(images: int, margins: float = 1.0) -> Iterator[World]:
     yield gates.f1(images, 6, 0.85, 0.05 * margins)
     yield gates.chair(images, 0.05 * margins)
     yield gates.length(images, 0.20 * margins)
+    yield gates.failing(images, 6, 0.90, 0.02 * margins)
+    yield gates.failing(images, 20, 0.90, 0.03 * margins)
 
 
 def shares(world: World, clearly: World, sweeps: int, seed: int = 0) -> Shares:

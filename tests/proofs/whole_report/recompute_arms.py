@@ -157,11 +157,28 @@ def decided(rule: Rule, wanted: Requirement, before: Sequence[Scored], after: Se
         unseen = again.part(rule, after, names).minus(again.part(rule, before, names)).unseen
         wider = np.sqrt(1 + unseen / (pseudo.var(ddof=1) / g)) if pseudo.var() > 0 else 1.0
         pseudo, far = theta + wider * (pseudo - theta), wider * far
-    met, unmet = _one_sided(pseudo - limit, far, fewest), _one_sided(limit - pseudo, far, fewest)
+    loss, gain = _whole(value[0] + (g - 1) * ((left := again.at(rule, whole[0] - old)).mean() - left), wanted, rule)
+    met = max(_one_sided(pseudo - limit, far, fewest), _none_drawn(theta - limit, loss, fewest))
+    unmet = max(_one_sided(limit - pseudo, far, fewest), _none_drawn(limit - theta, gain, fewest))
     error = max(pseudo.std(ddof=1) / np.sqrt(g), far / g)
     times = ((stats.norm.ppf(1 - alpha) + stats.norm.ppf(0.8)) * error / abs(theta - limit)) ** 2 if theta != limit else np.inf
+    way, whole_image = abs(theta - limit), loss if theta > limit else gain
+    seen = np.log(alpha) / np.log(1 - way / whole_image) / fewest if 0 < way < whole_image else 0.0
     met_at = wanted.sign * (limit - toward * wanted.of_base * abs(value[0]))
-    return Decided(*value, len(counted), g, met, unmet, len(counted) * max(1.0, float(times)), met_at)
+    return Decided(*value, len(counted), g, met, unmet, len(counted) * max(1.0, float(times), float(seen)), met_at)
+
+
+def _whole(had: np.ndarray, wanted: Requirement, rule: Rule) -> tuple[float, float]:
+    """How far an image falls and rises that loses all, or gets all: by the base's values of images, weighed by themselves."""
+    had = np.clip(had, 0, 1 if rule.unit == "share" else None)
+    ways = [float((one**2).sum() / one.sum()) if one.sum() > 0 else 0.0 for one in (had, 1 - had)]
+    ways[1] *= rule.unit == "share"
+    return (ways[0], ways[1]) if wanted.sign > 0 else (ways[1], ways[0])
+
+
+def _none_drawn(distance: float, whole: float, images: int) -> float:
+    """The chance that so many images hold none of a share of them that makes up the distance."""
+    return 1.0 if distance <= 0 else float((1 - distance / whole) ** images) if distance < whole else 0.0
 
 
 def _typical(changes: np.ndarray, rule: Rule) -> float:

@@ -33,7 +33,7 @@ POLICY = {
     "rules": [
         {"metric": "chair.recall", "role": "guard", "margin": "5 points"},
         {"metric": "chair.chair_i", "role": "improve"},
-        {"metric": "pope.accuracy", "role": "guard", "margin": "30 points"},
+        {"metric": "pope.accuracy", "role": "guard", "margin": "50 points"},
         {"metric": "mmhal_bench.score", "role": "guard", "margin": "10 % of base"},
         {"metric": "chair.length", "role": "watch"},
     ],
@@ -41,7 +41,7 @@ POLICY = {
 WANTED = {
     "chair.recall": Requirement("guard", margin=0.05),
     "chair.chair_i": Requirement("improve", sign=-1),
-    "pope.accuracy": Requirement("guard", margin=0.30),
+    "pope.accuracy": Requirement("guard", margin=0.50),
     "mmhal_bench.score": Requirement("guard", of_base=0.10),
 }
 BY_KEY = {f"{rule.benchmark}.{rule.metric}": rule for rule in RULES if not rule.group}

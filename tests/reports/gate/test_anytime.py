@@ -8,6 +8,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from reports.gate.anytime import Anytime, e_value, looks
+from reports.gate.shift_test import Chances
 from tests.proofs import gates, until_decided
 
 
@@ -27,11 +28,18 @@ def test_its_mean_under_the_hypothesis_is_one() -> None:
 
 def test_the_p_value_of_all_looks_never_rises() -> None:
     test = Anytime({"b": 400}, 0.05, 1)
-    assert test.p("k", "b", 1e-9, 100) == test.p("k", "b", 0.9, 125) < 0.05
+    assert test.p("k", "b", Chances(1e-9, 0.0), 100) == test.p("k", "b", Chances(0.9, 1.0), 125) < 0.05
+
+
+def test_images_that_fail_as_a_whole_may_hide_what_scatter_denies_twice_as_often_as_none_of_them_is_drawn() -> None:
+    """A share of 0.02: 0.98^100 = 0.133, 0.98^200 = 0.0176."""
+    test = Anytime({"b": 400}, 0.05, 1)
+    assert test.p("k", "b", Chances(1e-9, 0.98**100), 100) == pytest.approx(0.265, abs=1e-3)
+    assert test.p("k", "b", Chances(1e-9, 0.98**200), 200) == pytest.approx(0.0352, abs=1e-4)
 
 
 def test_nothing_is_decided_before_the_first_look() -> None:
-    assert Anytime({"b": 400}, 0.05, 1).p("k", "b", 1e-12, 49) == 1.0
+    assert Anytime({"b": 400}, 0.05, 1).p("k", "b", Chances(1e-12, 0.0), 49) == 1.0
 
 
 def test_looks_begin_with_fifty_images_and_end_with_all() -> None:
@@ -45,3 +53,13 @@ def test_a_clear_case_is_decided_with_less_than_half_of_the_images_and_the_margi
     assert found.passed_at_margin <= 0.15 and found.failed_at_margin <= 0.15
     assert found.passed_when_equal == 1.0 and found.asked_when_equal < 0.5
     assert found.failed_when_worse == 1.0 and found.asked_when_worse < 0.5
+
+
+@pytest.mark.parametrize(("images", "each", "lost"), [(100, 20, 0.03), (500, 6, 0.02)])
+def test_a_checkpoint_that_fails_on_few_images_as_a_whole_passes_in_at_most_one_sweep_of_twenty(
+    images: int, each: int, lost: float
+) -> None:
+    """100 sweeps of the proof, each worse by exactly the margin: 21 and 13 % passed where what was not drawn did not count."""
+    world, rng = gates.failing(images, each, 0.9, lost), np.random.default_rng(5)
+    passed = [until_decided.outcome(world, *world.draw(rng, True))[0] == "pass" for _ in range(100)]
+    assert sum(passed) <= 6

@@ -9,7 +9,7 @@ import pytest
 
 from harness.core.evaluation import ratio
 from harness.core.stats import Sample
-from reports.gate.shift_test import items_needed, limits, p_above, p_below, shift_of
+from reports.gate.shift_test import above, below, items_needed, limits, p_above, p_below, shift_of
 from tests.proofs import gates
 
 ACCURACY = ratio("accuracy", ["right"], ["n"])
@@ -52,8 +52,8 @@ def test_a_relative_margin_is_part_of_the_difference() -> None:
 def test_both_sides_of_a_threshold_are_told_apart() -> None:
     shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 3, 5)), ACCURACY)
     assert shift is not None
-    above, below = p_above(shift, -0.10), p_below(shift, -0.10)
-    assert above is not None and below is not None and above < 0.001 and below > 0.5
+    met, unmet = p_above(shift, -0.10), p_below(shift, -0.10)
+    assert met is not None and unmet is not None and met < 0.002 and unmet > 0.5
 
 
 def test_limits_are_where_the_tests_reach_alpha() -> None:
@@ -147,3 +147,36 @@ def test_a_checkpoint_whose_captions_seldom_name_something_passes_nothing_by_it(
 def test_few_captions_that_name_something_pass_a_margin_they_miss_in_at_most_one_sweep_of_twenty() -> None:
     false, _ = gates.shares(gates.sparse(60, 0.2, 0.05), 200)  # without the variance that they hide: 16.5 %
     assert false <= 0.095
+
+
+def test_images_that_fail_as_a_whole_pass_a_margin_in_at_most_one_sweep_of_twenty() -> None:
+    """200 sweeps of the proof. 0.98^100 = 0.13: so often none of them is drawn, and 12 % passed."""
+    false, _ = gates.shares(gates.failing(100, 6, 0.85, 0.02), 200)
+    assert false <= 0.06
+
+
+def test_p_is_at_least_the_chance_that_no_image_was_drawn_that_failed_as_a_whole() -> None:
+    """50 images, three of four answers right, none changed: a loss of 5 points is 1 in 15 images that loses three quarters."""
+    shift = shift_of(sample(BEFORE), sample(BEFORE), ACCURACY)
+    assert shift is not None and (shift.loss, shift.gain) == (pytest.approx(0.75), pytest.approx(0.25))
+    found = above(shift, -0.05)
+    assert found is not None and found.unseen == pytest.approx((14 / 15) ** 50)
+    assert p_above(shift, -0.05) == max(found)
+    assert (up := below(shift, 0.05)) is not None and up.unseen == pytest.approx(0.8**50)  # 1 in 5 that gains a quarter
+
+
+def test_where_half_of_the_images_have_everything_a_failing_one_loses_everything() -> None:
+    right = np.repeat([[4.0], [0.0]], 25, axis=0) @ np.ones((1, 4)) / 4
+    shift = shift_of(sample(right), sample(right), ACCURACY)
+    assert shift is not None and shift.before == 0.5 and (shift.loss, shift.gain) == (pytest.approx(1), pytest.approx(1))
+
+
+def test_of_a_rating_it_is_known_what_an_image_can_lose_and_not_what_it_can_gain() -> None:
+    shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 3, 5)), replace(ACCURACY, unit="score"))
+    assert shift is not None and (shift.loss, shift.gain) == (pytest.approx(0.75), 0.0)
+
+
+def test_so_many_items_are_needed_that_some_image_would_be_seen_which_fails_as_a_whole() -> None:
+    """Two answers of 200 lost and two gained, 2 points away: ln 0.05 / ln(1 - 0.02 / 0.75) is 110.8 images of 4."""
+    shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 2, 2)), ACCURACY)
+    assert shift is not None and items_needed(shift, -0.02, 0.05) == 444

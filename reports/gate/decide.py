@@ -210,11 +210,9 @@ def _decided(one: _Tested, p_pass: float | None, p_fail: float | None, alpha: fl
 
 
 def _incomplete(base: Column, column: Column) -> tuple[str, ...]:
-    runs = {
-        c.run_id: c for c in (base, column)
-    }  # a base that belongs to another arm of the run may be complete where it is not
-    own = [column] if base.run_name != column.run_name and base.run_id == column.run_id else list(runs.values())
-    return tuple(f"{c.run_name} did not finish" for c in own if not c.complete)
+    """A base of the same run may stand in the record of another arm, whose end says nothing of this one."""
+    theirs = [f"the run of {base.label} did not finish"] if base.run_id != column.run_id and not base.complete else []
+    return (*theirs, *([f"{column.run_name} did not finish"] if not column.complete else []))
 
 
 def _checkpoint_of(label: str, rules: Sequence[RuleResult], incomplete: tuple[str, ...]) -> CheckpointGate:

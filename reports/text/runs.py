@@ -5,8 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from harness.core.run_record import RunRecord
 from reports.text.formatting import listing
 from reports.values.comparison import RunFacts
+
+
+def facts_of(record: RunRecord) -> RunFacts:
+    """How a run came about."""
+    return RunFacts(
+        run_id=record.run_id,
+        name=record.name,
+        complete=record.complete,
+        command=record.command,
+        config_yaml=record.config_yaml,
+        versions=dict(record.versions),
+        digests={sweep.label: sweep.checkpoint.digest for sweep in record.sweeps},
+        notes=tuple(record.notes),
+        overlap=dict(record.overlap),
+        pairs_report=dict(record.pairs_report),
+        example_pairs=tuple(record.example_pairs[:10]),
+        timings=dict(record.timings),
+    )
 
 
 def whole_runs(runs: Sequence[RunFacts]) -> list[RunFacts]:

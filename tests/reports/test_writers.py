@@ -111,8 +111,16 @@ def test_hostile_text_breaks_no_table(make, record):
     assert "\\end{table} |" not in latex_writer.write(comparison)
     assert latex_writer.write(comparison).count("\\end{table}") == 1
     rows = list(csv.DictReader(io.StringIO(csv_writer.write(comparison))))
-    assert {r["run"] for r in rows} == {HOSTILE}
+    assert {r["run"] for r in rows} == {"base", HOSTILE}
     assert json.loads(json_writer.write(comparison))["title"] == HOSTILE
+
+
+def test_a_base_is_not_among_the_rows_of_an_arm(make, record):
+    evaluated = replace(record, run_id="other", name="evaluated", sweeps=record.sweeps[:1])
+    rows = list(csv.DictReader(io.StringIO(csv_writer.write(compare([record, make.record("two", seed=1)])))))
+    assert {(r["run"], r["column"]) for r in rows} == {("base", "base"), (record.name, record.name), ("two", "two")}
+    alone = list(csv.DictReader(io.StringIO(csv_writer.write(compare([evaluated])))))
+    assert {r["run"] for r in alone} == {"evaluated"}  # nothing is aligned: the run's own name
 
 
 def test_a_megabyte_of_text_is_cut_with_a_note(make, record):
@@ -124,7 +132,7 @@ def test_a_megabyte_of_text_is_cut_with_a_note(make, record):
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t"])
 def test_a_name_that_looks_like_a_spreadsheet_formula_stays_a_name(record, sign):
     rows = list(csv.DictReader(io.StringIO(csv_writer.write(compare([replace(record, name=f"{sign}cmd()")])))))
-    assert {row["run"] for row in rows} == {f"'{sign}cmd()"}
+    assert {row["run"] for row in rows} == {"base", f"'{sign}cmd()"}
     assert any(float(row["difference"] or 0) < 0 for row in rows)  # numbers stay numbers
 
 

@@ -30,7 +30,7 @@ from reports.gate.shown import as_shown
 from reports.questions.costs import costs
 from reports.questions.find import questions
 from reports.text.formatting import listing
-from reports.text.runs import facts_of
+from reports.text.runs import facts_of, overlap_sentence
 from reports.text.settings import settings_of
 from reports.text.studies import merged
 from reports.values.comparison import Comparison, Curve
@@ -62,13 +62,13 @@ def compare(
     unlike = protocol_differences(columns, sweeps)
     columns = [replace(column, differs=any(d.column == column.label for d in unlike)) for column in columns]
     full, short, seeds = make_tables(columns, sweeps, found)
-    said, (training, times) = Lookup(), _curves(records, labels)
+    said, (training, times), runs = Lookup(), _curves(records, labels), facts_of(records, columns)
     return Comparison(
         title=title(records, labels),
         columns=tuple(columns),
         rows=full.rows,
         short=short,
-        verdict=verdict(short, unlike),
+        verdict=replace(verdict(short, unlike), overlap=overlap_sentence(runs)),
         protocol_differences=unlike,
         **protocol_fields(columns, sweeps),
         flips=flips(columns, sweeps, said),
@@ -87,7 +87,7 @@ def compare(
         training=training,
         training_times=times,
         **rewards.reward_fields(records, labels, published),
-        runs=tuple(facts_of(record) for record in records),
+        runs=runs,
         subtitle=subtitle(records, sweeps[0], short.columns),
         dates=dates(records),
         gate=as_shown(decided, full) if decided is not None else None,

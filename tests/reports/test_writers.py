@@ -123,6 +123,24 @@ def test_a_base_is_not_among_the_rows_of_an_arm(make, record):
     assert {r["run"] for r in alone} == {"evaluated"}  # nothing is aligned: the run's own name
 
 
+def test_images_that_were_trained_on_are_said_in_the_conclusion_of_every_form(make, record):
+    found, said = compare([record]), "Trained on images of the benchmarks (the same files, by content): 1 image of aligned."
+    assert said in found.verdict.sentences and json.loads(json_writer.write(found))["verdict"]["overlap"] == said
+    assert said in html_writer.write(found).partition("<main>")[0] and said in latex_writer.write(found)
+    page = markdown_writer.write(found)
+    assert said in page.partition("| metric")[0] and "1 image of the training of aligned: images/003.png." in page
+    assert "Trained on" not in markdown_writer.write(compare([replace(record, overlap={})]))
+
+
+def test_training_that_is_not_known_is_not_said_to_share_nothing(make, record):
+    theirs = replace(make.record("theirs", seed=1), overlap={}, overlap_unknown="this run trained nothing")
+    clean = replace(make.record("clean", seed=2), overlap={})
+    for write in (html_writer.write, markdown_writer.write):
+        alone, both = write(compare([theirs])), write(compare([theirs, clean]))
+        assert "Not known: this run trained nothing." in alone and "None." not in alone.partition("Overlap")[2]
+        assert "Not known of theirs: this run trained nothing." in both and "None of clean." in both
+
+
 def test_a_megabyte_of_text_is_cut_with_a_note(make, record):
     page = html_writer.write(compare([make.with_answer(record, "word " * 200_000)]))
     assert len(page) < 3_000_000

@@ -19,7 +19,7 @@ from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
 from harness.core.gating import Policy
 from harness.core.run_record import FROM_FILES, IMAGES, STOPPED, BenchmarkResult, SweepResult
-from harness.core.stats import addend_names, clusters_of, evaluate, holm, moving, sample
+from harness.core.stats import addend_names, clusters_of, columns_read, evaluate, holm, moving, sample
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
 from reports.gate.resolve import Target, targets, unmeasured
@@ -121,7 +121,7 @@ def _test(target: Target, policy: Policy, sides: _Sides, matched: Pairs | None, 
     low, high = limits(plain, policy.alpha)
     images = len(plain.images)
     result = replace(result, before=plain.before, after=plain.after, value=plain.value, low=low, high=high,
-                     items=plain.items, images=images, why=obstacle)  # fmt: skip
+                     items=plain.items, asked=_asked(both, f, sides), images=images, why=obstacle)  # fmt: skip
     if rule.role == "watch":
         return _Tested(result, obstacle=obstacle)
     toward = 1 if rule.role == "guard" else -1
@@ -129,6 +129,13 @@ def _test(target: Target, policy: Policy, sides: _Sides, matched: Pairs | None, 
     threshold = -toward * target.margin
     met_at = target.sign * (threshold - toward * target.relative * abs(plain.before))
     return _Tested(replace(result, threshold=met_at), shift, threshold, obstacle)
+
+
+def _asked(both: Pair, f: Formula, sides: _Sides) -> int:
+    """The items that both answered of the formula's benchmark, or of its slice: those that any metric of it counts."""
+    same = [formula for result in sides if result for formula in result.formulas if formula.group == f.group]
+    columns = sorted({column for formula in same for column in columns_read(formula, both.before)})
+    return int(((both.before.values[:, columns] != 0) | (both.after.values[:, columns] != 0)).any(axis=1).sum())
 
 
 def _differs(base: BenchmarkResult | None, other: BenchmarkResult | None) -> bool:
@@ -205,8 +212,8 @@ def _decided(one: _Tested, p_pass: float | None, p_fail: float | None, alpha: fl
         return replace(result, verdict=PASS)
     if p_fail is not None and p_fail < alpha:
         return replace(result, verdict=FAIL)
-    needed = items_needed(one.shift, one.threshold, alpha / n_tests)
-    return replace(result, items_needed=needed, why=needed_words(one.shift.items, needed))
+    needed = items_needed(one.shift, result.asked, one.threshold, alpha / n_tests)
+    return replace(result, items_needed=needed, why=needed_words(result.asked, needed))
 
 
 def _incomplete(base: Column, column: Column) -> tuple[str, ...]:

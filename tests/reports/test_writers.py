@@ -141,6 +141,29 @@ def test_training_that_is_not_known_is_not_said_to_share_nothing(make, record):
         assert "Not known of theirs: this run trained nothing." in both and "None of clean." in both
 
 
+def test_the_caption_of_the_latex_table_says_what_is_in_it(make, record):
+    caption = latex_writer.write(compare([record])).partition("\\caption{")[2]
+    assert "differences are paired" not in caption  # the table has none
+    assert r"95 \% intervals over images; bold: significantly better than the first row" in caption
+    assert r"by the difference to the first row on the same items ($p<0.05$, corrected by Holm over this table)" in caption
+    alone = latex_writer.write(compare([replace(record, sweeps=record.sweeps[:1])])).partition("\\caption{")[2]
+    assert r"In brackets 95 \% intervals over images." in alone and "significantly" not in alone
+
+
+def test_a_report_of_one_checkpoint_explains_no_difference(record):
+    alone = compare([replace(record, sweeps=record.sweeps[:1])])
+    page, text = html_writer.write(alone).partition("<main>")[2], markdown_writer.write(alone)
+    assert "under it the difference" not in page and "significantly better" not in page
+    assert "paired over the same items" not in page + text
+    assert "under it the difference" in html_writer.write(compare([record]))
+
+
+@pytest.mark.parametrize(("data", "shown"), [("own/data", "data own/data"), ("data", "data"), ("/big/coco", "data coco")])
+def test_a_data_folder_called_data_is_named_with_its_parent(record, data, shown):
+    found = compare([replace(record, config_yaml=f"name: x\ndata: {data}\n")])
+    assert shown in found.subtitle
+
+
 def test_a_megabyte_of_text_is_cut_with_a_note(make, record):
     page = html_writer.write(compare([make.with_answer(record, "word " * 200_000)]))
     assert len(page) < 3_000_000

@@ -24,7 +24,7 @@ from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
 from reports.gate.resolve import Target, targets, unmeasured
 from reports.gate.shift_test import Shift, items_needed, limits, p_above, p_below, shift_of
-from reports.gate.words import family_of, needed_words, of_checkpoint, of_gate, requirement
+from reports.gate.words import SHARE_OF_NOTHING, family_of, needed_words, of_checkpoint, of_gate, requirement
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, WATCHED, CheckpointGate, Gate, RuleResult
 from reports.values.paired import Pair, Pairs, known, pairs
 from reports.values.table import Column
@@ -42,6 +42,7 @@ class _Tested:
     shift: Shift | None = None
     threshold: float = 0.0
     obstacle: str = ""  # why it cannot pass, whatever the numbers say
+    share_of_nothing: bool = False  # a margin relative to a base of 0
 
 
 def gate(
@@ -128,7 +129,8 @@ def _test(target: Target, policy: Policy, sides: _Sides, matched: Pairs | None, 
     shift = shift_of(both.before, both.after, f, target.sign, toward * target.relative)
     threshold = -toward * target.margin
     met_at = target.sign * (threshold - toward * target.relative * abs(plain.before))
-    return _Tested(replace(result, threshold=met_at), shift, threshold, obstacle)
+    share_of_nothing = bool(target.relative) and plain.before == 0
+    return _Tested(replace(result, threshold=met_at), shift, threshold, obstacle, share_of_nothing)
 
 
 def _asked(both: Pair, f: Formula, sides: _Sides) -> int:
@@ -212,6 +214,8 @@ def _decided(one: _Tested, p_pass: float | None, p_fail: float | None, alpha: fl
         return replace(result, verdict=PASS)
     if p_fail is not None and p_fail < alpha:
         return replace(result, verdict=FAIL)
+    if one.share_of_nothing:
+        return replace(result, why=SHARE_OF_NOTHING)
     needed = items_needed(one.shift, result.asked, one.threshold, alpha / n_tests)
     return replace(result, items_needed=needed, why=needed_words(result.asked, needed))
 

@@ -18,6 +18,11 @@ NOTE = (
     "are the units of all tests."
 )
 
+SHARE_OF_NOTHING = (
+    "the base is 0, and so is every share of it: a margin relative to the base cannot decide this; give the margin in the unit "
+    "of the metric"
+)
+
 
 def requirement(target: Target) -> str:
     """'must not fall by 2 points or more', 'must improve', 'watched'."""

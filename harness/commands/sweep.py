@@ -127,7 +127,8 @@ def _several(chosen: Sequence[RunConfig]) -> None:
     show_comparison(compared(Path(chosen[0].output).expanduser(), ids, names, False, ()))
     for outcome in outcomes:
         echo(f"{outcome.folder / 'report.html'}")
-    echo(shlex.join(["python", "-m", "harness", "compare", *ids, "--output", chosen[0].output, "--as", "html"]))
+    words = ["python", "-m", "harness", "compare", *ids, "--output", chosen[0].output, "--as", "html"]
+    echo(f"{shlex.join(words)} > comparison.html")
     for outcome in outcomes:
         exit_if_incomplete(outcome)
 

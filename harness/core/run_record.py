@@ -166,7 +166,8 @@ class RunRecord:
     servers were asked for; without an entry none was.
     `reward_pairs`: whose held-out pairs -> how many comparisons; empty where an older version did not keep it.
     `rater_checks`: reward model, or judge and arm, that rated answers in training -> how it agrees with people, in words.
-    `overlap`: image digests that training and benchmark share -> file names. `timings`: stage -> seconds.
+    `overlap`: image digests that training and benchmark share -> file names; `overlap_unknown`: why it is not known, or not
+    of all images. `timings`: stage -> seconds.
     """
 
     run_id: str
@@ -183,6 +184,7 @@ class RunRecord:
     reward_pairs: Mapping[str, int] = field(default_factory=dict)
     rater_checks: Mapping[str, str] = field(default_factory=dict)
     overlap: Mapping[str, str] = field(default_factory=dict)
+    overlap_unknown: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig, RunConfig, stored
 from harness.core.capabilities import AsksAboutObjects, DescribesItems
-from harness.core.digests import file_digest
-from harness.core.edge.files import is_file
 from harness.core.errors import ConfigError
 from harness.core.judging import CountsUnread, RatesOnAScale
 from harness.core.plugins import CountsRows
@@ -19,6 +17,7 @@ from harness.evaluation.scoring import unjudged
 from harness.results.judge_results import training_checks, with_judge_check
 from harness.results.server_use import served
 from harness.results.study_notes import partial_sweep, study_notes
+from harness.results.training_images import BenchmarkImages, benchmark_images, trained_on
 from harness.storage.artifacts import (
     JudgeRepeats,
     MissingItems,
@@ -61,9 +60,9 @@ def records_from(store: Store, run: StoredRun, results: Sequence[tuple[StoredRes
         for label, rows in by_label.items()
     }
     arms = [arm.name for arm in config.arms] or [""]
-    digests = _image_digests(run, [row for row, _ in results])
+    images = benchmark_images(run, [row for row, _ in results])
     notes = study_notes(config, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups)  # the same for all arms
-    records = [_record(store, run, sweeps, arm, config, digests, notes) for arm in arms]
+    records = [_record(store, run, sweeps, arm, config, images, notes) for arm in arms]
     several = {label: _of_several(label, [row for row, _ in rows]) for label, rows in by_label.items()}
     return [replace(r, notes=(*r.notes, *(note for s in r.sweeps for note in several[s.label]))) for r in records]
 
@@ -124,13 +123,13 @@ def _record(
     sweeps: dict[str, SweepResult],
     arm: str,
     config: RunConfig,
-    digests: dict[str, str],
+    images: BenchmarkImages,
     notes: StudyNotes,
 ) -> RunRecord:
     labels = ("base", arm) if arm else ("base",)
     present = tuple(sweeps[label] for label in labels if label in sweeps)
     pairs = store.get(Pairs, run.id, arm) or Pairs({})
-    pair_images = set(pairs.images)
+    shared, unknown = images.shared_with(trained_on(store, run.id, arm, [sweep.checkpoint for sweep in present]), bool(arm))
     training = store.get(TrainingLog, run.id, arm) or TrainingLog()
     swept = {result.benchmark: result for sweep in present for result in sweep.results}
     rewards = store.get(RewardAccuracy, run.id) or RewardAccuracy()
@@ -150,7 +149,8 @@ def _record(
         reward_accuracy=rewards.shares,
         reward_pairs=rewards.pairs,
         rater_checks=training_checks(store.path.parent / run.id, rewards.digests, {arm: training.rated_by}),
-        overlap={digest: name for digest, name in digests.items() if digest in pair_images},
+        overlap=shared,
+        overlap_unknown=unknown,
         versions=run.versions,
         timings=(store.get(Timings, run.id) or Timings()).seconds,
         notes=training.notes,
@@ -192,10 +192,3 @@ def _result(
     if not isinstance(benchmark, DescribesItems):
         return made
     return replace(made, subject=benchmark.subject, reference=benchmark.reference)
-
-
-def _image_digests(run: StoredRun, results: Sequence[StoredResult]) -> dict[str, str]:
-    """sha256 -> name of the benchmark images that can still be found."""
-    folder = Path(run.data_folder)
-    names = {item.image for result in results for item in result.items if item.image}
-    return {file_digest(folder / name): name for name in sorted(names) if is_file(folder / name)}

@@ -42,6 +42,13 @@ class ResultQueries:
         rows = self._rows("SELECT label, checkpoint FROM results WHERE run=? ORDER BY position", (run,))
         return {label: codec.checkpoint(codec.loads(text)) for label, text in rows}
 
+    def trained_to(self, digest: str) -> list[tuple[str, str, Checkpoint]]:
+        """(run, arm, checkpoint) of the arms of all runs that ended in weights of this digest."""
+        sql = "SELECT DISTINCT run, label, checkpoint FROM results WHERE label!='base' AND instr(checkpoint, ?)"
+        rows = self._rows(sql, (digest,))
+        found = [(run, label, codec.checkpoint(codec.loads(text))) for run, label, text in rows]
+        return [one for one in found if one[2].digest == digest]
+
     def protocols(self, run: str) -> list[tuple[str, str, ProtocolRecord]]:
         """(label, benchmark, protocol) of every result of a run, in sweep order."""
         rows = self._rows("SELECT label, benchmark, protocol FROM results WHERE run=? ORDER BY position", (run,))

@@ -30,9 +30,10 @@ from reports.gate.shown import as_shown
 from reports.questions.costs import costs
 from reports.questions.find import questions
 from reports.text.formatting import listing
+from reports.text.runs import facts_of, overlap_sentence
 from reports.text.settings import settings_of
 from reports.text.studies import merged
-from reports.values.comparison import Comparison, Curve, RunFacts
+from reports.values.comparison import Comparison, Curve
 from reports.values.gate import Gate
 from reports.values.table import Column
 
@@ -61,13 +62,13 @@ def compare(
     unlike = protocol_differences(columns, sweeps)
     columns = [replace(column, differs=any(d.column == column.label for d in unlike)) for column in columns]
     full, short, seeds = make_tables(columns, sweeps, found)
-    said, (training, times) = Lookup(), _curves(records, labels)
+    said, (training, times), runs = Lookup(), _curves(records, labels), facts_of(records, columns)
     return Comparison(
         title=title(records, labels),
         columns=tuple(columns),
         rows=full.rows,
         short=short,
-        verdict=verdict(short, unlike),
+        verdict=replace(verdict(short, unlike), overlap=overlap_sentence(runs)),
         protocol_differences=unlike,
         **protocol_fields(columns, sweeps),
         flips=flips(columns, sweeps, said),
@@ -86,7 +87,7 @@ def compare(
         training=training,
         training_times=times,
         **rewards.reward_fields(records, labels, published),
-        runs=tuple(_facts(record) for record in records),
+        runs=runs,
         subtitle=subtitle(records, sweeps[0], short.columns),
         dates=dates(records),
         gate=as_shown(decided, full) if decided is not None else None,
@@ -150,7 +151,8 @@ def _columns(
                 bases.append(len(sweeps))
             c = sweep.checkpoint
             label = _column_label(record, i, sweep, j, records, labels)
-            columns.append(Column(label, record.run_id, record.name, c.id, c.digest, c.aligner, record.complete, trained=j > 0))
+            name = sweep.label if j == 0 and not _is_alone(record) else record.name  # a base that arms share has no arm's name
+            columns.append(Column(label, record.run_id, name, c.id, c.digest, c.aligner, record.complete, trained=j > 0))
             sweeps.append(sweep)
     if not columns:
         raise ConfigError("There is nothing to compare: no run has a sweep yet. Let a run finish its first benchmark.")
@@ -187,10 +189,15 @@ def _has_arms(record: RunRecord) -> bool:
     return bool(settings_of(record).get("arms"))
 
 
+def _is_alone(record: RunRecord) -> bool:
+    """Only evaluated: its checkpoint goes by the name of its run."""
+    return len(record.sweeps) == 1 and not _has_arms(record)
+
+
 def _column_label(
     record: RunRecord, i: int, sweep: SweepResult, j: int, records: Sequence[RunRecord], labels: Sequence[str] | None
 ) -> str:
-    alone = len(record.sweeps) == 1 and not _has_arms(record)  # only evaluated: it goes by the name of its run
+    alone = _is_alone(record)
     if len(records) == 1 or (i == 0 and j == 0 and not alone):
         return sweep.label
     run = _run_label(record, i, labels)
@@ -235,20 +242,3 @@ def _curves(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tuple
             curves.append(Curve(key, _run_label(record, i, labels), x, y))
     times = tuple(curve for curve in curves if curve.name.startswith("time/"))
     return tuple(curve for curve in curves if curve not in times), times
-
-
-def _facts(record: RunRecord) -> RunFacts:
-    return RunFacts(
-        run_id=record.run_id,
-        name=record.name,
-        complete=record.complete,
-        command=record.command,
-        config_yaml=record.config_yaml,
-        versions=dict(record.versions),
-        digests={sweep.label: sweep.checkpoint.digest for sweep in record.sweeps},
-        notes=tuple(record.notes),
-        overlap=dict(record.overlap),
-        pairs_report=dict(record.pairs_report),
-        example_pairs=tuple(record.example_pairs[:10]),
-        timings=dict(record.timings),
-    )

@@ -11,7 +11,7 @@ from reports.text.settings import settings_of
 from reports.values.table import Column
 
 _MOST = 4
-_PLAIN = ("checkpoint", "final", "model", "snapshot")  # folder names that name no model
+_PLAIN = ("checkpoint", "data", "final", "model", "snapshot")  # folder names that name nothing
 
 
 def title(records: Sequence[RunRecord], labels: Sequence[str] | None) -> str:
@@ -38,17 +38,21 @@ def dates(records: Sequence[RunRecord]) -> tuple[str, ...]:
 def _model(base: SweepResult) -> str:
     """A hub name as it is; of a folder its name, with its parent's where that says more."""
     name = base.checkpoint.base or base.checkpoint.id
-    if not name.startswith("/"):
-        return name
-    *_, parent, last = ("", *name.rstrip("/").split("/"))
-    return f"{parent}/{last}" if last in _PLAIN else last
+    return _folder(name) if name.startswith("/") else name
+
+
+def _folder(path: str) -> str:
+    """Its name, with its parent's where that says more."""
+    parent, last = ("", *path.rstrip("/").split("/"))[-2:]
+    return f"{parent}/{last}" if parent and last in _PLAIN else last
 
 
 def _data(records: Sequence[RunRecord]) -> str:
     names = {str(settings_of(record).get("data") or record.data_folder) for record in records}
     if names == {"miniworld"}:
         return "miniature world"
-    return f"data {listing(sorted({name.rstrip('/').split('/')[-1] for name in names}), 3)}"
+    found = listing(sorted({_folder(name) for name in names}), 3)
+    return found if found == "data" else f"data {found}"
 
 
 def _items(base: SweepResult) -> str:

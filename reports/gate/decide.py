@@ -19,12 +19,12 @@ from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
 from harness.core.gating import Policy
 from harness.core.run_record import FROM_FILES, IMAGES, STOPPED, BenchmarkResult, SweepResult
-from harness.core.stats import addend_names, clusters_of, evaluate, holm, moving, sample
+from harness.core.stats import addend_names, clusters_of, columns_read, evaluate, holm, moving, sample
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
 from reports.gate.resolve import Target, targets, unmeasured
 from reports.gate.shift_test import Chances, Shift, above, below, items_needed, limits, shift_of
-from reports.gate.words import family_of, needed_words, of_checkpoint, of_gate, requirement
+from reports.gate.words import SHARE_OF_NOTHING, family_of, needed_words, of_checkpoint, of_gate, requirement
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, WATCHED, CheckpointGate, Gate, RuleResult
 from reports.values.paired import Pair, Pairs, known, pairs
 from reports.values.table import Column
@@ -42,6 +42,7 @@ class _Tested:
     shift: Shift | None = None
     threshold: float = 0.0
     obstacle: str = ""  # why it cannot pass, whatever the numbers say
+    share_of_nothing: bool = False  # a margin relative to a base of 0
 
 
 def gate(
@@ -121,14 +122,22 @@ def _test(target: Target, policy: Policy, sides: _Sides, matched: Pairs | None, 
     low, high = limits(plain, policy.alpha)
     images = len(plain.images)
     result = replace(result, before=plain.before, after=plain.after, value=plain.value, low=low, high=high,
-                     items=plain.items, images=images, why=obstacle)  # fmt: skip
+                     items=plain.items, asked=_asked(both, f, sides), images=images, why=obstacle)  # fmt: skip
     if rule.role == "watch":
         return _Tested(result, obstacle=obstacle)
     toward = 1 if rule.role == "guard" else -1
     shift = shift_of(both.before, both.after, f, target.sign, toward * target.relative)
     threshold = -toward * target.margin
     met_at = target.sign * (threshold - toward * target.relative * abs(plain.before))
-    return _Tested(replace(result, threshold=met_at), shift, threshold, obstacle)
+    share_of_nothing = bool(target.relative) and plain.before == 0
+    return _Tested(replace(result, threshold=met_at), shift, threshold, obstacle, share_of_nothing)
+
+
+def _asked(both: Pair, f: Formula, sides: _Sides) -> int:
+    """The items that both answered of the formula's benchmark, or of its slice: those that any metric of it counts."""
+    same = [formula for result in sides if result for formula in result.formulas if formula.group == f.group]
+    columns = sorted({column for formula in same for column in columns_read(formula, both.before)})
+    return int(((both.before.values[:, columns] != 0) | (both.after.values[:, columns] != 0)).any(axis=1).sum())
 
 
 def _differs(base: BenchmarkResult | None, other: BenchmarkResult | None) -> bool:
@@ -206,16 +215,16 @@ def _decided(one: _Tested, p_pass: float | None, p_fail: float | None, alpha: fl
         return replace(result, verdict=PASS)
     if p_fail is not None and p_fail < alpha:
         return replace(result, verdict=FAIL)
-    needed = items_needed(one.shift, one.threshold, alpha / n_tests)
-    return replace(result, items_needed=needed, why=needed_words(one.shift.items, needed))
+    if one.share_of_nothing:
+        return replace(result, why=SHARE_OF_NOTHING)
+    needed = items_needed(one.shift, result.asked, one.threshold, alpha / n_tests)
+    return replace(result, items_needed=needed, why=needed_words(result.asked, needed))
 
 
 def _incomplete(base: Column, column: Column) -> tuple[str, ...]:
-    runs = {
-        c.run_id: c for c in (base, column)
-    }  # a base that belongs to another arm of the run may be complete where it is not
-    own = [column] if base.run_name != column.run_name and base.run_id == column.run_id else list(runs.values())
-    return tuple(f"{c.run_name} did not finish" for c in own if not c.complete)
+    """A base of the same run may stand in the record of another arm, whose end says nothing of this one."""
+    theirs = [f"the run of {base.label} did not finish"] if base.run_id != column.run_id and not base.complete else []
+    return (*theirs, *([f"{column.run_name} did not finish"] if not column.complete else []))
 
 
 def _checkpoint_of(label: str, rules: Sequence[RuleResult], incomplete: tuple[str, ...]) -> CheckpointGate:

@@ -202,8 +202,10 @@ def _outermost(p: Callable[[float], float | None], outer: float, inner: float, a
     return outer
 
 
-def items_needed(shift: Shift, threshold: float, alpha: float) -> int | None:
-    """Items with which a difference that stays as measured would be decided with a chance of 80 %, either way.
+def items_needed(shift: Shift, asked: int, threshold: float, alpha: float) -> int | None:
+    """Items to ask with which a difference that stays as measured would be decided with a chance of 80 %, either way.
+
+    `asked`: those that were, also where an answer does not move the metric, as a right no does not move F1.
 
     None where the difference lies on the threshold: more items would not help; and where no image changed in a metric that is
     no share: nothing is known of how far one could.
@@ -219,4 +221,4 @@ def items_needed(shift: Shift, threshold: float, alpha: float) -> int | None:
         return None
     times = float(((ndtri(1 - alpha) + ndtri(POWER)) * error / distance) ** 2)
     seen = np.log(alpha) / np.log1p(-distance / whole) / (shift.freedom + 1) if distance < whole else 0.0
-    return int(np.ceil(shift.items * max(1.0, times, float(seen))))
+    return int(np.ceil(asked * max(1.0, times, float(seen))))

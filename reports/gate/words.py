@@ -18,6 +18,11 @@ NOTE = (
     "are the units of all tests."
 )
 
+SHARE_OF_NOTHING = (
+    "the base is 0, and so is every share of it: a margin relative to the base cannot decide this; give the margin in the unit "
+    "of the metric"
+)
+
 
 def requirement(target: Target) -> str:
     """'must not fall by 2 points or more', 'must improve', 'watched'."""
@@ -31,11 +36,11 @@ def requirement(target: Target) -> str:
     return f"must {good}{more}"
 
 
-def needed_words(items: int, needed: int | None) -> str:
-    """How many items would decide a rule that is open."""
+def needed_words(asked: int, needed: int | None) -> str:
+    """How many items would decide a rule that is open; `asked`: of the benchmark or slice, see `RuleResult`."""
     if needed is None:
         return "the difference lies at the limit of the requirement; more items would hardly decide it"
-    about = f"about {_round(needed):,} items (now {items:,}) would decide it with a chance of 80 %"
+    about = f"about {_round(needed):,} items (now {asked:,}) would decide it with a chance of 80 %"
     return f"{about}, if the difference stays as measured"
 
 

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from types import MappingProxyType
 
 from harness.core.edge.text import count
+from harness.core.judging import RatingScale
 from harness.labels.estimates.judge_calibration import Calibration, Drift, Mean, RaterPair
 from harness.labels.estimates.marked_nouns import NounAgreement
 from harness.labels.estimates.proportions import Share
@@ -19,9 +20,11 @@ def judge_parts(
     drifts: Sequence[Drift],
     raters: Sequence[RaterPair] = (),
     readings: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    scales: Mapping[str, RatingScale] = MappingProxyType({}),
 ) -> list[Part]:
-    """The tables that have rows. `readings`: benchmarks whose judges' replies are read by several rules, and these."""
-    found = (_agreement(calibrations), _raters(raters), _means(calibrations), _drifts(drifts, readings))
+    """The tables that have rows. `readings`: benchmarks whose judges' replies are read by several rules, and these; `scales`:
+    of benchmarks, where known: no interval of a mean goes beyond its ends."""
+    found = (_agreement(calibrations), _raters(raters), _means(calibrations, scales), _drifts(drifts, readings))
     return [part for part in found if part.rows or part.lines]
 
 
@@ -84,13 +87,15 @@ def _short_names(sheets: Sequence[str]) -> dict[str, str]:
     return short if len(set(short.values())) == len(short) else {sheet: sheet for sheet in sheets}
 
 
-def _means(found: Sequence[Calibration]) -> Part:
+def _means(found: Sequence[Calibration], scales: Mapping[str, RatingScale]) -> Part:
     rows = []
     for c in (c for c in found if c.mean.n):
-        means = (_number(c.mean.plain), _number(c.mean.people), _interval(c))
+        means = (_number(c.mean.plain), _number(c.mean.people), _interval(c, scales.get(c.benchmark)))
         rows.append((title_of(c.benchmark), c.column, c.judge, *means, f"{c.mean.n} of {c.mean.of}"))
     header = ("benchmark", "checkpoint", "judge", "judge's mean", "rated answers' mean", "corrected [95 %]", "rated")
-    lead = "Prediction-powered estimate (arXiv:2301.09633) of the mean human rating over all answers."
+    lead = (
+        "Prediction-powered estimate (arXiv:2301.09633) of the mean human rating of all answers; intervals end with the scale."
+    )
     return Part("Judge-corrected means", lead, header, tuple(rows))
 
 
@@ -112,8 +117,12 @@ def _drifts(found: Sequence[Drift], readings: Mapping[str, Sequence[str]]) -> Pa
     return Part("Drift", lead, header, tuple(rows), tuple(lines))
 
 
-def _interval(c: Calibration) -> str:
-    return f"{_number(c.mean.value)} {between(c.mean.low, c.mean.high, 'points')}".strip()
+def _interval(c: Calibration, scale: RatingScale | None) -> str:
+    """The estimate as it is, with the part of its interval that is on the scale."""
+    low, high = c.mean.low, c.mean.high
+    if scale is not None and low is not None and high is not None:
+        low, high = (min(max(end, scale.low), scale.high) for end in (low, high))
+    return f"{_number(c.mean.value)} {between(low, high, 'points')}".strip()
 
 
 def _mean(mean: Mean) -> str:

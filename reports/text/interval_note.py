@@ -7,14 +7,20 @@ from reports.values.table import Table, Unit
 
 
 def interval_note(table: Table) -> str:
-    """What the intervals of this table hold and how its p are corrected."""
+    """What the intervals of this table hold and, where there is something to compare, how its p are corrected."""
+    compared = "; differences are paired over the same items; p is corrected by Holm over this table"
+    return f"{intervals(table)}{compared if len(table.columns) > 1 else ''}"
+
+
+def intervals(table: Table) -> str:
+    """What the intervals of this table hold."""
     images = "95 % intervals over images"
     if table.by_method:
         alone = "; those of single checkpoints over images" if any(not c.places for c in table.columns) else ""
         images = f"95 % intervals of methods over seeds and images together{alone}"
     if table.worded:
         images += f"; those of {listing([title_of(name) for name in table.worded])} over prompt wordings too"
-    return f"{images}; differences are paired over the same items; p is corrected by Holm over this table"
+    return images
 
 
 def reading_note(table: Table) -> str:

@@ -5,8 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from harness.core.edge.text import count
+from harness.core.run_record import RunRecord
 from reports.text.formatting import listing
 from reports.values.comparison import RunFacts
+from reports.values.table import Column
+
+
+def facts_of(records: Sequence[RunRecord], columns: Sequence[Column]) -> tuple[RunFacts, ...]:
+    """How each run came about; `columns`: of the report, of which one is its checkpoint once that is swept."""
+    labels = {(column.run_id, column.run_name): column.label for column in columns}
+    return tuple(_facts(record, labels.get((record.run_id, record.name), record.name)) for record in records)
+
+
+def _facts(record: RunRecord, column: str) -> RunFacts:
+    return RunFacts(
+        run_id=record.run_id,
+        name=record.name,
+        column=column,
+        complete=record.complete,
+        command=record.command,
+        config_yaml=record.config_yaml,
+        versions=dict(record.versions),
+        digests={sweep.label: sweep.checkpoint.digest for sweep in record.sweeps},
+        notes=tuple(record.notes),
+        overlap=dict(record.overlap),
+        overlap_unknown=record.overlap_unknown,
+        pairs_report=dict(record.pairs_report),
+        example_pairs=tuple(record.example_pairs[:10]),
+        timings=dict(record.timings),
+    )
 
 
 def whole_runs(runs: Sequence[RunFacts]) -> list[RunFacts]:
@@ -36,10 +64,32 @@ def _notes(arms: Sequence[RunFacts]) -> dict[str, str]:
     return {note: listing(names) if len(names) < len(arms) else "" for note, names in owners.items()}
 
 
+def overlap_sentence(runs: Sequence[RunFacts]) -> str:
+    """What a reader must know before the numbers: benchmark images that were trained on; "" where none are known."""
+    found = [f"{count(len(files), 'image')} of {names}" for names, files in overlaps(runs)]
+    return f"Trained on images of the benchmarks (the same files, by content): {'; '.join(found)}." if found else ""
+
+
 def overlaps(runs: Sequence[RunFacts]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """(names of the runs, (digest, file) of the images that their pairs share with a benchmark), where there are any."""
+    """(names of the columns, (digest, file) of the images that their training shares with a benchmark), where there are any."""
     by_files: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for run in runs:
         if run.overlap:
-            by_files.setdefault(tuple(sorted(run.overlap.items())), []).append(run.name)
-    return [(listing(list(dict.fromkeys(names)), 6), list(files)) for files, names in by_files.items()]
+            by_files.setdefault(tuple(sorted(run.overlap.items())), []).append(run.column)
+    return [(_named(names), list(files)) for files, names in by_files.items()]
+
+
+def overlap_notes(runs: Sequence[RunFacts]) -> list[str]:
+    """Of which columns it is not known, and why; "None." where nothing else is to say."""
+    by_reason: dict[str, list[str]] = {}
+    for run in runs:
+        if run.overlap_unknown:
+            by_reason.setdefault(run.overlap_unknown, []).append(run.column)
+    alone = len({run.column for run in runs}) == 1
+    notes = [f"Not known{'' if alone else f' of {_named(names)}'}: {why}." for why, names in by_reason.items()]
+    clean = [run.column for run in runs if not run.overlap and not run.overlap_unknown]
+    return [*notes, *([f"None{f' of {_named(clean)}' if len(clean) < len(runs) else ''}."] if clean else [])]
+
+
+def _named(names: Sequence[str]) -> str:
+    return listing(list(dict.fromkeys(names)), 6)

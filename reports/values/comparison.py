@@ -61,7 +61,8 @@ class Verdict:
     """The report in words. `headline` is empty unless one checkpoint stands against its baseline.
 
     `worse` names every significant loss, those outside the headline table too; `scope` says what the intervals leave out;
-    `same`: which columns are the baseline's own checkpoint, measured otherwise.
+    `same`: which columns are the baseline's own checkpoint, measured otherwise; `overlap`: images of benchmarks that were
+    trained on.
     """
 
     headline: str
@@ -70,10 +71,11 @@ class Verdict:
     unknown: str
     scope: str = ""
     same: str = ""
+    overlap: str = ""
 
     @property
-    def sentences(self) -> tuple[str, str, str, str, str]:
-        return self.same, self.improved, self.worse, self.unknown, self.scope
+    def sentences(self) -> tuple[str, ...]:
+        return self.overlap, self.same, self.improved, self.worse, self.unknown, self.scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class RunFacts:
 
     run_id: str
     name: str
+    column: str  # label of its checkpoint's column; its name where that is not swept
     complete: bool
     command: str
     config_yaml: str
@@ -98,6 +101,7 @@ class RunFacts:
     digests: Mapping[str, str]  # label -> checkpoint digest
     notes: tuple[str, ...]
     overlap: Mapping[str, str]
+    overlap_unknown: str
     pairs_report: Mapping[str, Any]
     example_pairs: tuple[PreferencePair, ...]
     timings: Mapping[str, float]

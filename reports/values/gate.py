@@ -24,9 +24,10 @@ class RuleResult:
 
     before, after: the metric on the items that both answered. low, high: the one-sided 95 % limits (at the policy's alpha) of
     the difference, not corrected. p_pass: of "the requirement is not met" (small: it is met); p_fail: of "it is met"; both
-    corrected by Holm over the gate. items_needed: items that would decide an inconclusive rule with a chance of 80 %, if the
-    difference stays as it was measured; None where it is decided or no number would do. by: the requirement in words.
-    items, left_out: items that both answered and that move the metric, and those that one side alone answered. differs: the
+    corrected by Holm over the gate. items_needed: items to ask that would decide an inconclusive rule with a chance of
+    80 %, if the difference stays as it was measured; None where it is decided or no number would do. by: the requirement in
+    words. items, left_out: items that both answered and that move the metric, and those that one side alone answered;
+    asked: items of the benchmark or slice that both answered, also where their answers do not move the metric. differs: the
     benchmark was measured under another protocol than the base's. shown: None while a sweep goes on.
     """
 
@@ -49,6 +50,7 @@ class RuleResult:
     p_pass: float | None = None
     p_fail: float | None = None
     items: int = 0
+    asked: int = 0
     left_out: int = 0
     images: int = 0
     items_needed: int | None = None

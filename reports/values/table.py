@@ -37,7 +37,7 @@ class Column:
 
     label: str
     run_id: str
-    run_name: str
+    run_name: str  # of the arm; of the run where nothing is aligned; "base" for a base beside arms
     checkpoint: str
     digest: str
     aligner: str

@@ -31,7 +31,7 @@ from reports.text.interval_note import digits_note, interval_note
 from reports.text.missing_items import interval_lines, missing_lines, unjudged_lines
 from reports.text.plain_table import PARTIAL
 from reports.text.reply_models import OTHER_MODELS, reply_lines
-from reports.text.runs import overlaps, whole_runs
+from reports.text.runs import overlap_notes, overlaps, whole_runs
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison
 from reports.values.table import Table
@@ -98,6 +98,7 @@ def _environment() -> Environment:
         "logs": training_views,
         "doubts": reliability_views,
         "overlaps": overlaps,
+        "overlap_notes": overlap_notes,
         "pairs_view": pairs_view,
         "provenance": provenance,
         "explanations": explanations,

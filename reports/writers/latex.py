@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from harness.core import registry
 from reports.text.formatting import between, judged_text, number, row_name, shortened, who
-from reports.text.interval_note import interval_note
+from reports.text.interval_note import intervals
 from reports.text.missing_items import interval_lines
 from reports.text.unpaired import unpaired
 from reports.values.comparison import Comparison
@@ -63,18 +63,23 @@ def _cell(cell: Cell | None, unit: Unit) -> str:
 
 def _caption(comparison: Comparison) -> str:
     title = _safe(shortened(comparison.title, 200))
-    marks = r"bold: significantly better than the first row, $^{\dagger}$: significantly worse, $^{\ast}$: significant change"
+    how = f"In brackets {_safe(intervals(comparison.short))}"
+    if len(comparison.short.columns) > 1:
+        how += (
+            r"; bold: significantly better than the first row, $^{\dagger}$: significantly worse, $^{\ast}$: significant change"
+        )
+        how += r", by the difference to the first row on the same items ($p<0.05$, corrected by Holm over this table)"
     partial = _safe(f" Partial sweep: {'; '.join(comparison.study.partial)}.") if comparison.study.partial else ""
     incomplete = " Incomplete runs are included." if comparison.incomplete else ""
     differs = r" $\neq$: measured under another protocol than the first row." if comparison.protocol_differences else ""
     differs += _safe(f" {comparison.verdict.same}") if comparison.verdict.same else ""
+    differs += _safe(f" {comparison.verdict.overlap}") if comparison.verdict.overlap else ""
     differs += " How answers from files were asked is not known." if comparison.protocol_unknown else ""
     seeds = " Methods are means over seeds." if comparison.short.by_method else ""
     pairs = unpaired(comparison.short)
     tested = _safe(f" Marks are of differences over the items that both sides answered ({pairs}).") if pairs else ""
-    how = _safe(interval_note(comparison.short))
     bare = "".join(_safe(f" {line}") for line in interval_lines(comparison.short))
-    return f"{title}. In brackets {how}; {marks} ($p<0.05$).{bare}{tested}{seeds}{partial}{incomplete}{differs}"
+    return f"{title}. {how}.{bare}{tested}{seeds}{partial}{incomplete}{differs}"
 
 
 def _safe(text: str) -> str:

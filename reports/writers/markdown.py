@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core import registry
+from harness.core.edge.text import count
 from reports.gate import words as gate
 from reports.label_audit import text as audit
 from reports.page.costs import COST_TOLD, cost_note, cost_table
@@ -28,12 +29,12 @@ from reports.page.training import yield_lines
 from reports.questions.words import lead
 from reports.text.explored import explored
 from reports.text.flag_lines import flag_lines
-from reports.text.formatting import shortened, title_of, unknown_protocol_text
+from reports.text.formatting import listing, shortened, title_of, unknown_protocol_text
 from reports.text.interval_note import interval_note, reading_note
 from reports.text.missing_items import interval_lines, missing_lines, unjudged_lines, unknown_lines
 from reports.text.plain_table import PARTIAL, text_table
 from reports.text.reply_models import OTHER_MODELS, reply_lines
-from reports.text.runs import whole_runs
+from reports.text.runs import overlap_notes, overlaps, whole_runs
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison, RunFacts
 from reports.values.details import Failures
@@ -67,6 +68,7 @@ def write(comparison: Comparison) -> str:
     parts += _pairs(comparison)
     parts += _protocol(comparison)
     parts += _failures(comparison)
+    parts += _overlap(comparison)
     for run in whole_runs(comparison.runs):
         parts += _reproduce(run)
     return "\n\n".join(parts) + "\n"
@@ -201,6 +203,15 @@ def _failures(comparison: Comparison) -> list[str]:
     header = ["benchmark", "column", "items", "missing", "truncated", "unjudged", "flags"]
     missing = "\n".join(f"- {_safe(line)}" for line in [*flag_lines(comparison), *missing_lines(comparison)])
     return ["## Failures", *_table(header, rows), *([missing] if missing else [])]
+
+
+def _overlap(comparison: Comparison) -> list[str]:
+    shared = [
+        f"{count(len(files), 'image')} of the training of {names}: {listing([file for _, file in files], 30)}."
+        for names, files in overlaps(comparison.runs)
+    ]
+    lines = "\n".join(f"- {_safe(line)}" for line in [*shared, *overlap_notes(comparison.runs)])
+    return ["## Overlap", "Images that training and benchmarks share, by content.", lines]
 
 
 def _flags(failures: Failures) -> str:

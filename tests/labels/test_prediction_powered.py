@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.core.judging import RatingScale
 from harness.labels.estimates.judge_calibration import Judged, calibrate, drifts, rater_pairs
 from harness.labels.estimates.prediction_powered import clustered_error, corrected_mean
+from reports.label_audit.judge_text import judge_parts
 
 
 def drawn(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -93,6 +95,16 @@ def test_agreement_and_bias_of_a_judge() -> None:
     (found,) = calibrate(judged("chat 1", 6, 4, 4, 4, 1, 6, 6), people)
     assert found.exact == 0.4 and found.near == 0.8 and found.bias.value == pytest.approx(0.8) and found.bias.n == 5
     assert found.correlation == pytest.approx(0.866, abs=0.03) and found.mean.of == 7
+
+
+def test_the_interval_of_a_corrected_mean_ends_with_the_scale() -> None:
+    people = {("mmhal_bench", str(i)): [value] for i, value in enumerate([0.0, 0.0, 0.0, 0.0, 1.0])}
+    found = calibrate(judged("chat 1", 0, 0, 0, 0, 1, 0, 0), people)
+    assert found[0].mean.low is not None and found[0].mean.low < 0
+    shown = [
+        judge_parts(found, (), scales=scales)[-1].rows[0][5] for scales in ({}, {"mmhal_bench": RatingScale(0.0, 6.0, "")})
+    ]
+    assert "[\u2212" in shown[0] and shown[1] == shown[0].replace(shown[0].partition("[")[2].partition(",")[0], "0.00")
 
 
 def test_within_one_point_is_left_out_where_the_scale_is_one_point() -> None:

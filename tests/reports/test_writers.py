@@ -111,8 +111,57 @@ def test_hostile_text_breaks_no_table(make, record):
     assert "\\end{table} |" not in latex_writer.write(comparison)
     assert latex_writer.write(comparison).count("\\end{table}") == 1
     rows = list(csv.DictReader(io.StringIO(csv_writer.write(comparison))))
-    assert {r["run"] for r in rows} == {HOSTILE}
+    assert {r["run"] for r in rows} == {"base", HOSTILE}
     assert json.loads(json_writer.write(comparison))["title"] == HOSTILE
+
+
+def test_a_base_is_not_among_the_rows_of_an_arm(make, record):
+    evaluated = replace(record, run_id="other", name="evaluated", sweeps=record.sweeps[:1])
+    rows = list(csv.DictReader(io.StringIO(csv_writer.write(compare([record, make.record("two", seed=1)])))))
+    assert {(r["run"], r["column"]) for r in rows} == {("base", "base"), (record.name, record.name), ("two", "two")}
+    alone = list(csv.DictReader(io.StringIO(csv_writer.write(compare([evaluated])))))
+    assert {r["run"] for r in alone} == {"evaluated"}  # nothing is aligned: the run's own name
+
+
+def test_images_that_were_trained_on_are_said_in_the_conclusion_of_every_form(make, record):
+    found, said = compare([record]), "Trained on images of the benchmarks (the same files, by content): 1 image of aligned."
+    assert said in found.verdict.sentences and json.loads(json_writer.write(found))["verdict"]["overlap"] == said
+    assert said in html_writer.write(found).partition("<main>")[0] and said in latex_writer.write(found)
+    page = markdown_writer.write(found)
+    assert said in page.partition("| metric")[0] and "1 image of the training of aligned: images/003.png." in page
+    assert "Trained on" not in markdown_writer.write(compare([replace(record, overlap={})]))
+
+
+def test_training_that_is_not_known_is_not_said_to_share_nothing(make, record):
+    theirs = replace(make.record("theirs", seed=1), overlap={}, overlap_unknown="this run trained nothing")
+    clean = replace(make.record("clean", seed=2), overlap={})
+    for write in (html_writer.write, markdown_writer.write):
+        alone, both = write(compare([theirs])), write(compare([theirs, clean]))
+        assert "Not known: this run trained nothing." in alone and "None." not in alone.partition("Overlap")[2]
+        assert "Not known of theirs: this run trained nothing." in both and "None of clean." in both
+
+
+def test_the_caption_of_the_latex_table_says_what_is_in_it(make, record):
+    caption = latex_writer.write(compare([record])).partition("\\caption{")[2]
+    assert "differences are paired" not in caption  # the table has none
+    assert r"95 \% intervals over images; bold: significantly better than the first row" in caption
+    assert r"by the difference to the first row on the same items ($p<0.05$, corrected by Holm over this table)" in caption
+    alone = latex_writer.write(compare([replace(record, sweeps=record.sweeps[:1])])).partition("\\caption{")[2]
+    assert r"In brackets 95 \% intervals over images." in alone and "significantly" not in alone
+
+
+def test_a_report_of_one_checkpoint_explains_no_difference(record):
+    alone = compare([replace(record, sweeps=record.sweeps[:1])])
+    page, text = html_writer.write(alone).partition("<main>")[2], markdown_writer.write(alone)
+    assert "under it the difference" not in page and "significantly better" not in page
+    assert "paired over the same items" not in page + text
+    assert "under it the difference" in html_writer.write(compare([record]))
+
+
+@pytest.mark.parametrize(("data", "shown"), [("own/data", "data own/data"), ("data", "data"), ("/big/coco", "data coco")])
+def test_a_data_folder_called_data_is_named_with_its_parent(record, data, shown):
+    found = compare([replace(record, config_yaml=f"name: x\ndata: {data}\n")])
+    assert shown in found.subtitle
 
 
 def test_a_megabyte_of_text_is_cut_with_a_note(make, record):
@@ -124,7 +173,7 @@ def test_a_megabyte_of_text_is_cut_with_a_note(make, record):
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t"])
 def test_a_name_that_looks_like_a_spreadsheet_formula_stays_a_name(record, sign):
     rows = list(csv.DictReader(io.StringIO(csv_writer.write(compare([replace(record, name=f"{sign}cmd()")])))))
-    assert {row["run"] for row in rows} == {f"'{sign}cmd()"}
+    assert {row["run"] for row in rows} == {"base", f"'{sign}cmd()"}
     assert any(float(row["difference"] or 0) < 0 for row in rows)  # numbers stay numbers
 
 

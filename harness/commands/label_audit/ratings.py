@@ -76,7 +76,7 @@ def show(
     scales = {benchmark: scale for benchmark in rated if (scale := scale_of(benchmark)) is not None}
     widths = {benchmark: scale.high - scale.low for benchmark, scale in scales.items()}
     pairs = rater_pairs(found.raters, widths)
-    show_parts(judge_parts(calibrate(chosen, people, widths), drifts(chosen), pairs, readings(chosen)))
+    show_parts(judge_parts(calibrate(chosen, people, widths), drifts(chosen), pairs, readings(chosen), scales))
 
 
 def _tell(people: Collection[Answer], elsewhere: Mapping[str, int], judged: Collection[Answer]) -> None:

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from reports.page import cards
 from reports.web.browse.records import SHOWS, Archive, Filter, Listing, RunCard, sorted_runs
-from reports.web.browse.summary import headline, headline_rows, marks, partial
+from reports.web.browse.summary import headline_rows, marks, partial, said
 from reports.web.guard import Gate
 from reports.web.shelf import Shelf
 from reports.web.site import Site
@@ -44,8 +44,9 @@ def _runs(site: Site, archive: Archive) -> None:
         card = _card(archive, run)
         found, checkpoints = card.summary, card.line.checkpoints
         return site.page(
-            request, "run.html", card=card, said=headline(found), rows=headline_rows(found, checkpoints),
+            request, "run.html", card=card, said=said(found, "headline"), rows=headline_rows(found, checkpoints),
             columns=list(zip(checkpoints, marks(found, checkpoints), strict=True)), partial=partial(found),
+            overlap=said(found, "overlap"),
         )  # fmt: skip
 
     @get("/run/{run}/report")

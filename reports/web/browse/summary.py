@@ -21,10 +21,10 @@ class CellText:
     significant: str
 
 
-def headline(summary: Mapping[str, Any]) -> str:
-    """The verdict's first sentence, "" where there is none."""
+def said(summary: Mapping[str, Any], part: str) -> str:
+    """A sentence of the verdict ("headline", "overlap", ...), "" where there is none."""
     verdict = summary.get("verdict")
-    return str(verdict.get("headline") or "") if isinstance(verdict, Mapping) else ""
+    return str(verdict.get(part) or "") if isinstance(verdict, Mapping) else ""
 
 
 def partial(summary: Mapping[str, Any]) -> str:

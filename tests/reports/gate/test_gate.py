@@ -65,6 +65,25 @@ def test_a_difference_that_could_be_either_is_inconclusive_and_names_the_items_t
     assert "items (now" in rule.why and "with a chance of 80 %" in rule.why
 
 
+def test_the_items_that_would_decide_are_those_to_ask_also_where_an_answer_does_not_move_the_metric(make: Any) -> None:
+    """60 images with 6 questions a split: a right no does not move F1, and some captions name no object."""
+    alike = make.record(aligned=make.Habits(0.33, 0.72, 0.29, 18), seed=1)
+    rules = [{"metric": f"pope.{name}[adversarial]", "role": "improve"} for name in ("f1", "accuracy", "recall")]
+    found = gated([alike], policy(*rules)).checkpoints[0].rules
+    assert [rule.asked for rule in found] == [360, 360, 360] and found[0].items < found[1].items == 360
+    for rule in found:
+        assert "(now 360) would decide it" in rule.why and rule.items_needed is not None and rule.items_needed > 360
+
+
+def test_a_margin_relative_to_a_base_of_0_says_so(make: Any) -> None:
+    none = make.Habits(says_yes_wrongly=0.3, sees=0.7, invents=0.0, words=18)
+    record = make.record(aligned=none, seed=1)
+    base = replace(record.sweeps[1], label="base")
+    rule = {"metric": "chair.chair_i", "role": "guard", "margin": "5 % of base"}
+    found = gated([replace(record, sweeps=(base, record.sweeps[1]))], policy(rule)).checkpoints[0].rules[0]
+    assert (found.verdict, found.before) == ("inconclusive", 0) and found.why.startswith("the base is 0,")
+
+
 def test_an_unfinished_run_never_passes(better: Any) -> None:
     found = gated([replace(better, complete=False)], policy(IMPROVE, ACCURACY))
     assert found.verdict == "inconclusive" and "bdhs-matched did not finish" in found.words

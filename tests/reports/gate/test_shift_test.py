@@ -92,13 +92,13 @@ def test_unchanged_answers_need_as_many_items_for_a_relative_margin_as_for_one_i
     assert relative is not None and points is not None
     one_changed = 1 / images  # the error, as a share, were one answer to change
     wanted = np.ceil(images * ((1.6449 + 0.8416) * one_changed / 0.04) ** 2)
-    assert items_needed(relative, 0, 0.05) == items_needed(points, -0.04, 0.05) == wanted
+    assert items_needed(relative, images, 0, 0.05) == items_needed(points, images, -0.04, 0.05) == wanted
 
 
 def test_a_rating_that_never_changed_proves_no_relative_margin() -> None:
     score = replace(ACCURACY, unit="score")
     assert (shift := shift_of(sample(BEFORE), sample(BEFORE), score, relative=0.05)) is not None
-    assert p_above(shift, 0) is None and p_below(shift, 0) is None and items_needed(shift, 0, 0.05) is None
+    assert p_above(shift, 0) is None and p_below(shift, 0) is None and items_needed(shift, shift.items, 0, 0.05) is None
 
 
 def test_four_images_tell_nothing() -> None:
@@ -108,13 +108,16 @@ def test_four_images_tell_nothing() -> None:
 def test_a_difference_on_its_threshold_is_decided_by_no_number_of_items() -> None:
     shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 3, 5)), ACCURACY)
     assert shift is not None
-    assert items_needed(shift, shift.value, 0.05) is None
+    assert items_needed(shift, shift.items, shift.value, 0.05) is None
 
 
 def test_four_times_the_items_decide_half_the_distance() -> None:
     shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 10, 12)), ACCURACY)
     assert shift is not None
-    one, half = items_needed(shift, shift.value + 0.02, 0.05), items_needed(shift, shift.value + 0.01, 0.05)
+    one, half = (
+        items_needed(shift, shift.items, shift.value + 0.02, 0.05),
+        items_needed(shift, shift.items, shift.value + 0.01, 0.05),
+    )
     assert one is not None and half is not None and half == pytest.approx(4 * one, abs=4) and one > 200
 
 
@@ -179,4 +182,4 @@ def test_of_a_rating_it_is_known_what_an_image_can_lose_and_not_what_it_can_gain
 def test_so_many_items_are_needed_that_some_image_would_be_seen_which_fails_as_a_whole() -> None:
     """Two answers of 200 lost and two gained, 2 points away: ln 0.05 / ln(1 - 0.02 / 0.75) is 110.8 images of 4."""
     shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 2, 2)), ACCURACY)
-    assert shift is not None and items_needed(shift, -0.02, 0.05) == 444
+    assert shift is not None and items_needed(shift, 200, -0.02, 0.05) == 444

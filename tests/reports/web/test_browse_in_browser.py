@@ -100,6 +100,14 @@ def test_a_phone_scrolls_up_and_down_only(open_page, address, path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_a_phone_shows_the_whole_line_of_every_run(open_page, address):
+    page = open_page(address, width=390)
+    cells = page.locator(".runs td a, .runs td code")
+    boxes = [cells.nth(i).bounding_box() for i in range(cells.count())]
+    assert boxes and all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+    assert page.locator(".runs thead a >> text=Begun").is_visible()  # lines can still be sorted
+
+
 def test_a_phone_shows_the_numbers_of_every_checkpoint(open_page, address):
     page = open_page(address, width=390)
     page.goto(f"{address}/run/{RUN}")

@@ -69,7 +69,11 @@ def test_who_has_no_name_is_asked_for_one(desk):
 
 def test_the_command_can_name_the_reviewer(folder):
     desk = new_desk(folder, reviewer="ann")
-    assert ">ann</a>" in new_client(desk).get("/next").text
+    client = new_client(desk)
+    assert ">ann</a>" in client.get("/next").text
+    start = client.get("/").text  # nobody is asked for the name that the command gave; another one can still be given
+    assert "You review as <b>ann</b>" in start and "autofocus" not in start and "<details><summary>Another reviewer" in start
+    assert "autofocus" in new_client(new_desk(folder)).get("/").text
 
 
 def test_a_case_shows_image_boxes_question_label_and_reasons(ann, desk):

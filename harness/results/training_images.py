@@ -1,0 +1,58 @@
+"""Images that a checkpoint was trained on and that benchmarks ask about, by content, as far as the store knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.core.digests import file_digest
+from harness.core.edge.files import is_file
+from harness.core.run_record import Checkpoint
+from harness.storage.artifacts import Pairs
+from harness.storage.result_queries import ResultQueries
+from harness.storage.run_store import Store, StoredResult, StoredRun
+
+NOTHING_TRAINED = "this run trained nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkImages:
+    """sha256 -> name of the benchmarks' images that can still be found; how many files there were, and how many are gone."""
+
+    names: dict[str, str]
+    n_asked: int
+    n_gone: int = 0
+
+    def shared_with(self, trained: frozenset[str] | None, has_arm: bool) -> tuple[dict[str, str], str]:
+        """(those that were trained on, why it is not known of all: "" where it is)."""
+        if trained is None:
+            return {}, "its pairs are not made yet" if has_arm else NOTHING_TRAINED
+        shared = {digest: name for digest, name in self.names.items() if digest in trained}
+        gone = f"{self.n_gone:,} of {self.n_asked:,} images of the benchmarks are no longer in the data folder"
+        return shared, gone if self.n_gone else ""
+
+
+def benchmark_images(run: StoredRun, results: Sequence[StoredResult]) -> BenchmarkImages:
+    """Read from the run's data folder."""
+    folder = Path(run.data_folder)
+    names = sorted({item.image for result in results for item in result.items if item.image})
+    found = [name for name in names if is_file(folder / name)]
+    return BenchmarkImages({file_digest(folder / name): name for name in found}, len(names), len(names) - len(found))
+
+
+def trained_on(store: Store, run: str, arm: str, checkpoints: Sequence[Checkpoint]) -> frozenset[str] | None:
+    """Digests of the images of an arm's pairs, and of all trainings of this store that its `checkpoints` came of: they are
+    followed by the digests of their weights. None where no pairs are known."""
+    pairs = store.get(Pairs, run, arm) if arm else None
+    found = set(pairs.images) if pairs is not None else None
+    queries, left, seen = ResultQueries(store), [d for c in checkpoints for d in (c.digest, c.parent) if d], set[str]()
+    while left:
+        if (digest := left.pop()) in seen:
+            continue
+        seen.add(digest)
+        for other, label, checkpoint in queries.trained_to(digest):
+            if (earlier := store.get(Pairs, other, label)) is not None:
+                found = (found or set()) | set(earlier.images)
+            left += [checkpoint.parent] if checkpoint.parent else []
+    return frozenset(found) if found is not None else None

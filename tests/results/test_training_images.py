@@ -1,0 +1,63 @@
+"""Images that training and benchmarks share: whose training is known, and what is said where it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.core.digests import file_digest
+from harness.core.evaluation import Item
+from harness.core.run_record import Checkpoint, ProtocolRecord
+from harness.results.training_images import BenchmarkImages, benchmark_images, trained_on
+from harness.storage.artifacts import Pairs
+from harness.storage.run_store import Store, StoredResult, StoredRun
+
+BASE, ALIGNED, AGAIN = (
+    Checkpoint("b", "b", "", "base"),
+    Checkpoint("a", "b", "", "one", "base"),
+    Checkpoint("c", "b", "", "two", "one"),
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A run that aligned `one`, another that aligned it further to `two`, and a sweep of strangers."""
+    made = Store(tmp_path / "store.sqlite")
+    swept = {
+        "first": [("base", BASE), ("arm", ALIGNED)],
+        "second": [("base", ALIGNED), ("arm", AGAIN)],
+        "theirs": [("base", BASE)],
+    }
+    for run, checkpoints in swept.items():
+        made.begin(StoredRun(run, run, "2026-01-01", "complete", "", "", {}, ""))
+        for n, (label, checkpoint) in enumerate(checkpoints):
+            made.add_result(run, n, StoredResult(label, "pope", checkpoint, {}, ProtocolRecord({}), (), (), ()))
+    made.put("first", Pairs({}, (), ("x",)), "arm")
+    made.put("second", Pairs({}, (), ("y",)), "arm")
+    return made
+
+
+def test_what_a_checkpoint_was_trained_on_before_is_followed_by_its_weights(store: Store) -> None:
+    assert trained_on(store, "first", "arm", [BASE, ALIGNED]) == {"x"}
+    assert trained_on(store, "second", "arm", [ALIGNED, AGAIN]) == {"x", "y"}
+    assert trained_on(store, "swept later", "", [AGAIN]) == {"x", "y"}
+    assert trained_on(store, "second", "arm", [ALIGNED]) == {"x", "y"}  # the arm is not swept yet
+
+
+def test_a_checkpoint_that_was_trained_elsewhere_is_not_known(store: Store) -> None:
+    assert trained_on(store, "theirs", "", [BASE]) is None
+    asked = BenchmarkImages({"x": "x.jpg"}, 1)
+    assert asked.shared_with(None, has_arm=False) == ({}, "this run trained nothing")
+    assert asked.shared_with(frozenset(), has_arm=True) == ({}, "")  # pairs without images
+
+
+def test_images_that_are_gone_are_not_said_to_be_different(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"same")
+    (tmp_path / "copy.jpg").write_bytes(b"same")
+    items = tuple(Item(name, name, "q") for name in ("a.jpg", "copy.jpg", "gone.jpg"))
+    result = StoredResult("base", "pope", BASE, {}, ProtocolRecord({}), items, (), ())
+    run = StoredRun("r", "r", "", "complete", "", "", {}, str(tmp_path))
+    digest = file_digest(tmp_path / "a.jpg")
+    shared, unknown = benchmark_images(run, [result]).shared_with(frozenset({digest}), has_arm=True)
+    assert (list(shared), unknown) == ([digest], "1 of 3 images of the benchmarks are no longer in the data folder")

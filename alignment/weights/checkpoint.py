@@ -12,6 +12,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from alignment.weights.joined_adapters import ADAPTER, ADAPTER_WEIGHTS, adapted_layers, join, require_joinable
 from alignment.weights.trainable import Trainable
 from harness.core.digests import model_digest
 from harness.core.errors import TrainingError
@@ -24,7 +25,6 @@ COMPANIONS = (
     *("*.jinja", "*.model", "generation_config.json"),
 )
 PROVENANCE, MERGED_DIGEST = "alignment.json", "merged_base_digest"  # an adapter is loaded on a base of one of its digests
-ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 HEADS = "heads.safetensors"  # of a reward or value model, beside the weights
 _SHARD = "5GB"  # as on the hub: shards are read, and their digests computed, side by side
 
@@ -34,13 +34,17 @@ def is_adapter(checkpoint: Checkpoint) -> bool:
 
 
 def write_merged_base(module: Any, base: Checkpoint, folder: Path) -> Path | None:
-    """The folder of whole weights that an adapter trained on `base` belongs to, where `base` is an adapter itself; else None.
+    """The folder of whole weights that an adapter trained on `base` belongs to, where `base` is an adapter that is merged; else
+    None: one that stays beside half-precision weights is written together with the other, see `joined_adapters.py`.
 
     Written before training, in the precision that the base was loaded in: peft merges one adapter into one model, so a second
     one that names the first one's base would lose the first (and with it whatever it had learned) without a warning. What a
     killed training left in `folder` is kept where it is of the same base in the same precision.
     """
     if not is_adapter(base):
+        return None
+    if adapted_layers(module):
+        require_joinable(Path(base.folder))
         return None
     origin = {"base": base.folder, "base_digest": base.digest, "dtype": str(module.dtype).removeprefix("torch.")}
     if not _is_of(folder, origin):
@@ -66,9 +70,11 @@ def write_checkpoint(
     """Write the trained weights to `folder`: complete, or not at all.
 
     Full weights come with the base's processor files; an adapter folder refers to the base by its path, which is
-    `merged_base` where one was written. `heads` are those of the objective; `weights` are given where the module (or its
-    adapter) is divided among processes.
+    `merged_base` where one was written, and holds what the base adds to its own where that is an adapter beside half-precision
+    weights. `heads` are those of the objective; `weights` are given where the module (or its adapter) is divided among
+    processes.
     """
+    joined = trained.adapter is not None and merged_base is None and is_adapter(base)
     given = {} if weights is None else {"state_dict": dict(weights)}
 
     def write(part: Path) -> None:
@@ -77,6 +83,8 @@ def write_checkpoint(
                 trained.adapter.peft_config["default"].base_model_name_or_path = str(merged_base.resolve())
             trained.adapter.save_pretrained(str(part), save_embedding_layers=False, **given)
             _add_loose(trained, part / ADAPTER_WEIGHTS, weights)
+            if joined:
+                join(Path(base.folder), part)
         else:
             trained.module.save_pretrained(part, max_shard_size=_SHARD, **given)  # type: ignore[operator]
         if heads:
@@ -85,6 +93,8 @@ def write_checkpoint(
         facts = {"base": base.folder, "base_digest": base.digest, **provenance}
         if merged_base is not None:
             facts[MERGED_DIGEST] = model_digest(merged_base)
+        elif joined:
+            facts[MERGED_DIGEST] = base.parent
         _write_provenance(part, facts)
 
     _fill(folder, write)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from alignment.batching.logps import head_weight
 from alignment.batching.policy import Policy
 from alignment.settings import Settings
+from alignment.weights.joined_adapters import adapted_layers
 from harness.core.errors import ConfigError
 
 P = TypeVar("P", bound=Policy)
@@ -30,7 +31,7 @@ def in_one_precision(policy: P, settings: Settings) -> P:
     if loaded == torch.float16:
         raise ConfigError("Training in float16 loses small gradients. Set model.dtype to bfloat16 or float32.")
     if settings.lora is None:
-        widen(policy.module.parameters())
+        _make_whole(policy.module)
     if settings.dtype == "as_loaded" and loaded != torch.bfloat16:
         return policy
     return _mixed(policy)
@@ -47,13 +48,20 @@ def widen(weights: Iterable[nn.Parameter]) -> None:
             weight.data = weight.data.float()
 
 
+def _make_whole(module: nn.Module) -> None:
+    """All weights in float32, in place, and with them what an adapter has beside them."""
+    widen(module.parameters())
+    for layer in adapted_layers(module).values():
+        layer.absorb()
+
+
 def reference_beside(policy: Policy, reference: P, settings: Settings) -> P:
     """Another checkpoint as the reference of a policy `in_one_precision`: weights and passes in the policy's formats, so
     that the two differ by their weights alone."""
     if not isinstance(policy, Mixed) or isinstance(reference, Mixed):
         return reference
     if settings.lora is None:
-        widen(reference.module.parameters())
+        _make_whole(reference.module)
     return _mixed(reference)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from alignment.settings import Lora, Settings
+from alignment.weights.joined_adapters import adapted_layers
 from alignment.weights.precision import widen
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError
@@ -184,6 +185,11 @@ def _inject(module: nn.Module, lora: Lora, settings: Settings) -> Any:
 
     layers = lora_layers(module, lora.targets)
     narrow_layers(module, layers, lora.r)
+    if settings.projector_learning_rate and any(is_projector(name) for name in adapted_layers(module)):
+        raise ConfigError(
+            "projector_learning_rate: the checkpoint has an adapter on its projector, which could not be written together with "
+            "a projector that trains. Remove the option, or set model.dtype=float32."
+        )
     saved = sorted({n.split(".")[-1] for n in _projectors(module)}) if settings.projector_learning_rate else None
     config = LoraConfig(
         r=lora.r,

@@ -14,6 +14,7 @@ FROM_FILES = "answers"  # a fact of a protocol whose answers came from files: no
 FILES = "answer files"  # a fact: which files, by digest; where answers come from is no part of how they were measured
 STRANGERS = "rows that match no item"  # a fact of a file's rows that are not scored: no part of it either
 IMAGES = "image digest"  # a fact: bytes of the images; results of older versions and of answers from files do not have it
+ADAPTER = "adapter"  # a fact of checkpoints that keep one beside half-precision weights; no part of how they were measured
 STOPPED = "stopped"  # a fact of a sweep that ended when its gate was decided: how
 SERVED = "served model"  # a fact of a protocol whose model is behind a server: the name that it was asked for under
 UNKNOWN_WEIGHTS = "not known by content"  # how the fact `weights` of such a model begins
@@ -64,7 +65,7 @@ class ProtocolRecord:
         return tuple(n for n in names if self._lacks(n) or other._lacks(n))
 
     def _names(self, other: ProtocolRecord) -> list[str]:
-        return [n for n in dict.fromkeys((*self.facts, *other.facts)) if n not in (FROM_FILES, FILES, STRANGERS)]
+        return [n for n in dict.fromkeys((*self.facts, *other.facts)) if n not in (FROM_FILES, FILES, STRANGERS, ADAPTER)]
 
     def _stated(self, name: str) -> str:
         return self.facts.get(name, "0" if name == OTHER_PROMPTS else "(none)")

@@ -103,7 +103,7 @@ class TransformersModel:
             ahead = identity_ahead(path, source, adapters)
             module, unread = loading.load(source, adapters, self.dtype, attention, remote_code)
             self.module: Any = by_onednn(module.to(self.device).eval())
-            self._attention = str(self.module.config._attn_implementation)
+            self._attention, self._formats = str(module.config._attn_implementation), loading.formats(module, self.dtype)
             skip_unread_layers(self.module)
             self.family = loading.family_of(self.module)
             self.one_image = self.family.one_image or self.family.why_alone  # see `ShowsSeveralImages`
@@ -199,7 +199,7 @@ class TransformersModel:
             "generation config": self._settings.fact(),
             "model class": type(self.module).__name__,
             "shared between questions": self.family.sharing,
-            "dtype": str(self.dtype).removeprefix("torch."),
+            **self._formats,
             "attention": self._attention,
             "device": self.device.type if self.device.type != "cpu" else f"cpu, {torch.get_num_threads()} threads",
             "image decoding": DECODING,

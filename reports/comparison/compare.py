@@ -12,7 +12,7 @@ from dataclasses import replace
 from harness.core.errors import ConfigError
 from harness.core.gating import Policy
 from harness.core.nearest import did_you_mean
-from harness.core.run_record import IMAGES, ProtocolRecord, RunRecord, SweepResult
+from harness.core.run_record import ADAPTER, IMAGES, ProtocolRecord, RunRecord, SweepResult
 from reports.comparison import published_rows as study
 from reports.comparison import reward_models as rewards
 from reports.comparison.baseline import with_baseline
@@ -164,7 +164,8 @@ def _columns(
 def _same_baseline(one: SweepResult, other: SweepResult) -> bool:
     """The same weights, measured the same way wherever both were measured."""
     protocols = {result.benchmark: result.protocol for result in other.results}
-    alike = not any(r.protocol.differs_from(protocols.get(r.benchmark, r.protocol)) for r in one.results)
+    pairs = [(r.protocol, protocols.get(r.benchmark, r.protocol)) for r in one.results]
+    alike = not any(own.differs_from(its) or own.facts.get(ADAPTER) != its.facts.get(ADAPTER) for own, its in pairs)
     return one.checkpoint.digest == other.checkpoint.digest and alike
 
 

@@ -11,6 +11,7 @@ from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.final_answer import reasoning
 from harness.core.flags import EMPTY, UNFINISHED, UNJUDGED, UNREAD_VERDICT
 from harness.core.run_record import (
+    ADAPTER,
     AS_WRITTEN,
     FROM_FILES,
     JUDGE_CHECK,
@@ -25,6 +26,8 @@ from reports.text.formatting import listing, shortened, title_of
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Replies, Side, UnknownProtocol
 from reports.values.judge_noise import JudgeNoise, judge_noise
 from reports.values.table import Column
+
+MERGED = "rounded away in part (an earlier version): sweep again"  # it was merged into half-precision weights
 
 
 class Lookup:
@@ -179,11 +182,21 @@ def protocol_differences(columns: Sequence[Column], sweeps: Sequence[SweepResult
     found = []
     for name in benchmark_names(sweeps):
         base, *others = results_of(sweeps, name)
-        for column, other in zip(columns[1:], others, strict=True):
+        for column, sweep, other in zip(columns[1:], sweeps[1:], others, strict=True):
             if base and other:
                 facts = base.protocol.differs_from(other.protocol)
+                adapters = _adapter(sweeps[0], base), _adapter(sweep, other)
+                if adapters[0] != adapters[1] and (MERGED in adapters or column.digest == columns[0].digest):
+                    facts[ADAPTER] = adapters
                 found += [ProtocolDifference(name, column.label, fact, *map(_shown, pair)) for fact, pair in facts.items()]
     return tuple(found)
+
+
+def _adapter(sweep: SweepResult, result: BenchmarkResult) -> str:
+    """How the checkpoint held an adapter; earlier versions, which merged all of them, did not say it."""
+    facts = result.protocol.facts
+    merged = sweep.checkpoint.parent and facts.get("dtype") in ("bfloat16", "float16") and "model class" in facts
+    return facts.get(ADAPTER, MERGED if merged else "(none)")
 
 
 def same_checkpoint(columns: Sequence[Column], unlike: Sequence[ProtocolDifference]) -> str:

@@ -90,11 +90,12 @@ def test_answers_of_switched_adapters_are_those_of_separate_loads(
     assert loads == [str(llava_folder)] and len({tuple(found) for found in alone.values()}) > 1
 
 
-@pytest.mark.parametrize("how", ["whole modules", "biases"])
+@pytest.mark.parametrize("how", ["whole modules", "biases", "another start"])
 def test_adapters_that_change_more_than_layers_are_loaded_with_their_base(
     how: str, llava_folder: Path, tmp_path: Path, loads: list[str]
 ) -> None:
-    config = KINDS[how] if how in KINDS else peft.LoraConfig(r=3, target_modules=LANGUAGE, bias="all")
+    own = {"bias": "all"} if how == "biases" else {"init_lora_weights": "pissa"}  # which is taken out of the base's weights
+    config = KINDS[how] if how in KINDS else peft.LoraConfig(r=3, target_modules=LANGUAGE, **own)
     first, _ = adapt(llava_folder, tmp_path / "first", config)
     alone = weights(TransformersModel(str(llava_folder), device="cpu", threads=1))
     loads.clear()

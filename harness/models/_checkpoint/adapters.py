@@ -1,14 +1,17 @@
-"""PEFT adapters: found by folder, checked tensor by tensor, and merged into the weights they were trained on.
+"""PEFT adapters: found by folder, checked tensor by tensor, and put on the weights they were trained on.
 
-An adapter's base may itself be an adapter: the chain is merged from the innermost one outwards. What cannot be merged
-exactly (prompt tuning and similar), is stored as a pickle, or does not fill every tensor of the adapter is refused.
+In float32 they are merged into them. Of layers in half precision they stay beside them, where merging would round away most
+of what was trained: LoRA as in `adapted_linear.py`, other kinds as layers of peft. An adapter's base may itself be an adapter:
+the chain is put on from the innermost one outwards. What could not be merged exactly (prompt tuning and similar), is stored as
+a pickle, or does not fill every tensor of the adapter is refused.
 """
 
 from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.core.errors import ModelError
+from harness.models._device.adapted_linear import HALF, AdaptedLinear, put_beside
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
@@ -29,6 +33,7 @@ UNMERGED_OPTIONS = (
 # trained weights that LLaVA's code stores beside an adapter; peft does not read them
 _BESIDE = ("non_lora_trainables*", "mm_projector*")
 _OTHER_BASES = ("pissa_niter", "corda", "loftq", "lora_ga")  # inits that change the base at random, or by data not stored here
+_PLAIN_STARTS = ("gaussian", "orthogonal")  # values of init_lora_weights that leave the base as it is
 _PREFIX = "base_model.model."
 _SHOWN = 3
 
@@ -75,31 +80,44 @@ def check(adapter: Path) -> None:
         raise ModelError(f"The adapter {adapter} uses {', '.join(used)}, so it cannot be merged into the weights of its base.")
 
 
-# A layer, the name of a tensor of it, and a copy of the tensor as it was before an adapter was merged.
-Changed = tuple[nn.Module, str, Tensor]
+Undo = Callable[[], None]  # puts back what an adapter changed in a layer
 
 
 # Any: a model of transformers or peft, another class for each family
-def merge(module: Any, adapters: Sequence[Path], keep: bool = False) -> tuple[Any, list[Changed] | None]:
-    """The module with the adapters merged into it, the first one first. Tied embeddings are untied where one is adapted.
+def put_on(module: Any, adapters: Sequence[Path], keep: bool = False) -> tuple[Any, list[Undo] | None]:
+    """The module with the adapters on it, the first one first. Tied embeddings are untied where one is adapted.
 
-    With `keep` also what `take_out` needs; None where an adapter changes more than the tensors of single layers.
+    With `keep` also what `take_out` needs; None where an adapter changes more than single layers.
     """
-    changed: list[Changed] | None = []
+    undo: list[Undo] | None = []
     for adapter in adapters:
-        module, own = _merge_one(module, adapter, keep)
-        changed = changed + own if changed is not None and own is not None else None
-    return module, changed
+        if has_layers_of_peft(module):
+            raise ModelError(
+                f"The adapter {adapter} lies on one that is not plain LoRA on linear layers, which cannot be merged in half "
+                "precision without rounding away what it learned. Set model.dtype=float32."
+            )
+        module, own = _put_on_one(module, adapter, keep)
+        undo = undo + own if undo is not None and own is not None else None
+    return module, undo
 
 
-def take_out(changed: Sequence[Changed]) -> None:
-    """Put back what adapters changed: the bytes of the base. The layers are where the copies are, on the CPU."""
-    for layer, name, value in reversed(changed):
-        getattr(layer, name).data.copy_(value)
+def take_out(undo: Sequence[Undo]) -> None:
+    """Put back what adapters changed: the bytes of the base. The layers are where copies of them are, on the CPU."""
+    for put_back in reversed(undo):
+        put_back()
+
+
+def stay_beside(module: nn.Module) -> bool:
+    """Whether a module that was just loaded has adapters beside its weights."""
+    return any(isinstance(layer, AdaptedLinear) for layer in module.modules()) or has_layers_of_peft(module)
+
+
+def has_layers_of_peft(module: nn.Module) -> bool:
+    return any(hasattr(layer, "get_base_layer") for layer in module.modules())
 
 
 # Any: a model of transformers or peft, another class for each family
-def _merge_one(module: Any, adapter: Path, keep: bool) -> tuple[Any, list[Changed] | None]:
+def _put_on_one(module: Any, adapter: Path, keep: bool) -> tuple[Any, list[Undo] | None]:
     from peft import PeftConfig
 
     config: Any = PeftConfig.from_pretrained(str(adapter))
@@ -111,19 +129,65 @@ def _merge_one(module: Any, adapter: Path, keep: bool) -> tuple[Any, list[Change
         untied = module.get_output_embeddings() is not head or module.get_input_embeddings() is not embeddings
         if untied:
             untie(module, head, embeddings)
-        changed = _about_to_change(loaded) if keep and not untied and getattr(config, "bias", "none") == "none" else None
-        return loaded.merge_and_unload(), changed
+        layers = _adapted_layers(loaded)
+        half = any(p.dtype in HALF for layer in layers for p in layer.get_base_layer().parameters())
+        if half and not all(_is_plain_lora(layer) for layer in layers):
+            return loaded.get_base_model(), None
+        undo = _undo(loaded, layers, half) if keep and not untied and _leaves_base(config) else None
+        for layer in layers if half else []:
+            _move_beside(layer)
+        return loaded.merge_and_unload(), undo
+
+
+# Any: a configuration of peft
+def _leaves_base(config: Any) -> bool:
+    """Whether it changes nothing of the base before it is merged: no biases, and no start taken out of the base's weights."""
+    start = getattr(config, "init_lora_weights", True)
+    return getattr(config, "bias", "none") == "none" and (isinstance(start, bool) or start in _PLAIN_STARTS)
 
 
 # Any: a model of peft
-def _about_to_change(loaded: Any) -> list[Changed] | None:
+def _adapted_layers(loaded: Any) -> list[Any]:
     from peft.tuners.tuners_utils import BaseTunerLayer
+
+    return [layer for layer in loaded.modules() if isinstance(layer, BaseTunerLayer)]
+
+
+# Any: a layer of peft
+def _is_plain_lora(layer: Any) -> bool:
+    from peft.tuners.lora.layer import Linear
+
+    plain = type(layer) is Linear and isinstance(layer.get_base_layer(), nn.Linear)
+    return plain and not layer.lora_variant and not any(layer.lora_bias.values())
+
+
+# Any: a layer of peft
+def _move_beside(layer: Any) -> None:
+    """From peft's layer to its base's, so that nothing is left to be merged."""
+    (name,) = layer.lora_A
+    down, up = layer.lora_A.pop(name).weight, layer.lora_B.pop(name).weight
+    put_beside(layer.get_base_layer(), down, up * layer.scaling[name])
+
+
+# Any: a model and layers of peft
+def _undo(loaded: Any, layers: Sequence[Any], half: bool) -> list[Undo] | None:
     from peft.utils.other import AuxiliaryTrainingWrapper
 
     if any(isinstance(layer, AuxiliaryTrainingWrapper) for layer in loaded.modules()):
         return None  # modules that the adapter keeps whole take the place of the base's
-    bases = [layer.get_base_layer() for layer in loaded.modules() if isinstance(layer, BaseTunerLayer)]
-    return [(base, name, p.detach().clone()) for base in bases for name, p in base.named_parameters(recurse=False)]
+    bases = [layer.get_base_layer() for layer in layers]
+    if half:
+        return [partial(_without_adapters, base) for base in bases]
+    return [partial(_put_back, base, n, p.detach().clone()) for base in bases for n, p in base.named_parameters(recurse=False)]
+
+
+def _put_back(layer: nn.Module, name: str, value: Tensor) -> None:
+    getattr(layer, name).data.copy_(value)
+
+
+def _without_adapters(layer: nn.Module) -> None:
+    if isinstance(layer, AdaptedLinear):  # else an adapter on the same layer was taken off before
+        layer.take_off()
 
 
 def untie(module: Any, head: Any, embeddings: Any) -> None:
@@ -180,7 +244,7 @@ def _misfit(adapter: Path, missing: Sequence[str], of: int, unexpected: Sequence
     found = [f"{len(missing)} of {of} tensors are missing or not numbers ({_first(missing)})"] if missing else []
     found += [f"{len(unexpected)} have names that the model does not know ({_first(unexpected)})"] if unexpected else []
     return (
-        f"The adapter {adapter} does not fit its base: {'; '.join(found)}. It would be merged at its initial values. "
+        f"The adapter {adapter} does not fit its base: {'; '.join(found)}. It would be used at its initial values. "
         "Check that adapter_config.json names the model that it was trained on, or save it again with peft."
     )
 

@@ -1,4 +1,4 @@
-"""Paths and hub names -> modules, processors and identities; adapters are merged into their base."""
+"""Paths and hub names -> modules, processors and identities; adapters are put on their base."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 import transformers
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.core.digests import folder_state
 from harness.core.edge.files import is_hub_name
@@ -21,8 +21,9 @@ from harness.core.edge.foreign import words_of
 from harness.core.edge.processes import end_without_collecting, imports_that_stay, keep_freed_memory
 from harness.core.errors import HarnessError, ModelError
 from harness.core.plugins import KEPT
+from harness.core.run_record import ADAPTER
 from harness.models._checkpoint import families as _families
-from harness.models._checkpoint.adapters import Changed, base_of, check, is_adapter, merge, take_out
+from harness.models._checkpoint.adapters import Undo, base_of, check, is_adapter, put_on, stay_beside, take_out
 from harness.models._checkpoint.attention_masks import is_windowed
 from harness.models._checkpoint.families import CAUSAL, FAMILIES, Family
 from harness.models._checkpoint.image_processor import image_only
@@ -99,10 +100,10 @@ def _from_pretrained(source: str, **options: Any) -> tuple[Any, list[str]]:
 
 # Any: transformers' own class, another for each family
 def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: str, remote_code: bool) -> tuple[Any, list[str]]:
-    """A model with adapters merged into it, and names of stored tensors that it does not have.
+    """A model with adapters on it, and names of stored tensors that it does not have.
 
     Attention is eager where the model knows no other. Where the process keeps the base of its last checkpoint (`KEPT`) and it
-    is this one's too, adapters are taken out of it and others merged, in the order and precision of a base that is loaded.
+    is this one's too, adapters are taken out of it and others put on, in the order and precision of a base that is loaded.
     """
     keep_freed_memory()
     end_without_collecting()
@@ -116,12 +117,12 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
     try:
         if kept is None:
             module, unread = _load_base(source, dtype, attention, remote_code)
-            return merge(module, adapters)[0], unread
+            return put_on(module, adapters)[0], unread
         wanted = (source, folder_state(Path(source)), dtype, attention, remote_code)
         module, unread = _kept_base(kept, wanted) or _load_base(source, dtype, attention, remote_code)
-        module, changed = merge(module, adapters, keep=True)
-        if changed is not None:
-            kept["base"] = _Base(wanted, module, unread, changed)
+        module, undo = put_on(module, adapters, keep=True)
+        if undo is not None:
+            kept["base"] = _Base(wanted, module, unread, undo)
         return module, unread
     except HarnessError:
         raise
@@ -149,11 +150,11 @@ def _load_base(source: str, dtype: torch.dtype, attention: str, remote_code: boo
 
 
 @dataclass(frozen=True)
-class _Base:  # a model that a process keeps, with what its adapters changed
+class _Base:  # a model that a process keeps, and what takes its adapters off
     key: tuple[Any, ...]
     module: Any  # transformers' own class, another for each family
     unread: list[str]
-    changed: list[Changed]
+    undo: list[Undo]
 
 
 # Any: transformers' own class, another for each family
@@ -162,7 +163,7 @@ def _kept_base(kept: dict[str, Any], wanted: tuple[Any, ...]) -> tuple[Any, list
     base: _Base | None = kept.pop("base", None)
     if base is not None and base.key == wanted:
         base.module.to("cpu")
-        take_out(base.changed)
+        take_out(base.undo)
         return base.module, base.unread
     del base
     gc.collect()
@@ -182,6 +183,12 @@ def _check_attention(source: str, attention: str, remote_code: bool) -> None:
             f"{attention} cannot be used with this {config.model_type}: its {needs}, which needs masks that flash attention "
             "does not take. Set model.attention=sdpa."
         )
+
+
+def formats(module: nn.Module, dtype: torch.dtype) -> dict[str, str]:
+    """Facts of a module that was just loaded: its number format, and that an adapter stays beside its weights."""
+    beside = {ADAPTER: "beside the weights of its base"} if stay_beside(module) else {}
+    return {"dtype": str(dtype).removeprefix("torch."), **beside}
 
 
 def load_processor(source: str, config: Any, remote_code: bool) -> Any:  # Any: transformers' own class, another for each family

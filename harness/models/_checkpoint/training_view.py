@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.core.errors import ModelError
+from harness.models._checkpoint.adapters import has_layers_of_peft
 from harness.models._checkpoint.attention_masks import decoder_mask, is_windowed
 from harness.models._checkpoint.families import CAUSAL, PROMPT, Family
 from harness.models._checkpoint.image_features import TextTokens, flattened
@@ -62,11 +63,17 @@ class TrainingView:
         self.segments = family.known and self._plain and not family.recurrent and use_segments(module.get_decoder())
         self._config = config
         self._original_length = original_length(config)
+        self._peft = has_layers_of_peft(module)  # before a training puts its own in
 
     def check(self) -> None:
         """Raises ModelError where the numbers would not be those of the model."""
         if self.family.untrained:
             raise ModelError(self.family.untrained)
+        if self._peft:
+            raise ModelError(
+                "The checkpoint is an adapter that is not plain LoRA on linear layers. In half precision it cannot be merged "
+                "without rounding away what it learned, so nothing can be trained on it. Set model.dtype=float32."
+            )
 
     def head(self) -> nn.Module:
         """Hidden states (..., D) -> logits (..., V), capped where the model caps them."""

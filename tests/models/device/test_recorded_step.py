@@ -18,8 +18,10 @@ from torch.utils._pytree import tree_map_only
 
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.models._device import recorded_step
+from harness.models._device.adapted_linear import AdaptedLinear
 from harness.models._device.recorded_step import RecordedSteps, filled_up
 from harness.models.transformers import TransformersModel
+from tests.models.test_adapters import adapt
 
 QUESTIONS = ("Is there a car in the image?", "Please describe this image in detail.", "Why?")
 
@@ -184,3 +186,26 @@ def test_nothing_is_recorded_in_training_under_autocast_or_on_a_cpu(llava_folder
     assert steps.of(module.train()) is None
     on_this_machine.setattr(recorded_step, "DEVICES", ("cuda",))
     assert steps.of(module.eval()) is None
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+def test_steps_with_an_adapter_beside_the_weights_are_recorded_too(
+    llava_folder: Path, images: list[Path], tmp_path: Path, on_this_machine: Any
+) -> None:
+    adapter, _ = adapt(llava_folder, tmp_path / "adapter")
+    requests = [Request(image, text, Decoding(12, min_new_tokens=12)) for image in images for text in QUESTIONS]
+
+    def given(folder: Path) -> tuple[list[tuple[int, ...]], TransformersModel]:
+        model = TransformersModel(str(folder), device="cpu", threads=1, dtype="bfloat16")
+        far_apart(model.module)
+        return answers(model, requests), model
+
+    on_this_machine.setattr(recorded_step, "DEVICES", ())
+    plain = given(adapter)[0]
+    on_this_machine.setattr(recorded_step, "DEVICES", ("cpu",))
+    found, model = given(adapter)
+    assert found == plain and Tape.replayed > 5
+    layer = next(part for part in model.module.modules() if isinstance(part, AdaptedLinear))
+    layer.up.data = layer.up.data.clone()  # another adapter lies elsewhere: what is recorded is of the one before
+    model._language()
+    assert model._steps.sizes == []

@@ -17,8 +17,9 @@ from alignment.weights.precision import widen
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError
 
-PROJECTOR = re.compile(r"(^|\.)(multi_modal_projector|mm_projector|image_newline|merger|connector)(\.|$)")
-TOWER = re.compile(r"(^|\.)(vision_tower|vision_model|visual|image_encoder)(\.|$)")
+PROJECTOR = re.compile(r"(^|\.)(multi_modal_projector|mm_projector|image_newline|merger|connector|embed_vision)(\.|$)")
+# audio is never given to a model here
+TOWER = re.compile(r"(^|\.)(vision_tower|vision_model|visual|image_encoder|audio_tower|embed_audio)(\.|$)")
 HEAD = re.compile(r"(^|\.)lm_head(\.|$)")
 
 
@@ -70,8 +71,18 @@ def is_tower(name: str) -> bool:
     return bool(TOWER.search(name)) and not is_projector(name)
 
 
+def require_projector(module: nn.Module, rate: float | None) -> None:
+    """Raises ConfigError where there is no projector that `projector_learning_rate` could be for."""
+    if rate is not None and not any(is_projector(name) for name, _ in module.named_parameters()):
+        raise ConfigError(
+            f"projector_learning_rate is {rate}, and no part of this {type(module).__name__} is known to be its projector. "
+            "Leave it out."
+        )
+
+
 def prepare(module: nn.Module, settings: Settings, heads: Mapping[str, nn.Module] | None = None) -> Trainable:
     """Freeze, unfreeze and inject adapters in place; `heads` train too. Raises ConfigError where LoRA targets match nothing."""
+    require_projector(module, settings.projector_learning_rate)
     adapter = None
     loose: dict[str, Tensor] = {}
     if settings.lora is not None:
@@ -163,7 +174,8 @@ def _inject(module: nn.Module, lora: Lora, settings: Settings) -> Any:
 
     layers = lora_layers(module, lora.targets)
     narrow_layers(module, layers, lora.r)
-    saved = sorted({n.split(".")[-1] for n in _projectors(module)}) if settings.projector_learning_rate else None
+    # whole names: peft takes every module that ends like one, MiniCPM-V's `vit_merger` in the tower for `merger`
+    saved = sorted(_projectors(module)) if settings.projector_learning_rate else None
     config = LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,

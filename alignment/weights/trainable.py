@@ -17,7 +17,10 @@ from alignment.weights.precision import widen
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError
 
-PROJECTOR = re.compile(r"(^|\.)(multi_modal_projector|mm_projector|image_newline|merger|connector|embed_vision)(\.|$)")
+# the mergers of Qwen3-VL's deepstack project into the first layers of the language model; peft keeps each, not their list
+PROJECTOR = re.compile(
+    r"(^|\.)(multi_modal_projector|mm_projector|image_newline|merger|deepstack_merger_list\.\d+|connector|embed_vision)(\.|$)"
+)
 # audio is never given to a model here
 TOWER = re.compile(r"(^|\.)(vision_tower|vision_model|visual|image_encoder|audio_tower|embed_audio)(\.|$)")
 HEAD = re.compile(r"(^|\.)lm_head(\.|$)")

@@ -15,10 +15,13 @@ from torch import nn
 from alignment.aligners.dpo import Dpo
 from alignment.weights.trainable import is_projector, is_tower, lora_layers, prepare
 from harness.core.errors import ConfigError
+from harness.core.preference import PreferencePair
 from harness.models._checkpoint.families import FAMILIES
 from harness.models.transformers import TransformersModel
+from tests.alignment.training.test_train import FAST
 
 VISUAL = {"model.visual.merger"}
+DEEPSTACK = VISUAL | {"model.visual.deepstack_merger_list"}  # into the first layers of the language model
 LLAVA = {"model.multi_modal_projector"}
 PROJECTORS = {
     "llava": LLAVA,
@@ -29,11 +32,11 @@ PROJECTORS = {
     "smolvlm": {"model.connector"},
     "qwen2_vl": VISUAL,
     "qwen2_5_vl": VISUAL,
-    "qwen3_vl": VISUAL,
-    "qwen3_vl_moe": VISUAL,
+    "qwen3_vl": DEEPSTACK,
+    "qwen3_vl_moe": DEEPSTACK,
     "qwen3_5": VISUAL,
     "qwen3_5_moe": VISUAL,
-    "minicpmv4_6": {"model.merger"},
+    "minicpmv4_6": {"model.merger"},  # `vit_merger` stands between layers of the tower
     "glm4v": VISUAL,
     "glm4v_moe": VISUAL,
     "glm46v": VISUAL,
@@ -89,6 +92,23 @@ def test_under_lora_the_projector_and_nothing_else_is_trained_whole(name: str, t
     projector = {n for n, _ in module.named_parameters() if is_projector(n)}
     whole = {n for n in trained(module, lora=LORA, projector_learning_rate=1e-3) if ".lora_" not in n}
     assert projector and whole == projector
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # as above
+@pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
+@pytest.mark.parametrize("name", ["qwen3_vl", "gemma4"])
+def test_a_trained_projector_is_the_one_that_is_loaded_again(
+    name: str, lora: dict[str, int] | None, tmp_path: Path, images: Path, pairs: list[PreferencePair]
+) -> None:
+    policy = TransformersModel(str(tiny_families.save(name, tmp_path / "base")), device="cpu")
+    before = {n: p.detach().clone() for n, p in policy.module.named_parameters() if is_projector(n)}
+    training = {**FAST, "max_steps": 2, "lora": lora, "projector_learning_rate": 1e-2}
+    done = Dpo(training=training).align(policy, pairs, images, tmp_path / "trained")
+    after = dict(TransformersModel(str(done.folder), device="cpu").module.named_parameters())
+    assert not [n for n, value in before.items() if n.endswith("weight") and torch.equal(after[n], value)]
+    now = {n.replace("modules_to_save.default.", ""): p for n, p in policy.module.named_parameters()}
+    for n in before:
+        torch.testing.assert_close(after[n], now[n], atol=1e-6, rtol=0)
 
 
 def test_a_rate_for_a_projector_that_is_not_known_is_refused() -> None:

@@ -121,7 +121,7 @@ class OneByOne:
         made = self.processed(self.prompts.given_text(request.image, request.text), request.image)
         length, more = made["input_ids"].shape[1], torch.tensor([tail], dtype=torch.long)
         longer = {k: _longer(k, v, length, more) for k, v in made.items()}
-        return self.on_device(add_noise(longer, request.noise) if request.noise is not None else longer)
+        return self.on_device(longer if request.noise is None else add_noise(longer, request.noise, self.prompts.frames))
 
     def processed(self, text: str, shown: Images) -> dict[str, Tensor]:
         """What the checkpoint's processor makes of a text and its images."""

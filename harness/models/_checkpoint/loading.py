@@ -134,6 +134,14 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
 
 
 # Any: transformers' own class, another for each family
+def _with_template(processor: Any, folder: Path) -> Any:
+    """The processor with the chat template of its folder, which some classes leave out (BLIP-2's)."""
+    if getattr(processor, "chat_template", None) is None and (folder / "chat_template.jinja").is_file():
+        processor.chat_template = (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    return processor
+
+
+# Any: transformers' own class, another for each family
 def _load_base(source: str, dtype: torch.dtype, attention: str, remote_code: bool) -> tuple[Any, list[str]]:
     options = {"dtype": dtype, "trust_remote_code": remote_code, "use_safetensors": True}
     if not remote_code:
@@ -190,7 +198,7 @@ def load_processor(source: str, config: Any, remote_code: bool) -> Any:  # Any: 
         known = _processor_class(Path(source), config)
         if known is None:
             return transformers.AutoProcessor.from_pretrained(source, **options)
-        return image_only(known).from_pretrained(source, **options)
+        return _with_template(image_only(known).from_pretrained(source, **options), Path(source))
     except HarnessError:
         raise
     except Exception as error:  # tokenizers raises plain exceptions

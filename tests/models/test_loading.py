@@ -18,6 +18,7 @@ from harness.core.digests import model_digest
 from harness.core.errors import ModelError
 from harness.core.evaluation import Decoding, Request
 from harness.evaluation.checkpoint_checks import require_sound
+from harness.models._checkpoint import loading
 from harness.models._checkpoint.loading import load, resolve
 from harness.models._checkpoint.own_files import identity_ahead, identity_of
 from harness.models.transformers import TransformersModel
@@ -134,6 +135,19 @@ def test_a_class_that_holds_its_parts_without_a_model_between_is_evaluated_one_b
     assert not hasattr(model.module, "model") and model.unshared.startswith("requests go one by one")
     (((_, answer),),) = model.generate([Request(images[0], "Is there a cat?", Decoding(24, min_new_tokens=24))])
     assert (answer.n_tokens, answer.stopped) == (24, "length")  # its language model's own limit is 20
+
+
+@pytest.mark.parametrize(("part", "name"), [("AutoModelForImageTextToText", "checkpoint"), ("AutoProcessor", "processor")])
+def test_a_library_that_is_not_installed_is_named_without_advice_on_files(
+    part: str, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ImportError("TimmWrapperModel requires the timm library but it was not found in your environment.")
+
+    monkeypatch.setattr(getattr(transformers, part), "from_pretrained", refuse)
+    monkeypatch.setattr(loading, "_processor_class", lambda *_: None)
+    with pytest.raises(ModelError, match=rf"{name} .*does not load: TimmWrapperModel requires .* environment\.$"):
+        TransformersModel(str(folder), device="cpu")
 
 
 def test_an_attention_that_is_not_installed_is_one_line(folder: Path) -> None:

@@ -24,6 +24,7 @@ PROJECTOR = re.compile(
 # audio is never given to a model here
 TOWER = re.compile(r"(^|\.)(vision_tower|vision_model|visual|image_encoder|audio_tower|embed_audio)(\.|$)")
 HEAD = re.compile(r"(^|\.)lm_head(\.|$)")
+EXPERTS = re.compile(r"(^|\.)experts\.[^.]+$")  # tensors of all experts of a layer together
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,16 @@ def lora_layers(module: nn.Module, targets: Sequence[str] | str | None) -> list[
     if lost or not chosen:
         known = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in inner)) or "none"
         what = ", ".join(map(repr, lost)) or "(none given)"
-        raise ConfigError(f"lora.targets: {what} matches no linear layer. Names in the language model: {known}.")
+        why = " Its experts are not linear layers and get no adapters." if expert_parameters(module)[0] else ""
+        raise ConfigError(f"lora.targets: {what} matches no linear layer. Names in the language model: {known}.{why}")
     return chosen
+
+
+def expert_parameters(module: nn.Module) -> tuple[int, int]:
+    """Parameters of the language model's layers: those of experts, which LoRA does not adapt (they are not linear), and all."""
+    sizes = {n: p.numel() for n, p in module.named_parameters() if ".layers." in f".{n}" and ".lora_" not in n}
+    sizes = {n: size for n, size in sizes.items() if not is_tower(n) and not is_projector(n)}
+    return sum(size for n, size in sizes.items() if EXPERTS.search(n)), sum(sizes.values())
 
 
 def narrow_layers(module: nn.Module, layers: Sequence[str], r: int) -> dict[str, int]:

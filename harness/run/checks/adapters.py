@@ -11,7 +11,7 @@ from torch import nn
 
 from alignment.batching.policy import Policy
 from alignment.settings import make_lora
-from alignment.weights.trainable import lora_layers, narrow_layers, require_projector
+from alignment.weights.trainable import expert_parameters, lora_layers, narrow_layers, require_projector
 from harness.config.option_faults import all_faults
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
@@ -88,6 +88,17 @@ def noted_rank(arm: Arm, model: object) -> tuple[str, ...]:
         f"lora.r of arm {arm.name} is above the width of {len(narrow):,} of the layers that it adapts ({name}: {width}): "
         "there the rest of the rank learns nothing.",
     )
+
+
+def noted_experts(arm: Arm, model: object) -> tuple[str, ...]:
+    """What is said of the experts of a mixture, which an arm's adapters leave as they are."""
+    module = _module_of(model)
+    if _lora_of(arm) is None or module is None:
+        return ()
+    experts, of = expert_parameters(module)
+    if not experts:
+        return ()
+    return (f"LoRA of arm {arm.name}: experts are not adapted, {experts:,} of {of:,} parameters of the layers.",)
 
 
 def _training_of(arm: Arm) -> Mapping[str, Any]:

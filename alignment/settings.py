@@ -20,8 +20,8 @@ DTYPES = ("as_loaded", "bfloat16")
 
 @dataclass(frozen=True, slots=True)
 class Lora:
-    """Adapters (peft). `targets` None: every linear layer of the language model. A list: layers of these names
-    outside vision tower and projector. A text: a regular expression over full names, taken as it is."""
+    """Adapters (peft). `targets` None: every linear layer of the language model; experts of a mixture are not linear layers.
+    A list: layers of these names outside vision tower and projector. A text: a regular expression over full names."""
 
     r: int = 128  # the study's, with alpha 256
     alpha: int = 256
@@ -42,7 +42,7 @@ class Settings:
     schedule: str = "cosine"  # cosine, linear or constant
     weight_decay: float = 0.0  # of AdamW
     clip: float = 1.0  # of the gradient's norm; 0 does not clip
-    lora: Lora | None = None  # None trains full weights
+    lora: Lora | None = None  # {r, alpha, dropout, targets}; experts of a mixture get none. None trains full weights
     projector_learning_rate: float | None = None  # None: frozen under LoRA, `learning_rate` with full weights
     freeze_vision: bool = True  # leave the vision tower as it is
     max_length: int | None = None  # pairs with a longer plain row are dropped and counted, never cut

@@ -28,7 +28,7 @@ from alignment.batching.rows import Rows
 from alignment.early_stopping import make_collapse
 from alignment.losses._group.advantages import SCALES, advantages, undecided
 from alignment.losses._group.grpo import LEVELS, LOSSES, UNCAPPED, Surrogate, share, token_loss
-from alignment.online.ranked_pairs import make_sampling, require_own_distribution
+from alignment.online.ranked_pairs import make_own_sampling, require_own_distribution
 from alignment.online.reward_model import Reward
 from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sampler, check_penalty
 from alignment.settings import make_settings
@@ -77,9 +77,7 @@ class Grpo(Aligner):
         _choose("scale_rewards", scale_rewards, SCALES)
         _check_numbers(num_generations, num_iterations, beta, (epsilon, epsilon_high, delta), importance_sampling_cap)
         _check_unused(locals())
-        self._sampling = make_sampling("grpo", {"temperature": 1.0, **(sampling or {})})
-        if self._sampling.top_p != 1:
-            raise ConfigError("grpo.sampling.top_p must be 1: it learns from the distribution that the answers are drawn from.")
+        self._sampling = make_own_sampling("grpo", {"temperature": 1.0, **(sampling or {})})
         self.rules = (make_collapse("grpo", collapse or {}),)
         self._reward, self._k, self._penalty, self._seed = reward, num_generations, check_penalty(unfinished_penalty), seed
         self._scale, self._repeats, self.settings = scale_rewards, num_iterations, make_settings(training, seed=seed)

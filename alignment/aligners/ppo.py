@@ -24,7 +24,7 @@ from alignment.batching.collate import Batch, Row, collate, predictors, score_to
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.early_stopping import make_collapse
-from alignment.online.ranked_pairs import make_sampling, require_own_distribution
+from alignment.online.ranked_pairs import make_own_sampling, require_own_distribution
 from alignment.online.reward_model import Reward, new_head
 from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sampler, check_penalty
 from alignment.settings import check_beta, make_settings
@@ -53,7 +53,7 @@ class Ppo(Aligner):
         gae_lambda: float = 0.95,  # of generalised advantage estimation
         epochs_a_batch: int = 2,  # passes over each batch of answers
         unfinished_penalty: float = 1.0,  # taken off the reward of an answer that never ends
-        sampling: Mapping[str, Any] | None = None,  # {temperature, top_p, max_new_tokens}
+        sampling: Mapping[str, Any] | None = None,  # {temperature, max_new_tokens}
         collapse: Mapping[str, Any] | None = None,  # {max_kl, max_unfinished, min_distinct, steps}
         training: Mapping[str, Any] | None = None,  # learning_rate, epochs, batch_size, lora, ... as of `sft`
         seed: int = 0,  # of this aligner's draws; the study's where absent
@@ -63,7 +63,7 @@ class Ppo(Aligner):
             raise ConfigError(f"ppo needs {wanted}.")
         self._reward, self._penalty, self._seed, self._repeats = reward, check_penalty(unfinished_penalty), seed, epochs_a_batch
         self.rules = (make_collapse("ppo", collapse or {}),)
-        self._sampling, self.settings = make_sampling("ppo", sampling or {}), make_settings(training, seed=seed)
+        self._sampling, self.settings = make_own_sampling("ppo", sampling or {}), make_settings(training, seed=seed)
         self.objective = Clipped(check_beta(beta), clip_range, value_weight, gae_lambda, self._sampling.temperature)
 
     def facts(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.early_stopping import make_collapse
 from alignment.losses._group.rloo import leave_one_out, penalised, rloo_loss
-from alignment.online.ranked_pairs import make_sampling, require_own_distribution
+from alignment.online.ranked_pairs import make_own_sampling, require_own_distribution
 from alignment.online.reward_model import Reward, normalized
 from alignment.online.rollouts import Sampler, check_penalty
 from alignment.settings import check_beta, make_settings
@@ -50,7 +50,7 @@ class Rloo(Aligner):
         beta: float = 0.05,  # weight of the KL penalty
         unfinished_penalty: float = 1.0,  # taken off the reward of an answer that never ends
         normalize_rewards: bool = False,  # by mean and standard deviation over the stored answers of all pairs
-        sampling: Mapping[str, Any] | None = None,  # {temperature, top_p, max_new_tokens}
+        sampling: Mapping[str, Any] | None = None,  # {temperature, max_new_tokens}
         collapse: Mapping[str, Any] | None = None,  # {max_kl, max_unfinished, min_distinct, steps}
         training: Mapping[str, Any] | None = None,  # of the loop: {learning_rate, epochs, batch_size (prompts), lora, ...}
         seed: int = 0,  # of this aligner's draws; the study's where absent
@@ -60,7 +60,7 @@ class Rloo(Aligner):
         self._reward, self._k, self._penalty, self._seed = reward, k, check_penalty(unfinished_penalty), seed
         self.rules = (make_collapse("rloo", collapse or {}),)
         self._normalize = normalize_rewards
-        self._sampling, self.settings = make_sampling("rloo", sampling or {}), make_settings(training, seed=seed)
+        self._sampling, self.settings = make_own_sampling("rloo", sampling or {}), make_settings(training, seed=seed)
         self.objective = LeaveOneOut(check_beta(beta), self._sampling.temperature)
 
     def facts(self) -> dict[str, Any]:

@@ -75,6 +75,10 @@ class ImageContrast:
         return Totals(len(self.places([len(row.all_answers) for row in rows])), 0)
 
     @property
+    def shows_noise(self) -> bool:
+        return self.damage is not None and self.damage.name == "noise"
+
+    @property
     def reads_tokens(self) -> bool:
         return self.tokens is not None
 

@@ -58,6 +58,16 @@ def make_sampling(aligner: str, options: Mapping[str, Any]) -> Sampling:
     return sampling
 
 
+def make_own_sampling(aligner: str, options: Mapping[str, Any]) -> Sampling:
+    """As `make_sampling`, from the whole distribution of the policy: its log-probabilities are those of the draws."""
+    sampling = make_sampling(aligner, options)
+    if sampling.top_p != 1:
+        raise ConfigError(
+            f"{aligner}.sampling.top_p must be 1: it learns from the distribution that the answers are drawn from."
+        )
+    return sampling
+
+
 def require_answering(policy: Policy, aligner: str) -> AnsweringPolicy:
     if not isinstance(policy, AnsweringPolicy):
         raise ConfigError(f"{aligner} needs a model that answers while it trains; {type(policy).__name__} cannot.")

@@ -65,6 +65,14 @@ class NeedsExtras(Protocol):
 
 
 @runtime_checkable
+class ShowsNoise(Protocol):
+    """An objective that may show images under noise."""
+
+    @property
+    def shows_noise(self) -> bool: ...
+
+
+@runtime_checkable
 class ReadsTokens(Protocol):
     """An objective that may read the reference's log-probabilities token by token."""
 

@@ -34,7 +34,7 @@ from alignment.training.identity import identity, with_digests
 from alignment.training.loop import Loop
 from alignment.training.moving_reference import Moving
 from alignment.training.no_randomness import require_no_randomness
-from alignment.training.objectives import NeedsExtras, Objective, ReadsStates, ReadsTokens
+from alignment.training.objectives import NeedsExtras, Objective, ReadsStates, ReadsTokens, ShowsNoise
 from alignment.training.preference import Preference
 from alignment.training.reference_logps import ANSWERS, STATES, TOKENS, reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
@@ -50,7 +50,7 @@ from harness.core.edge.files import is_file
 from harness.core.errors import TrainingError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Progress, no_progress
-from harness.core.preference import PreferencePair, refused_images
+from harness.core.preference import PreferencePair, noise_rule_of, refused_images
 
 DONE = "done.json"
 CHECKPOINT, MERGED = "checkpoint", "base"
@@ -98,12 +98,13 @@ def train(
     require_some(named, dropped)
     _require_trainable(policy, named, online)
     kept = with_digests(named, image_root, progress)
-    made = {**objective.facts(), **settings.facts(), **(online.facts() if online else {}), **_facts_of(reference)}
+    noise = _noise_of(objective, policy)
+    made = {**objective.facts(), **noise, **settings.facts(), **(online.facts() if online else {}), **_facts_of(reference)}
     asked = identity(made, named, kept, policy)
     if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():
         return _finished(folder, asked)
     folder.mkdir(parents=True, exist_ok=True)
-    extras, drawn_from = _extras(objective, kept, image_root, (cache or folder) / "images")
+    extras, drawn_from = _extras(objective, kept, image_root, (cache or folder) / "images", noise)
     rows, too_long = make_rows(
         policy, kept, image_root, max_length=settings.max_length, progress=progress, extras=extras, facts=drawn_from
     )
@@ -192,7 +193,7 @@ def _supply(
 
 
 def _extras(
-    objective: Objective, kept: Sequence[PreferencePair], image_root: Path, folder: Path
+    objective: Objective, kept: Sequence[PreferencePair], image_root: Path, folder: Path, noise: Mapping[str, str]
 ) -> tuple[list[Extras | None] | None, tuple[str, ...]]:
     """What the objective puts beside each pair, and what that depends on; images are written by the first process."""
     if not isinstance(objective, NeedsExtras):
@@ -200,7 +201,13 @@ def _extras(
     with workers().first_alone():
         extras = objective.extras(kept, image_root, folder)
     others = partner_images(kept, extras)
-    return extras, (parts_digest(objective.facts(), *([others] if others else [])),)
+    return extras, (parts_digest(objective.facts(), *([others] if others else []), *noise.values()),)
+
+
+def _noise_of(objective: Objective, policy: Policy) -> dict[str, str]:
+    """How noise is put on the images that an objective shows, where it shows some and the rule is not the first one."""
+    rule = noise_rule_of(policy) if isinstance(objective, ShowsNoise) and objective.shows_noise else ""
+    return {"noise on images": rule} if rule else {}
 
 
 def _require_finite(weights: Mapping[str, Tensor], steps: int) -> None:

@@ -18,9 +18,14 @@ from alignment.weights.precision import widen
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError
 
-PROJECTOR = re.compile(r"(^|\.)(multi_modal_projector|mm_projector|image_newline|merger|connector)(\.|$)")
-TOWER = re.compile(r"(^|\.)(vision_tower|vision_model|visual|image_encoder)(\.|$)")
+# the mergers of Qwen3-VL's deepstack project into the first layers of the language model; peft keeps each, not their list
+PROJECTOR = re.compile(
+    r"(^|\.)(multi_modal_projector|mm_projector|image_newline|merger|deepstack_merger_list\.\d+|connector|embed_vision)(\.|$)"
+)
+# audio is never given to a model here
+TOWER = re.compile(r"(^|\.)(vision_tower|vision_model|visual|image_encoder|audio_tower|embed_audio)(\.|$)")
 HEAD = re.compile(r"(^|\.)lm_head(\.|$)")
+EXPERTS = re.compile(r"(^|\.)experts\.[^.]+$")  # tensors of all experts of a layer together
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +76,18 @@ def is_tower(name: str) -> bool:
     return bool(TOWER.search(name)) and not is_projector(name)
 
 
+def require_projector(module: nn.Module, rate: float | None) -> None:
+    """Raises ConfigError where there is no projector that `projector_learning_rate` could be for."""
+    if rate is not None and not any(is_projector(name) for name, _ in module.named_parameters()):
+        raise ConfigError(
+            f"projector_learning_rate is {rate}, and no part of this {type(module).__name__} is known to be its projector. "
+            "Leave it out."
+        )
+
+
 def prepare(module: nn.Module, settings: Settings, heads: Mapping[str, nn.Module] | None = None) -> Trainable:
     """Freeze, unfreeze and inject adapters in place; `heads` train too. Raises ConfigError where LoRA targets match nothing."""
+    require_projector(module, settings.projector_learning_rate)
     adapter = None
     loose: dict[str, Tensor] = {}
     if settings.lora is not None:
@@ -157,8 +172,16 @@ def lora_layers(module: nn.Module, targets: Sequence[str] | str | None) -> list[
     if lost or not chosen:
         known = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in inner)) or "none"
         what = ", ".join(map(repr, lost)) or "(none given)"
-        raise ConfigError(f"lora.targets: {what} matches no linear layer. Names in the language model: {known}.")
+        why = " Its experts are not linear layers and get no adapters." if expert_parameters(module)[0] else ""
+        raise ConfigError(f"lora.targets: {what} matches no linear layer. Names in the language model: {known}.{why}")
     return chosen
+
+
+def expert_parameters(module: nn.Module) -> tuple[int, int]:
+    """Parameters of the language model's layers: those of experts, which LoRA does not adapt (they are not linear), and all."""
+    sizes = {n: p.numel() for n, p in module.named_parameters() if ".layers." in f".{n}" and ".lora_" not in n}
+    sizes = {n: size for n, size in sizes.items() if not is_tower(n) and not is_projector(n)}
+    return sum(size for n, size in sizes.items() if EXPERTS.search(n)), sum(sizes.values())
 
 
 def narrow_layers(module: nn.Module, layers: Sequence[str], r: int) -> dict[str, int]:
@@ -190,7 +213,8 @@ def _inject(module: nn.Module, lora: Lora, settings: Settings) -> Any:
             "projector_learning_rate: the checkpoint has an adapter on its projector, which could not be written together with "
             "a projector that trains. Remove the option, or set model.dtype=float32."
         )
-    saved = sorted({n.split(".")[-1] for n in _projectors(module)}) if settings.projector_learning_rate else None
+    # whole names: peft takes every module that ends like one, MiniCPM-V's `vit_merger` in the tower for `merger`
+    saved = sorted(_projectors(module)) if settings.projector_learning_rate else None
     config = LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,

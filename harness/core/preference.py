@@ -127,6 +127,19 @@ class NotesSeveralImages(Protocol):
     def several_images_note(self) -> str: ...
 
 
+@runtime_checkable
+class DrawsNoise(Protocol):
+    """A model that puts noise on images. `noise_rule`: how, a part of the keys of what was made under noise; "" for the first
+    rule that there was."""
+
+    @property
+    def noise_rule(self) -> str: ...
+
+
+def noise_rule_of(model: object) -> str:
+    return model.noise_rule if isinstance(model, DrawsNoise) else ""
+
+
 def noted_images(model: object, asked: Iterable[AsksAbout]) -> tuple[str, ...]:
     """What a run says where some of its pairs or prompts are about several images, and most models of the kind saw one."""
     note = model.several_images_note if isinstance(model, NotesSeveralImages) else ""

@@ -17,7 +17,7 @@ from harness.core.digests import digest_if_readable, value_digest
 from harness.core.errors import ImageError, ModelError, TooLong, Unanswered
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.core.plugins import Model, Progress, no_progress
-from harness.core.preference import Images, one_or_all, paths_of
+from harness.core.preference import Images, noise_rule_of, one_or_all, paths_of
 from harness.core.run_record import Checkpoint
 from harness.evaluation.server_cost import cost_of_all
 from harness.storage.run_store import Store
@@ -57,12 +57,11 @@ class RememberingModel:
     ) -> None:
         """`log_odds`: keep the log-odds of yes that the model tells with an answer; `yes_no_log_odds` asks for the others."""
         self._model, self._store, self._log_odds = model, store, log_odds
-        self.progress, self.what = progress, what
+        self.progress, self.what, self.tally = progress, what, Tally()
         self._others: list[RememberingModel] = []
-        self._facts = model.facts()
+        self._facts, self._noise_rule = model.facts(), noise_rule_of(model)
         self._image_digests: dict[Path, str] = {}
         self._keys: dict[tuple[str, Request], str] = {}  # of the list that was asked about last
-        self.tally = Tally()
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -86,7 +85,7 @@ class RememberingModel:
         Images count by content and in their order, the weights by content; their paths count not at all.
         """
         image = one_or_all(map(self.image_digest, paths_of(request.image)))
-        veils = [_asked(veil) if veil is not None else None for veil in (request.hidden_image, request.noise)]
+        veils = [_asked(request.hidden_image), _asked(request.noise, self._noise_rule)]
         asked = [image, request.text, request.prefix, _decoded(request.decoding), *veils]
         return value_digest([self.checkpoint.digest, self._facts, asked])
 
@@ -232,10 +231,11 @@ def _decoded(decoding: Decoding) -> dict[str, object]:
     return asdict(decoding)
 
 
-def _asked(veil: HiddenImage | NoisyImage) -> dict[str, object]:
-    """What of a veil stands in an answer's key: of options that came later, those that are set."""
-    later = {"positions": "kept", "newlines": "counted"}
-    return {name: value for name, value in asdict(veil).items() if later.get(name) != value}
+def _asked(veil: HiddenImage | NoisyImage | None, rule: str = "") -> dict[str, object] | None:
+    """What of a veil stands in an answer's key: of options that came later, those that are set. `rule`: see `DrawsNoise`."""
+    later = {"positions": "kept", "newlines": "counted", "rule": ""}
+    own = asdict(veil) | {"rule": rule} if veil else {}
+    return {name: value for name, value in own.items() if later.get(name) != value} if veil else None
 
 
 def answered(model: RememberingModel, requests: Sequence[Request]) -> tuple[dict[int, Answer], dict[int, str]]:

@@ -36,7 +36,7 @@ class FleetModel:
         loaded = crew.load(spec)
         self.checkpoint: Checkpoint = loaded.checkpoint
         self.unshared, self.one_image, self.despite = loaded.unshared, loaded.one_image, loaded.despite
-        self.several_images_note = loaded.several_images_note
+        self.several_images_note, self.noise_rule = loaded.several_images_note, loaded.noise_rule
         self._facts = dict(loaded.facts)
         self.at_once, self.begin, self.leave = crew.size + 1, crew.begin, crew.leave
         self._images: dict[Path, str] = {}

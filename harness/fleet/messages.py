@@ -53,6 +53,7 @@ class Loaded:
     several_images_note: str  # what to say where its prompts show several
     despite: tuple[str, ...]
     device: str = ""  # for people: the GPU's name, or "cpu"
+    noise_rule: str = ""  # see `DrawsNoise`
 
 
 @dataclass(frozen=True)

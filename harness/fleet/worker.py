@@ -17,7 +17,7 @@ from harness.core.digests import file_digest
 from harness.core.errors import HarnessError, ModelError
 from harness.core.evaluation import Answer, Request
 from harness.core.plugins import KEPT, Model, WorksInWaves
-from harness.core.preference import NotesSeveralImages, ShowsSeveralImages
+from harness.core.preference import NotesSeveralImages, ShowsSeveralImages, noise_rule_of
 from harness.fleet.messages import Fault, Host, Loaded, Reply, Spec, WaveUnit, fault_of, own_versions
 from harness.fleet.same_hosts import folder_digest, free_memory
 from harness.startup import start
@@ -153,7 +153,8 @@ class Worker:
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
         one_image = model.one_image if isinstance(model, ShowsSeveralImages) else ""
         note = model.several_images_note if isinstance(model, NotesSeveralImages) else ""
-        return Loaded(model.checkpoint, model.facts(), unshared, one_image, note, tuple(despite), device)
+        facts, rule = model.facts(), noise_rule_of(model)
+        return Loaded(model.checkpoint, facts, unshared, one_image, note, tuple(despite), device, rule)
 
     def _waves(self) -> WorksInWaves:
         if not isinstance(self._model, WorksInWaves):

@@ -25,6 +25,7 @@ from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
 from harness.core.preference import Images
 from harness.models._checkpoint import loading, requirements
 from harness.models._checkpoint.image_features import FeatureCache
+from harness.models._checkpoint.image_noise import ONE_DRAW
 from harness.models._checkpoint.own_files import file_findings, identity_ahead, require_own_base
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.rope_scaling import context_length
@@ -108,6 +109,7 @@ class TransformersModel:
             self.family = loading.family_of(self.module)
             self.one_image = self.family.one_image or self.family.why_alone  # see `ShowsSeveralImages`
             self.several_images_note = self.family.several_images_note  # see `NotesSeveralImages`
+            self.unshared = self.family.unshared  # see `SharesWork`
             self.processor: Any = loading.load_processor(source, self.module.config, remote_code)
             image_token = loading.image_token_id(self.module, self.family)
             requirements.check_processor(source, self.processor, self.module, image_token)
@@ -118,6 +120,7 @@ class TransformersModel:
             options = {"template": name, "template_options": self._thinking}
             images = image_store(making, self.processor, image_workers, self.device)
             self.prompts = PromptBuilder(self.processor, self.family, image_token, rope, longest, images=images, **options)
+            self.noise_rule = ONE_DRAW if self.prompts.frames > 1 else ""  # see `DrawsNoise`
             self._training = TrainingView(self.module, self.family, image_token, rope)
             self.checkpoint = require_own_base(identity := ahead.result(), self.despite)
             self._of_files = tuple(file_findings(Path(source), adapters, unread, identity.other_base))
@@ -185,11 +188,6 @@ class TransformersModel:
 
         yield from self._of_files
         yield from CheckpointChecks(self.one_by_one(given=True), scored, partial(as_trained, self)).run(images, training)
-
-    @property
-    def unshared(self) -> str:
-        """Why the questions about an image share no work, "" where they do."""
-        return self.family.unshared
 
     def facts(self) -> dict[str, str]:
         """What can move an answer besides the weights."""

@@ -14,7 +14,7 @@ from harness.core.digests import seed_of
 from harness.core.evaluation import HiddenImage, Request
 from harness.core.preference import IMAGE_MARK, paths_of
 from harness.models._checkpoint.families import PROMPT
-from harness.models._checkpoint.image_noise import add_noise
+from harness.models._checkpoint.image_noise import add_noise, frames_of
 from harness.models._checkpoint.prompt_builder import visible_tokens
 from harness.models._checkpoint.rope_scaling import forget_lengths
 from harness.models._checkpoint.vision_tower import unpacked
@@ -57,7 +57,8 @@ class Plain:
             self._hide(request, found, len(more[0]))
         if request.image is None:
             return found
-        noisy = add_noise(unpacked(family, found), request.noise)  # noise is drawn in the order in which we keep pixels
+        # noise is drawn in the order in which we keep pixels
+        noisy = add_noise(unpacked(family, found), request.noise, frames_of(processor))
         return {**noisy, "pixel_values": noisy["pixel_values"].movedim(0, -1)[None]} if family.packs_pixels else noisy
 
     def conversation(self, request: Request, answer: str) -> list[int]:

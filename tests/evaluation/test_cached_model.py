@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import ModelError
-from harness.core.evaluation import Decoding, HiddenImage, Request
+from harness.core.evaluation import Decoding, HiddenImage, NoisyImage, Request
 from harness.core.plugins import in_order
 from harness.evaluation.cached_model import RememberingModel
 from harness.models.scripted import Scripted
@@ -55,6 +55,16 @@ def test_everything_that_can_move_an_answer_is_in_its_key(store: Store, images: 
     copy = tmp_path / "elsewhere.png"
     copy.write_bytes(images[0].read_bytes())
     assert model.key(Request(copy, "q")) == model.key(requests[0])
+
+
+def test_the_rule_of_the_noise_is_in_the_key_of_what_is_asked_under_noise_alone(store: Store, images: list[Path]) -> None:
+    class Later(Scripted):
+        noise_rule = "one draw for all frames of an image"
+
+    first, later = RememberingModel(Scripted(), store), RememberingModel(Later(), store)
+    noisy = Request(images[0], "q", noise=NoisyImage(500, 0))
+    assert first.key(noisy) != later.key(noisy)
+    assert first.key(replace(noisy, noise=None)) == later.key(replace(noisy, noise=None))
 
 
 def test_keys_are_made_once_for_a_list_and_anew_for_other_weights(

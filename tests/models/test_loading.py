@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 import tiny_families
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
+from tiny_models import tokenizer
 
 from harness.core.digests import model_digest
 from harness.core.errors import ModelError
 from harness.core.evaluation import Decoding, Request
 from harness.core.plugins import KEPT
 from harness.evaluation.checkpoint_checks import require_sound
+from harness.models._checkpoint import loading
 from harness.models._checkpoint.loading import load, resolve
 from harness.models._checkpoint.own_files import identity_ahead, identity_of
 from harness.models.transformers import TransformersModel
@@ -104,6 +107,7 @@ def test_flash_attention_is_refused_where_masks_of_its_own_are_needed(name: str,
     [
         ("molmo2", "'molmo2', whose image processor .* for torchvision alone"),
         ("gemma4_unified", "for torchvision alone"),
+        ("llama4", "'llama4', whose image processor .* for torchvision alone"),
         ("llavaonevision1_5", r"has no model of type 'llavaonevision1_5' .*model\.remote_code=true"),
     ],
 )
@@ -111,6 +115,41 @@ def test_families_that_cannot_be_loaded_are_refused_before_their_weights_are_rea
     (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
     with pytest.raises(ModelError, match=says):
         TransformersModel(str(tmp_path), device="cpu")
+
+
+def test_a_class_that_holds_its_parts_without_a_model_between_is_evaluated_one_by_one(
+    tmp_path: Path, images: list[Path]
+) -> None:
+    """BLIP-2, for one."""
+    eyes = {**tiny_families.EYES, "image_size": 32, "patch_size": 8}
+    asks = {**tiny_families.EYES, "encoder_hidden_size": 32, "vocab_size": 50}
+    text = transformers.OPTConfig(**tiny_families.ENDS, hidden_size=48, ffn_dim=64, num_hidden_layers=2, word_embed_proj_dim=48)
+    config = transformers.Blip2Config(
+        vision_config=eyes, qformer_config=asks, text_config=text, num_query_tokens=4, image_token_index=3
+    )
+    transformers.AutoModelForImageTextToText.from_config(config).save_pretrained(tmp_path)
+    words, named = tokenizer(vocabulary=380).backend_tokenizer, {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=words, **named).save_pretrained(tmp_path)
+    transformers.BlipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
+    (tmp_path / "processor_config.json").write_text('{"processor_class": "Blip2Processor", "num_query_tokens": 4}')
+    (tmp_path / "chat_template.jinja").write_text(tiny_families.SAY.replace("IMAGE", ""))  # the processor puts it in front
+    model = TransformersModel(str(tmp_path), device="cpu")
+    assert not hasattr(model.module, "model") and model.unshared.startswith("requests go one by one")
+    (((_, answer),),) = model.generate([Request(images[0], "Is there a cat?", Decoding(24, min_new_tokens=24))])
+    assert (answer.n_tokens, answer.stopped) == (24, "length")  # its language model's own limit is 20
+
+
+@pytest.mark.parametrize(("part", "name"), [("AutoModelForImageTextToText", "checkpoint"), ("AutoProcessor", "processor")])
+def test_a_library_that_is_not_installed_is_named_without_advice_on_files(
+    part: str, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ImportError("TimmWrapperModel requires the timm library but it was not found in your environment.")
+
+    monkeypatch.setattr(getattr(transformers, part), "from_pretrained", refuse)
+    monkeypatch.setattr(loading, "_processor_class", lambda *_: None)
+    with pytest.raises(ModelError, match=rf"{name} .*does not load: TimmWrapperModel requires .* environment\.$"):
+        TransformersModel(str(folder), device="cpu")
 
 
 def test_an_attention_that_is_not_installed_is_one_line(folder: Path) -> None:

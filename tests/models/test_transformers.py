@@ -205,6 +205,17 @@ def test_noise_is_the_diffusion_schedule_on_the_normalised_pixels() -> None:
     assert torch.equal(add_noise({"pixel_values": pixels}, None)["pixel_values"], pixels)
 
 
+def test_the_frames_of_a_still_image_get_one_draw_of_noise() -> None:
+    frame = torch.rand(400, 3, 1, 64, generator=torch.Generator().manual_seed(0))
+    pixels = frame.expand(-1, -1, 2, -1).reshape(400, 384)  # as Qwen's and GLM's processors lay out two equal frames
+    noisy = add_noise({"pixel_values": pixels}, NoisyImage(500, seed=1), frames=2)["pixel_values"]
+    seen = noisy.reshape(400, 3, 2, 64)
+    assert torch.equal(seen[:, :, 0], seen[:, :, 1])
+    kept = 0.7467  # of equation 9 after 500 steps
+    drawn = (seen.mean(2) - kept**0.5 * frame[:, :, 0]) / (1 - kept) ** 0.5  # two draws would leave 0.71
+    assert float(drawn.std()) == pytest.approx(1, abs=0.02)
+
+
 def test_noisy_and_clean_requests_share_a_batch_and_no_feature(model: TransformersModel, images: list[Path]) -> None:
     noises = (None, NoisyImage(900, 0), NoisyImage(900, 1))
     requests = [Request(images[0], QUESTIONS[1], Decoding(8), noise=noise) for noise in noises]

@@ -12,19 +12,24 @@ from typing import Any
 import pytest
 from torch import nn
 
+from alignment.aligners.dpo import Dpo
+from alignment.weights.trainable import lora_layers, prepare
 from harness.config import schema as config
 from harness.core.errors import ConfigError
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.run import pipeline
 from harness.run.checks import adapters
-from harness.run.checks.adapters import check_trained, noted_rank
+from harness.run.checks.adapters import check_layers, check_trained, noted_experts, noted_rank
+from tests.alignment.weights.test_projectors import outline
 
 
 def study(tmp_path: Path, path: str = "miniworld", jobs: int = 1, **loras: dict[str, Any] | None) -> config.RunConfig:
-    arms = [
-        {"name": name, "pairs": {"name": "bdhs"}, "align": {"name": "dpo", "training": {"lora": lora} if lora else {}}}
-        for name, lora in loras.items()
-    ]
+    aligns = {name: {"name": "dpo", "training": {"lora": lora} if lora else {}} for name, lora in loras.items()}
+    return with_aligns(tmp_path, path, jobs, aligns)
+
+
+def with_aligns(tmp_path: Path, path: str, jobs: int, aligns: dict[str, dict[str, Any]]) -> config.RunConfig:
+    arms = [{"name": name, "pairs": {"name": "bdhs"}, "align": align} for name, align in aligns.items()]
     model = {"name": "transformers", "path": path}
     return config.parse(
         {"model": model, "arms": arms, "sweep": [{"name": "pope"}], "jobs": jobs, "output": str(tmp_path / "o")}
@@ -91,3 +96,29 @@ def test_a_rank_above_some_layers_is_noted_for_a_model_of_other_processes_too(tm
     (note,) = noted_rank(wide, SimpleNamespace(outline=outline))
     assert note.startswith("lora.r of arm arm is above the width of 1 of the layers that it adapts (k_proj: 4)")
     assert noted_rank(wide, SimpleNamespace(outline=None)) == ()
+
+
+def test_a_rate_for_a_projector_that_the_base_lacks_is_refused_once_it_is_loaded(tmp_path: Path) -> None:
+    align = {"name": "dpo", "training": {"projector_learning_rate": 1e-3}}
+    arm = with_aligns(tmp_path, "miniworld", 1, {"arm": align}).arms[0]
+    check_layers(arm, SimpleNamespace(outline=nn.ModuleDict({"multi_modal_projector": nn.Linear(2, 2)})))
+    with pytest.raises(ConfigError, match="arm arm: projector_learning_rate is 0.001, and no part of this ModuleDict"):
+        check_layers(arm, SimpleNamespace(outline=nn.ModuleDict({"q_proj": nn.Linear(2, 2)})))
+
+
+def test_experts_that_lora_leaves_as_they_are_are_noted_before_and_after_a_training(tmp_path: Path) -> None:
+    lora, full = study(tmp_path, lora={"r": 4}, full=None).arms
+    module = outline("qwen3_vl_moe")
+    layers = dict(module.get_submodule("model.language_model.layers").named_parameters())
+    experts = 3 * 4 * (64 * 48 + 48 * 32)  # layers, experts, their two matrices
+    said = f"LoRA of arm lora: experts are not adapted, {experts:,} of {sum(p.numel() for p in layers.values()):,} parameters"
+    assert noted_experts(lora, SimpleNamespace(outline=module)) == (f"{said} of the layers.",)
+    assert noted_experts(full, SimpleNamespace(outline=module)) == ()
+    assert noted_experts(lora, SimpleNamespace(outline=outline("qwen3_vl"))) == ()
+    prepare(module, Dpo(training={"lora": {"r": 4, "alpha": 8}}).settings)
+    assert noted_experts(lora, SimpleNamespace(outline=module)) == (f"{said} of the layers.",)
+
+
+def test_experts_as_targets_are_refused_with_the_reason() -> None:
+    with pytest.raises(ConfigError, match="'experts' matches no linear layer.* Its experts are not linear layers"):
+        lora_layers(outline("qwen3_vl_moe"), ["experts"])

@@ -165,6 +165,22 @@ def test_hidden_tokens_are_drawn_for_each_image_and_the_first_as_if_it_were_alon
     assert len({round(value, 3) for value in shown}) == 3
 
 
+@pytest.mark.parametrize(
+    "name", ["qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "glm4v", "glm46v", "llava_onevision", "gemma4"]
+)
+def test_equal_frames_of_a_still_image_are_equal_under_noise(
+    models: Callable[[str], TransformersModel], images: list[Path], name: str
+) -> None:
+    """Qwen's and GLM's processors make two of each image; others make one, whose noise is what it was (`noise_rule` "")."""
+    model = models(name)
+    two = name.startswith(("qwen", "glm"))
+    assert model.prompts.frames == (2 if two else 1) and bool(model.noise_rule) == two
+    if two:
+        pixels = model.prompts.vision_inputs(images[0], NoisyImage(500, 3))["pixel_values"]
+        frames = pixels.reshape(len(pixels), 3, 2, -1)
+        assert torch.equal(frames[:, :, 0], frames[:, :, 1])
+
+
 @pytest.mark.parametrize("name", ["qwen2_5_vl", "llava_onevision", "internvl", "idefics3"])
 def test_noise_is_drawn_for_each_image_alike_in_generation_and_training(
     models: Callable[[str], TransformersModel], images: list[Path], name: str
@@ -175,7 +191,7 @@ def test_noise_is_drawn_for_each_image_alike_in_generation_and_training(
     halves = pixels.chunk(2)
     assert not torch.equal(*halves)
     first = model.prompts.inputs_of(asked.image)[0].tensors
-    assert torch.equal(halves[0].reshape(-1), add_noise(first, noise)["pixel_values"].reshape(-1))
+    assert torch.equal(halves[0].reshape(-1), add_noise(first, noise, model.prompts.frames)["pixel_values"].reshape(-1))
     (ids,) = model.prompts.answer_ids(asked, [ANSWER])
     prompt, vision, _ = model.damaged_prompt(asked.image, "Why?", None, noise)
     whole = torch.cat([prompt, torch.tensor(ids)])[None]

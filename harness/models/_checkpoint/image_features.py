@@ -85,7 +85,7 @@ class FeatureCache:
         images = images * 2 if images[0].among and len(images) == 1 else images  # one alone would be cut into tiles
         processed = [self._prompts.image_inputs(p.path, p.among) for p in images]
         weight = self._module.get_input_embeddings().weight
-        noisy = [add_noise(made.tensors, p.noise) for made, p in zip(processed, images, strict=True)]
+        noisy = [add_noise(made.tensors, p.noise, self._prompts.frames) for made, p in zip(processed, images, strict=True)]
         pinned = weight.device.type == "cuda"
         stacked = of_prompt(self._prompts.family, noisy, pinned) if images[0].among else stack_vision(noisy, pinned)
         moved = on_device(stacked, weight.device, weight.dtype)

@@ -129,10 +129,21 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
     except Exception as error:  # transformers, peft and safetensors raise whatever they like over odd files
         if type(error).__name__ == "SafetensorError":  # a half-written file
             raise ModelError(f"The weights of {source} are damaged ({words_of(error)}). Copy or train them again.") from error
-        raise ModelError(
-            f"The checkpoint {adapters[-1] if adapters else source} does not load: {words_of(error)}. Check its "
-            "config.json, or copy it again."
-        ) from error
+        what = f"The checkpoint {adapters[-1] if adapters else source}"
+        raise _unloaded(what, error, "Check its config.json, or copy it again.") from error
+
+
+def _unloaded(what: str, error: Exception, of_files: str) -> ModelError:
+    """`of_files`: what to do with faulty files; a library that is not installed is named by the error."""
+    return ModelError(f"{what} does not load: {words_of(error)}." + ("" if isinstance(error, ImportError) else f" {of_files}"))
+
+
+# Any: transformers' own class, another for each family
+def _with_template(processor: Any, folder: Path) -> Any:
+    """The processor with the chat template of its folder, which some classes leave out (BLIP-2's)."""
+    if getattr(processor, "chat_template", None) is None and (folder / "chat_template.jinja").is_file():
+        processor.chat_template = (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    return processor
 
 
 # Any: transformers' own class, another for each family
@@ -198,14 +209,12 @@ def load_processor(source: str, config: Any, remote_code: bool) -> Any:  # Any: 
         known = _processor_class(Path(source), config)
         if known is None:
             return transformers.AutoProcessor.from_pretrained(source, **options)
-        return image_only(known).from_pretrained(source, **options)
+        return _with_template(image_only(known).from_pretrained(source, **options), Path(source))
     except HarnessError:
         raise
     except Exception as error:  # tokenizers raises plain exceptions
-        raise ModelError(
-            f"The processor of {source} does not load: {words_of(error)}. Put the tokenizer and processor files of the model "
-            "it was trained from into the folder."
-        ) from error
+        advice = "Put the tokenizer and processor files of the model it was trained from into the folder."
+        raise _unloaded(f"The processor of {source}", error, advice) from error
 
 
 def _processor_class(folder: Path, config: Any) -> Any | None:  # Any: transformers' own class, another for each family

@@ -24,7 +24,7 @@ MOST_THREADS = 1024
 MOST_LAYERS = 1_000  # the deepest published models have some 130
 _PLACE_MARK = re.compile(r"<(loc|seg)\d+>")  # PaliGemma's processor adds them to any tokenizer
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_TORCHVISION_ALONE = ("molmo2", "gemma4_unified")
+_TORCHVISION_ALONE = ("molmo2", "gemma4_unified", "llama4")
 _MOST_REPEATS = 10_000  # of a text by a constant, in a chat template
 
 

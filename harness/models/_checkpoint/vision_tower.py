@@ -17,7 +17,7 @@ def skip_unread_layers(module: Any) -> int:
     LLaVA takes its features before the last layer, so that layer is not computed.
     """
     wanted = getattr(module.config, "vision_feature_layer", None)
-    tower = getattr(module.model, "vision_tower", None)
+    tower = getattr(getattr(module, "model", None), "vision_tower", None)
     if not isinstance(wanted, int) or wanted >= -1 or tower is None:
         return 0
     stacks = [m for name, m in tower.named_modules() if name.endswith("encoder.layers") and isinstance(m, nn.ModuleList)]

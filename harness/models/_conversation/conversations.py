@@ -17,7 +17,7 @@ from harness.core.evaluation import NoisyImage, Request
 from harness.core.final_answer import is_mark, opened_by
 from harness.core.preference import Images, paths_of
 from harness.models._checkpoint.families import Family
-from harness.models._checkpoint.image_noise import add_noise, of_image
+from harness.models._checkpoint.image_noise import add_noise, frames_of, of_image
 from harness.models._checkpoint.vision_tower import of_prompt
 from harness.models._conversation.answer_tokens import AnswerTokens
 from harness.models._conversation.chat_template import Template
@@ -50,7 +50,7 @@ class Conversations:
         answered: bool = False,
     ) -> None:
         self.processor, self.family, self.image_token_id = processor, family, image_token_id
-        self.tokenizer = processor.tokenizer
+        self.tokenizer, self.frames = processor.tokenizer, frames_of(processor)
         self.template = Template(processor, family.template, template, template_options, answered)
         self.tokens = AnswerTokens(self.tokenizer)
         process = ImageProcessing(processor, family, image_token_id)
@@ -71,7 +71,8 @@ class Conversations:
     def vision_inputs(self, images: Images, noise: NoisyImage | None = None) -> dict[str, Tensor]:
         """What the vision tower takes of all images of a prompt, under noise where there is some; {} without an image."""
         made = self.inputs_of(images)
-        return of_prompt(self.family, [add_noise(one.tensors, of_image(noise, place)) for place, one in enumerate(made)])
+        noisy = [add_noise(one.tensors, of_image(noise, place), self.frames) for place, one in enumerate(made)]
+        return of_prompt(self.family, noisy)
 
     def expect(self, shown: Iterable[Images]) -> None:
         """The images of these prompts are asked for next, in this order; those that others beside them change are not made

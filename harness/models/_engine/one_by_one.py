@@ -123,7 +123,7 @@ class OneByOne:
         self.prompts.check_length(self._positions(made["input_ids"][0]), request.image, request.text)
         length, more = made["input_ids"].shape[1], torch.tensor([tail], dtype=torch.long)
         longer = {k: _longer(k, v, length, more) for k, v in made.items()}
-        return self.on_device(add_noise(longer, request.noise) if request.noise is not None else longer)
+        return self.on_device(longer if request.noise is None else add_noise(longer, request.noise, self.prompts.frames))
 
     def _positions(self, ids: Tensor) -> int:
         """Positions of a prompt (T,); where they have axes, without those that the tokens of its images share."""
@@ -153,18 +153,24 @@ class OneByOne:
 
     @contextmanager
     def _unbent(self, limit: int) -> Iterator[None]:
-        """The module without its own generation_config, which `generate` would fill every gap from: the choice is ours."""
-        kept = self.module.generation_config
-        self.module.generation_config = GenerationConfig(
-            max_new_tokens=limit,
-            eos_token_id=sorted(self.end_ids) or None,
-            pad_token_id=min(self.end_ids, default=0),
-            **{name: getattr(kept, name, None) for name in ("bos_token_id", "decoder_start_token_id", "cache_implementation")},
-        )
+        """The module without its own generation_config, which `generate` would fill every gap from: the choice is ours. So with
+        its parts': BLIP-2's language model generates by itself."""
+        kept = [(part, part.generation_config) for part in self.module.modules() if hasattr(part, "generation_config")]
+        for part, config in kept:
+            part.generation_config = GenerationConfig(
+                max_new_tokens=limit,
+                eos_token_id=sorted(self.end_ids) or None,
+                pad_token_id=min(self.end_ids, default=0),
+                **{
+                    name: getattr(config, name, None)
+                    for name in ("bos_token_id", "decoder_start_token_id", "cache_implementation")
+                },
+            )
         try:
             yield
         finally:
-            self.module.generation_config = kept
+            for part, config in kept:
+                part.generation_config = config
 
 
 class _Chooser:

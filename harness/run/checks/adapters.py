@@ -11,7 +11,7 @@ from torch import nn
 
 from alignment.batching.policy import Policy
 from alignment.settings import make_lora
-from alignment.weights.trainable import lora_layers, narrow_layers
+from alignment.weights.trainable import expert_parameters, lora_layers, narrow_layers, require_projector
 from harness.config.option_faults import all_faults
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
@@ -25,7 +25,8 @@ from harness.run.on_fleet.jobs import hands_of
 
 def check_trained(config: RunConfig) -> None:
     """Raise ConfigError naming all that stands against the trainings of a study: a family that is not trained here, arms whose
-    `lora.targets` match no layer of the base, or whose `lora.r` is above the width of all.
+    `lora.targets` match no layer of the base, whose `lora.r` is above the width of all, or whose `projector_learning_rate`
+    is for a projector that the base does not have.
 
     With processes side by side one of them looks: the libraries of models take 130 MiB in this one, which only waits.
     """
@@ -58,18 +59,18 @@ def training_faults(given: Mapping[str, Any], progress: Progress = no_progress) 
     faults = [f"model: {why}"] if why else []
     for arm in (*config.reward_models, *config.arms):
         try:
-            _narrow_layers(arm, module)
+            _check(arm, module)
         except ConfigError as error:
             faults.append(f"arm {arm.name}: {error}")
     return faults
 
 
 def check_layers(arm: Arm, model: object) -> None:
-    """Raise ConfigError where an arm's LoRA does not fit the base, which is loaded."""
-    if _lora_of(arm) is None:
+    """Raise ConfigError where an arm's LoRA or `projector_learning_rate` does not fit the base, which is loaded."""
+    if not _training_of(arm).keys() & {"lora", "projector_learning_rate"}:
         return
     try:
-        _narrow_layers(arm, _module_of(model))
+        _check(arm, _module_of(model))
     except ConfigError as error:
         raise ConfigError(f"arm {arm.name}: {error}") from error
 
@@ -89,8 +90,23 @@ def noted_rank(arm: Arm, model: object) -> tuple[str, ...]:
     )
 
 
+def noted_experts(arm: Arm, model: object) -> tuple[str, ...]:
+    """What is said of the experts of a mixture, which an arm's adapters leave as they are."""
+    module = _module_of(model)
+    if _lora_of(arm) is None or module is None:
+        return ()
+    experts, of = expert_parameters(module)
+    if not experts:
+        return ()
+    return (f"LoRA of arm {arm.name}: experts are not adapted, {experts:,} of {of:,} parameters of the layers.",)
+
+
+def _training_of(arm: Arm) -> Mapping[str, Any]:
+    return arm.align.options.get("training") or {}
+
+
 def _lora_of(arm: Arm) -> Mapping[str, Any] | None:
-    return (arm.align.options.get("training") or {}).get("lora")
+    return _training_of(arm).get("lora")
 
 
 def _module_of(model: object) -> nn.Module | None:
@@ -99,6 +115,12 @@ def _module_of(model: object) -> nn.Module | None:
         return model.module
     module = model.outline if isinstance(model, HasOutline) else None
     return module if isinstance(module, nn.Module) else None
+
+
+def _check(arm: Arm, module: nn.Module | None) -> None:
+    if module is not None:
+        require_projector(module, _training_of(arm).get("projector_learning_rate"))
+    _narrow_layers(arm, module)
 
 
 def _narrow_layers(arm: Arm, module: nn.Module | None) -> dict[str, int]:

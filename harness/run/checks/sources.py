@@ -33,7 +33,7 @@ from harness.core.preference import (
 )
 from harness.models._checkpoint.families import note_ahead
 from harness.models._own_server.shared_servers import own_servers
-from harness.run.checks.adapters import check_layers, noted_rank
+from harness.run.checks.adapters import check_layers, noted_experts, noted_rank
 from harness.storage.artifacts import Pairs
 
 IMAGES = 8  # of a source's that are opened before anything is asked
@@ -143,7 +143,7 @@ def _unreadable(looked: Looked, data: Data) -> tuple[str, ...]:
 def pair_notes(arm: Arm, model: object, asked: Sequence[AsksAbout], pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
     """What a run warns of and its report contains: of what an arm asks about, and of its pairs."""
     noted = (*noted_images(model, asked), *noted_judge(arm.align.judge, asked), *giveaways(pairs))
-    return (*noted, *noted_rank(arm, model))
+    return (*noted, *noted_rank(arm, model), *noted_experts(arm, model))
 
 
 def notes_of_run(arm: Arm, model: object, pairs: Sequence[PreferencePair]) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def test_what_partners_are_is_part_of_what_reference_values_are_kept_under(image
     """The second pair of each kind may be left out later (too long): the rows are the same, the partners are not."""
     pairs = make_pairs()
     for made in (Mdpo(damage="other"), Symmpo()):
-        first, second = (_extras(made.objective, some, images, tmp_path)[1] for some in (pairs, [pairs[0], *pairs[2:]]))
+        first, second = (_extras(made.objective, some, images, tmp_path, {})[1] for some in (pairs, [pairs[0], *pairs[2:]]))
         assert first != second
     own = Mdpo().objective.extras(pairs, images, tmp_path)
     assert partner_images(pairs, own) == [] and None not in own

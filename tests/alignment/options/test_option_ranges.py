@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 
 from alignment.aligners.dpo import Dpo
+from alignment.aligners.grpo import Grpo
+from alignment.aligners.ppo import Ppo
+from alignment.aligners.rloo import Rloo
 from alignment.online.ranked_pairs import make_sampling
 from alignment.sources.bdhs import Bdhs
 from harness.config.schema import stored
 from harness.core.errors import ConfigError
+from tests.alignment.talker import Likes
 
 
 @pytest.mark.parametrize(
@@ -62,3 +66,10 @@ def test_a_stored_run_whose_options_would_be_refused_now_is_still_read() -> None
     arm = "{name: a, pairs: {name: bdhs}, align: {name: dpo, loss: avg_dpo, loss_options: {gamma: 5}}}"
     text = f"name: old\nmodel: {{name: transformers, path: x}}\narms: [{arm}]\nsweep: [{{name: pope}}]"
     assert stored(text, "run 7").arms[0].align.options["loss_options"] == {"gamma": 5}
+
+
+@pytest.mark.parametrize("aligner", [Grpo, Ppo, Rloo])
+def test_methods_that_learn_from_their_own_distribution_draw_from_all_of_it(aligner: type[Grpo | Ppo | Rloo]) -> None:
+    with pytest.raises(ConfigError, match=rf"{aligner.name}.sampling.top_p must be 1: it learns from the distribution that"):
+        aligner(Likes(), sampling={"top_p": 0.9})
+    aligner(Likes(), sampling={"top_p": 1.0})

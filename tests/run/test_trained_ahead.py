@@ -64,6 +64,17 @@ def test_with_processes_side_by_side_one_of_them_looks_and_not_the_one_that_wait
         check_trained(study(tmp_path, "own", jobs=2, arm={"r": 4, "targets": ["q_porj"]}))
 
 
+def test_the_layers_of_other_processes_are_not_looked_at_for_arms_without_adapters(tmp_path: Path) -> None:
+    class Model:
+        @property
+        def outline(self) -> Any:
+            pytest.fail("the libraries of models were imported")
+
+    plain = study(tmp_path, arm=None).arms[0]
+    assert noted_rank(plain, Model()) == noted_experts(plain, Model()) == ()
+    check_layers(plain, Model())
+
+
 def test_a_family_that_is_not_trained_here_is_refused_before_its_sweep(tmp_path: Path) -> None:
     written = json.loads((checkpoint_folder() / "config.json").read_text())
     folder = tmp_path / "other"

@@ -92,10 +92,8 @@ def noted_rank(arm: Arm, model: object) -> tuple[str, ...]:
 
 def noted_experts(arm: Arm, model: object) -> tuple[str, ...]:
     """What is said of the experts of a mixture, which an arm's adapters leave as they are."""
-    module = _module_of(model)
-    if _lora_of(arm) is None or module is None:
-        return ()
-    experts, of = expert_parameters(module)
+    module = _module_of(model) if _lora_of(arm) is not None else None  # a fleet's takes memory: the libraries of models
+    experts, of = expert_parameters(module) if module is not None else (0, 0)
     if not experts:
         return ()
     return (f"LoRA of arm {arm.name}: experts are not adapted, {experts:,} of {of:,} parameters of the layers.",)

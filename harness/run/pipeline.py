@@ -242,11 +242,11 @@ class _Stages:
             else:
                 workers().gather(arm.name)
                 done = self.training.train(arm, pairs)
-        self.training.require_same(arm, done.folder)
+        digest = self.training.require_same(arm, done.folder)
         for line in dropped_lines(done):
             self.say(f"{arm.name}: {line}")
-        log = TrainingLog(tuple(done.log), (*done.notes, *notes_of_run(arm, base, pairs)), rated_by(done.folder))
-        self.store.put(self.run_id, log, arm.name)
+        notes = (*done.notes, *notes_of_run(arm, base, pairs))
+        self.store.put(self.run_id, TrainingLog(tuple(done.log), notes, rated_by(done.folder), digest), arm.name)
         where = str(done.folder.resolve().relative_to(self.folder.resolve()))
         write_text_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')
 

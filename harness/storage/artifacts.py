@@ -50,12 +50,14 @@ class TrainingLog(Artifact):
 
     rated_by: who rated or ranked answers in it, {"annotator": judge} or {"reward": name, "reward digest": weights}; empty where
     nobody did, and of older runs.
+    digest: of the checkpoint as it was when the training ended; "" of fleets and of older runs.
     """
 
     kind = "training_log"
     steps: tuple[Mapping[str, float], ...] = ()
     notes: tuple[str, ...] = ()
     rated_by: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

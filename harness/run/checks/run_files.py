@@ -10,11 +10,12 @@ from alignment.data.pairs import read_pairs
 from harness.config.schema import Arm, RunConfig
 from harness.core.digests import file_digest
 from harness.core.errors import DataError, ModelError
-from harness.storage.artifacts import Pairs, RewardAccuracy
+from harness.storage.artifacts import Pairs, RewardAccuracy, TrainingLog
 from harness.storage.result_queries import ResultQueries
 from harness.storage.run_store import Store
 
 Digests = Mapping[str, str]  # benchmark, or what else was measured -> digest of the checkpoint
+_TRAINED = "its training"
 
 
 def require_own_files(
@@ -33,7 +34,7 @@ def require_own_files(
     used = {arm.name for arm in config.arms if any((arm.name, spec.title) not in done for spec in config.sweep)}
     used |= {name for arm in arms if not trained[arm.name] for name in (arm.after, arm.reference, arm.align.reward) if name}
     for arm in (arm for arm in arms if arm.name in used and trained[arm.name]):
-        if before := digests_of(store, folder.name, arm.name):
+        if before := digests_of(store, folder.name, arm.name) or trained_as(store, folder.name, arm.name):
             with suppress(ModelError, OSError):  # what cannot be read says so where it is used
                 require_same_checkpoint(folder.name, arm.name, before, digest_of(arm))
 
@@ -45,15 +46,23 @@ def digests_of(store: Store, run: str, label: str) -> Digests:
     return found | ({"accuracy on held-out pairs": rewards[label]} if label in rewards else {})
 
 
+def trained_as(store: Store, run: str, label: str) -> Digests:
+    """The checkpoint as its training left it; nothing of runs whose store does not say it."""
+    log = store.get(TrainingLog, run, label)
+    return {_TRAINED: log.digest} if log is not None and log.digest else {}
+
+
 def require_same_checkpoint(run: str, label: str, before: Digests, digest: str) -> None:
-    """Raise DataError where a checkpoint is another one than a run measured under its label. "": its digest is not known."""
+    """Raise DataError where a checkpoint is another one than a run trained, or measured under its label. "": its digest is not
+    known."""
     others = {what: known for what, known in before.items() if digest and known != digest}
     if not others:
         return
     digests = ", ".join(dict.fromkeys(known[:12] for known in others.values()))
+    of = "trained" if _TRAINED in others else f"has results ({', '.join(others)}) of"
     raise DataError(
-        f"{label}: the run {run} has results ({', '.join(others)}) of a checkpoint with the digest {digests}; the files that "
-        f"are there now have {digest[:12]}. One column never holds answers of two checkpoints. Put those files back and run "
+        f"{label}: the run {run} {of} a checkpoint with the digest {digests}; the files that are there now have "
+        f"{digest[:12]}. One column never holds answers of two checkpoints. Put those files back and run "
         "the same command again; or give the run another name (`name=...`) or another `output=`, where all is trained and "
         f"measured anew. What is stored stays: `python -m harness compare {run}` shows it."
     )

@@ -192,6 +192,24 @@ def test_a_half_swept_checkpoint_that_is_overwritten_is_refused_by_name(
     assert measured(half_swept) == before | {("a", "chair"): before["a", "pope"]}
 
 
+@JOBS
+def test_a_checkpoint_that_is_overwritten_before_its_first_result_is_refused_by_name(
+    study: RunConfig, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline._Stages, "_sweep_arm", stopped)
+        with pytest.raises(Stopped):
+            pipeline.run(study, "test")
+    folder = arm_of(study) / "train/checkpoint"
+    other_weights(folder)
+    with pytest.raises(DataError, match=r"^a: the run .* trained a checkpoint with the digest"):
+        pipeline.run(with_jobs(study, jobs), "test")
+    assert not any(label == "a" for label, _ in measured(study))
+    shutil.rmtree(arm_of(study))  # it may be trained again: nothing was measured of it
+    assert pipeline.run(with_jobs(study, jobs), "test") is not None
+    assert ("a", "pope") in measured(study)
+
+
 def test_a_finished_run_with_an_item_missing_asks_no_other_checkpoint_and_a_whole_one_is_shown(study: RunConfig) -> None:
     done = pipeline.run(study, "test")
     other_weights(arm_of(study) / "train/checkpoint")
@@ -232,9 +250,9 @@ def test_an_arm_that_is_trained_again_goes_on_where_its_bytes_are_the_same(
     before, align = measured(half_swept), ArmTraining.require_same
     shutil.rmtree(arm_of(half_swept))
 
-    def other(self: ArmTraining, arm: Any, folder: Path) -> None:
+    def other(self: ArmTraining, arm: Any, folder: Path) -> str:
         other_generation_config(folder)
-        align(self, arm, folder)
+        return align(self, arm, folder)
 
     with monkeypatch.context() as patch:
         patch.setattr(ArmTraining, "require_same", other)

@@ -27,9 +27,9 @@ _loaded = dict[str, str]()  # digest of a module, as this process first met it
 
 def changed_plugins(config: RunConfig, folder: Path, store: Store) -> Iterator[str]:
     """Plug-ins whose files are others than those that a part of the run was made with. Runs of before kept no digest."""
-    kept, begun = store.get(PluginFiles, folder.name) or PluginFiles(), _Begun(config, folder, store)
+    begun = _Begun(config, folder, store)
     for part, now in _digests(config).items():
-        before = kept.parts.get(part, {})
+        before = begun.kept.get(part, {})
         changed = [what for what, digest in now.items() if before.get(what, digest) != digest]
         if changed and begun.has(part):
             version = " Raise its `version` as well: verdicts are kept by it." if part.startswith("judge") else ""
@@ -38,19 +38,19 @@ def changed_plugins(config: RunConfig, folder: Path, store: Store) -> Iterator[s
 
 def keep_plugin_files(config: RunConfig, folder: Path, store: Store) -> None:
     """Store the digests for parts of the run that are still to be made."""
-    kept, begun = store.get(PluginFiles, folder.name) or PluginFiles(), _Begun(config, folder, store)
-    now = {part: kept.parts.get(part, {}) if begun.has(part) else digests for part, digests in _digests(config).items()}
-    if now != kept.parts:
+    begun = _Begun(config, folder, store)
+    now = {part: begun.kept.get(part, {}) if begun.has(part) else digests for part, digests in _digests(config).items()}
+    if now != begun.kept:
         store.put(folder.name, PluginFiles({part: digests for part, digests in now.items() if digests}))
 
 
 class _Begun:
-    """Which parts of a run have left something that goes on."""
+    """Which parts of a run have left something that goes on. `kept`: the digests that the store has of them."""
 
     def __init__(self, config: RunConfig, folder: Path, store: Store) -> None:
         self._places = {arm.name: folder / config.place_of(arm) for arm in (*config.reward_models, *config.arms)}
         self._swept = {(label, benchmark) for label, benchmark, _ in ResultQueries(store).protocols(folder.name)}
-        self._kept = (store.get(PluginFiles, folder.name) or PluginFiles()).parts
+        self.kept = (store.get(PluginFiles, folder.name) or PluginFiles()).parts
 
     def has(self, part: str) -> bool:
         kind, _, name = part.partition(" of ")
@@ -58,7 +58,7 @@ class _Begun:
             return self._is_swept(name) or (self._places[name] / "pairs.jsonl").is_file()
         if kind == "training":
             return self._is_swept(name) or bool(self._trained(name))
-        return part in self._kept or any(kind == "model" or benchmark == name for _, benchmark in self._swept)
+        return part in self.kept or any(kind == "model" or benchmark == name for _, benchmark in self._swept)
 
     def remedy(self, part: str) -> str:
         """What is removed to make an arm's part again, where nothing was measured with it."""

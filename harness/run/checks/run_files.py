@@ -34,22 +34,25 @@ def require_own_files(
     used = {arm.name for arm in config.arms if any((arm.name, spec.title) not in done for spec in config.sweep)}
     used |= {name for arm in arms if not trained[arm.name] for name in (arm.after, arm.reference, arm.align.reward) if name}
     for arm in (arm for arm in arms if arm.name in used and trained[arm.name]):
-        if before := digests_of(store, folder.name, arm.name) or trained_as(store, folder.name, arm.name):
+        if before := digests_of(store, folder.name, arm.name):
             with suppress(ModelError, OSError):  # what cannot be read says so where it is used
                 require_same_checkpoint(folder.name, arm.name, before, digest_of(arm))
 
 
 def digests_of(store: Store, run: str, label: str) -> Digests:
-    """Which checkpoint a run measured under a label."""
+    """Which checkpoint a run measured under a label; of one without results the digest that its training ended with, where the
+    store has it."""
+    if found := measured_as(store, run, label):
+        return found
+    log = store.get(TrainingLog, run, label)
+    return {_TRAINED: log.digest} if log is not None and log.digest else {}
+
+
+def measured_as(store: Store, run: str, label: str) -> Digests:
+    """Which checkpoint a run has results of under a label."""
     found = {head.benchmark: head.checkpoint.digest for head in ResultQueries(store).heads(run) if head.label == label}
     rewards = (store.get(RewardAccuracy, run) or RewardAccuracy()).digests
     return found | ({"accuracy on held-out pairs": rewards[label]} if label in rewards else {})
-
-
-def trained_as(store: Store, run: str, label: str) -> Digests:
-    """The checkpoint as its training left it; nothing of runs whose store does not say it."""
-    log = store.get(TrainingLog, run, label)
-    return {_TRAINED: log.digest} if log is not None and log.digest else {}
 
 
 def require_same_checkpoint(run: str, label: str, before: Digests, digest: str) -> None:

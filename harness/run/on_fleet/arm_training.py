@@ -26,7 +26,7 @@ from harness.core.preference import PreferencePair
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.models._own_server.shared_servers import end_idle_servers
 from harness.run.arm_costs import annotated
-from harness.run.checks.run_files import Digests, digests_of, require_own_pairs, require_same_checkpoint, trained_as
+from harness.run.checks.run_files import Digests, digests_of, measured_as, require_own_pairs, require_same_checkpoint
 from harness.run.data import open_data
 from harness.run.make_aligner import annotator_of, make_aligner
 from harness.run.models import checkpoint_of, load_model, trainable_model
@@ -91,9 +91,7 @@ class ArmTraining:
 
     def digests(self, name: str) -> Digests:
         """Which checkpoint the run measured under a label, or trained for it."""
-        if self.store is None:
-            return self.known.get(name, {})
-        return digests_of(self.store, self.folder.name, name) or trained_as(self.store, self.folder.name, name)
+        return self.known.get(name, {}) if self.store is None else digests_of(self.store, self.folder.name, name)
 
     def require_same(self, arm: Arm, folder: Path) -> str:
         """The digest of what an arm's training has made. Raises DataError where the run has results of another checkpoint; on
@@ -101,7 +99,7 @@ class ArmTraining:
         if self.store is None or self.config.fleet is not None:
             return ""
         digest = self._digest_in(str(folder))
-        require_same_checkpoint(self.folder.name, arm.name, digests_of(self.store, self.folder.name, arm.name), digest)
+        require_same_checkpoint(self.folder.name, arm.name, measured_as(self.store, self.folder.name, arm.name), digest)
         return digest
 
     def digest_of(self, arm: Arm) -> str:

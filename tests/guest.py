@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.core import registry
+from harness.core.edge import plugin_modules
 from reports.text import formatting
 
 
@@ -30,3 +31,4 @@ def installed(site: Path, files: Mapping[str, str], points: Mapping[str, str], k
 def _forget() -> None:
     for cached in (registry._installed, formatting._title):
         cached.cache_clear()
+    plugin_modules._loaded.clear()

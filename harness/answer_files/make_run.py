@@ -25,7 +25,7 @@ from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer
 from harness.core.plugins import Benchmark, Data, Judge
 from harness.core.run_record import AS_WRITTEN, FILES, FROM_FILES, STRANGERS, Checkpoint, ProtocolRecord
-from harness.evaluation.protocol import benchmark_facts, item_digest
+from harness.evaluation.protocol import VERSION, benchmark_facts, benchmark_version, item_digest
 from harness.evaluation.scoring import build, judge_of, score_answer, together
 from harness.evaluation.server_cost import GrowingCost
 from harness.evaluation.sweep import items_of
@@ -168,7 +168,7 @@ class _Run:
         files = ", ".join(f"{name} sha256 {digest[:16]}" for name, digest in self.used.items())
         facts = {
             "benchmark": self.spec.name,
-            "benchmark version": str(self.benchmark.version),
+            VERSION: benchmark_version(self.benchmark),
             "items": str(len(items)),
             "item digest": item_digest(items),
             FROM_FILES: "from files; prompt and decoding are not known here",

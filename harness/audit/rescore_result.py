@@ -13,12 +13,12 @@ from harness.core.flags import UNJUDGED
 from harness.core.judging import Facts, JudgeTask
 from harness.core.run_record import AS_WRITTEN, BenchmarkResult, ProtocolRecord
 from harness.core.stats import metrics
+from harness.evaluation.protocol import VERSION, is_version
 from harness.evaluation.scoring import Scorer, score_answer, together
 from harness.labels.claims import Auditable, ResultKey
 from harness.storage.label_revisions import Conflict, apply
 from reports.values.label_audit import Bound
 
-VERSION = "benchmark version"  # fact of the protocol, see `harness.evaluation.protocol`
 _SAME: Any = object()
 
 
@@ -58,14 +58,14 @@ def rescore_result(
     return Rescored(result, again, applied.held, applied.conflicts)
 
 
-def in_this_version(result: BenchmarkResult, benchmark: Auditable, judge: Replayed) -> BenchmarkResult:
-    """The result as it is where this version of the benchmark scored it, else with all its stored answers scored again.
+def in_version(now: str, result: BenchmarkResult, benchmark: Auditable, judge: Replayed) -> BenchmarkResult:
+    """The result as it is where the benchmark's version `now` scored it, else with all its stored answers scored again.
 
     Scores of two versions must not be added up. Unjudged answers stay so; a judge's verdicts are replayed, and JudgeError is
     raised where this version needs one that is not stored.
     """
-    stored, now = result.protocol.facts.get(VERSION, "unknown"), str(benchmark.version)
-    if stored == now:
+    stored = result.protocol.facts.get(VERSION, "unknown")
+    if is_version(stored, now):
         return result
     again = rescored(result, benchmark, {item.id: item for item in result.items}, judge)
     facts = {**result.protocol.facts, VERSION: now, "scored again": f"by version {now}; the run has scores of version {stored}"}

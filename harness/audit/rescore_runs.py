@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.audit.label_index import LabelIndex
-from harness.audit.rescore_result import Replayed, Rescored, bounds, in_this_version, rescore_result
+from harness.audit.rescore_result import Replayed, Rescored, bounds, in_version, rescore_result
 from harness.config.schema import BenchmarkConfig
 from harness.core.evaluation import LabelEdit
 from harness.core.plugins import Benchmark
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord
+from harness.evaluation.protocol import benchmark_version
 from harness.evaluation.scoring import build
 from harness.labels.cases import Key
 from harness.labels.claims import Auditable, Labels, ResultKey
@@ -108,7 +109,7 @@ def _rescored(
     benchmark = _build(stored, judge) if own or open_ else None
     if benchmark is None or not isinstance(benchmark, Auditable):
         return Rescored(result, result)
-    result = in_this_version(result, benchmark, judge)
+    result = in_version(benchmark_version(benchmark), result, benchmark, judge)
     made = rescore_result(result, benchmark, own, judge)
     if own:
         index.setdefault(name, LabelIndex(benchmark)).add(run_id, stored)

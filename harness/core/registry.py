@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
 from harness.core.edge.foreign import refused_as
-from harness.core.edge.plugin_modules import guest_of, marked_in
+from harness.core.edge.plugin_modules import files_as_loaded, guest_of, marked_in, with_files
 from harness.core.edge.processes import without_collecting
 from harness.core.errors import ConfigError, HarnessError, RepeatedPlugin, UnknownPlugin
 from harness.core.nearest import did_you_mean
@@ -92,6 +92,15 @@ def guests(kind: str) -> list[Place]:
     return [place for place in _places(kind).values() if place.guest]
 
 
+def guest_files(kind: str, name: str) -> str:
+    """Digest of the files of a plug-in that another distribution has added; "" for one of ours.
+
+    Raises ConfigError where they have changed since this process loaded them.
+    """
+    place = _places(kind).get(name)
+    return files_as_loaded(place.where) if place is not None and place.guest else ""
+
+
 @overload
 def get(kind: Literal["benchmark"], name: str) -> Callable[..., Benchmark]: ...
 @overload
@@ -151,7 +160,8 @@ def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any:  #
     checked = check_options(kind, name, plugin, options)
     accepted = inspect.signature(plugin).parameters
     with refused_as(ConfigError, f"The {kind} {name!r} does not take these options"), without_collecting():
-        return plugin(**as_parameters(checked), **{k: v for k, v in given.items() if k in accepted})
+        made = plugin(**as_parameters(checked), **{k: v for k, v in given.items() if k in accepted})
+    return with_files(made, guest_files(kind, name))
 
 
 def offers(kind: str, name: str, capability: type) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness.core.capabilities import Cost, GuessesTokens, ScoresAnswers, TellsLogOdds
 from harness.core.digests import digest_if_readable, value_digest
+from harness.core.edge.plugin_modules import facts_of
 from harness.core.errors import ImageError, ModelError, TooLong, Unanswered
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.core.plugins import Model, Progress, no_progress
@@ -59,7 +60,7 @@ class RememberingModel:
         self._model, self._store, self._log_odds = model, store, log_odds
         self.progress, self.what, self.tally = progress, what, Tally()
         self._others: list[RememberingModel] = []
-        self._facts, self._noise_rule = model.facts(), noise_rule_of(model)
+        self._facts, self._noise_rule = facts_of(model), noise_rule_of(model)
         self._image_digests: dict[Path, str] = {}
         self._keys: dict[tuple[str, Request], str] = {}  # of the list that was asked about last
 
@@ -243,8 +244,7 @@ def answered(model: RememberingModel, requests: Sequence[Request]) -> tuple[dict
 
     An image that cannot be read costs its own requests, a prompt beyond the model's context or a server that gives up that one.
     """
-    answers: dict[int, Answer] = {}
-    missing: dict[int, str] = {}
+    answers, missing = dict[int, Answer](), dict[int, str]()
     while True:
         try:
             for batch in model.generate(requests, done=missing):

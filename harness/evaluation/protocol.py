@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from harness.config.schema import BenchmarkConfig
 from harness.core.capabilities import CountsWhatIsAsked
 from harness.core.digests import value_digest
+from harness.core.edge.plugin_modules import facts_of, files_of
 from harness.core.evaluation import Item, Request
 from harness.core.plugins import Benchmark, Model
 from harness.core.preference import paths_of
 from harness.core.run_record import IMAGES, ProtocolRecord
+
+VERSION = "benchmark version"  # a fact: see `benchmark_version`
+
+
+class Versioned(Protocol):
+    """A benchmark, for audits too."""
+
+    version: int
 
 
 def protocol_of(
@@ -21,7 +31,7 @@ def protocol_of(
     decoding = benchmark.decoding()
     facts = {
         "benchmark": spec.name,
-        "benchmark version": str(benchmark.version),
+        VERSION: benchmark_version(benchmark),
         "items": str(len(items)),
         "item digest": item_digest(items),
         **({IMAGES: images} if images else {}),
@@ -29,9 +39,20 @@ def protocol_of(
         "decoding": "greedy" if decoding.temperature == 0 else f"temperature {decoding.temperature}, top-p {decoding.top_p}",
         "token limit": str(decoding.max_new_tokens),
         **benchmark_facts(benchmark, items),
-        **model.facts(),
+        **facts_of(model),
     }
     return ProtocolRecord(facts)
+
+
+def benchmark_version(benchmark: Versioned) -> str:
+    """As a fact: with the digest of its files where another distribution has added it."""
+    files = files_of(benchmark)
+    return f"{benchmark.version}, files {files[:12]}" if files else str(benchmark.version)
+
+
+def is_version(stored: str, now: str) -> bool:
+    """Whether scores of the stored version are those of this one. Runs of before say nothing of files."""
+    return stored in (now, now.partition(", files ")[0])
 
 
 def benchmark_facts(benchmark: Benchmark, items: Sequence[Item]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.core.capabilities import Cost, VersionsTasks, cost_of, version_for
 from harness.core.digests import file_digest, value_digest
+from harness.core.edge.plugin_modules import files_of
 from harness.core.evaluation import Score, Verdict
 from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question, read_rank
 from harness.core.plugins import Annotator, Judge
@@ -29,7 +30,8 @@ class _Remembering:
         return cost_of(self._inner)
 
     def _key(self, version: str, asked: list[Any], image: Images) -> str:
-        return value_digest([self.name, version, *asked, one_or_all(map(file_digest, paths_of(image)))])
+        files, shown = files_of(self._inner), one_or_all(map(file_digest, paths_of(image)))
+        return value_digest([self.name, version, *asked, shown, *([files] if files else [])])
 
     def _keep(self, key: str, verdict: Verdict) -> Verdict:
         if verdict.value is not None:

@@ -14,6 +14,7 @@ from typing import Any
 from harness.core import registry
 from harness.core.capabilities import ChecksItself, Finding, GuessesTokens, ScoresAnswers, SharesWork, TellsLogOdds
 from harness.core.digests import file_digest
+from harness.core.edge.plugin_modules import facts_of
 from harness.core.errors import HarnessError, ModelError
 from harness.core.evaluation import Answer, Request
 from harness.core.plugins import KEPT, Model, WorksInWaves
@@ -153,7 +154,7 @@ class Worker:
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
         one_image = model.one_image if isinstance(model, ShowsSeveralImages) else ""
         note = model.several_images_note if isinstance(model, NotesSeveralImages) else ""
-        facts, rule = model.facts(), noise_rule_of(model)
+        facts, rule = facts_of(model), noise_rule_of(model)
         return Loaded(model.checkpoint, facts, unshared, one_image, note, tuple(despite), device, rule)
 
     def _waves(self) -> WorksInWaves:

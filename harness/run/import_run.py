@@ -21,7 +21,7 @@ from harness.core.evaluation import Answer, Item
 from harness.core.files import write_text_whole
 from harness.core.plugins import Benchmark, Judge
 from harness.core.run_record import FILES, FROM_FILES, OTHER_LABELS, OTHER_PROMPTS, UNKNOWN_FACT, Checkpoint, ProtocolRecord
-from harness.evaluation.protocol import benchmark_facts, item_digest
+from harness.evaluation.protocol import VERSION, benchmark_facts, benchmark_version, item_digest
 from harness.evaluation.scoring import build, judge_of, score_all
 from harness.evaluation.server_cost import GrowingCost
 from harness.evaluation.sweep import items_of
@@ -142,7 +142,7 @@ class _Run:
         labels = {OTHER_LABELS: f"differ from the data folder's in {differ:,} of {compared:,} rows"} if differ else {}
         return benchmark_facts(self.benchmark, self.items) | {
             "benchmark": benchmark,
-            "benchmark version": str(self.benchmark.version),
+            VERSION: benchmark_version(self.benchmark),
             "items": str(len(self.items)),
             "item digest": item_digest(self.items),
             FROM_FILES: f"imported from {self.log.tool}",

@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.config.schema import BenchmarkConfig, RunConfig
 from harness.core import registry
 from harness.core.digests import value_digest
+from harness.core.edge.plugin_modules import facts_of
 from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError, FactsChanged
 from harness.core.files import write_text_whole
@@ -95,7 +96,7 @@ def until_decided(
             for asked in looks(max(planned.values())):
                 specs = {n: _part(s, results[s.title], order[s.title][:asked]) for n, s in enumerate(config.sweep)}
                 sweep("base", model, specs, data, store, run.id, progress, say)
-                _require_same_facts(facts, model.facts(), against)
+                _require_same_facts(facts, facts_of(model), against)
                 found = _look(store, run, base, policy, anytime)
                 say(f"{asked:,} images: {found.words}")
                 if found.verdict != INCONCLUSIVE:
@@ -125,7 +126,7 @@ def _agreed_facts(
     """The model's facts, under which each benchmark has the protocol of the base. Raises ConfigError where one has another."""
     for spec in specs:
         require_same_protocol(spec, results[spec.title], model, data, store, against)
-    return model.facts()
+    return facts_of(model)
 
 
 def _require_same_facts(before: Mapping[str, str], now: Mapping[str, str], against: str) -> None:

@@ -1,11 +1,27 @@
-"""The plug-in in a module: the one object that a decorator of the registry marked; and what an entry point leads to."""
+"""The plug-in in a module: the one object that a decorator of the registry marked, what an entry point leads to, and its files.
+
+The digest of a plug-in's files is of its module and of all that this imports from its own package.
+"""
 
 from __future__ import annotations
 
+import ast
+import importlib.util
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
+from harness.core.digests import file_digest, value_digest
 from harness.core.errors import ConfigError
+from harness.core.plugins import Model
+
+T = TypeVar("T")
+
+_FILES = "__harness_plugin_files__"
+_loaded = dict[str, str]()  # digest of a plug-in's files, as this process first met them
 
 
 def guest_of(point: EntryPoint, mark: str, kind: str) -> object:
@@ -38,3 +54,64 @@ def marked_in(module: ModuleType, mark: str, kind: str) -> object:
             f"it must have one. Mark one; an entry point may also name the object: {module.__name__}:NAME."
         )
     return own[0]
+
+
+def files_as_loaded(where: str) -> str:
+    """Digest of an entry point's files. Raises ConfigError where this process may still have what they were before."""
+    digest = _files_digest(where.partition(":")[0].strip())
+    if _loaded.setdefault(where, digest) != digest:
+        raise ConfigError(f"The files of the plug-in {where} have changed since this process loaded them. Start Python again.")
+    return digest
+
+
+def with_files(made: T, files: str) -> T:
+    """The same object, which knows the digest of its plug-in's files, "" for one of ours."""
+    if files:
+        try:
+            object.__setattr__(made, _FILES, files)
+        except AttributeError:  # it has slots
+            setattr(type(made), _FILES, files)
+    return made
+
+
+def files_of(made: object) -> str:
+    """Digest of the files of what the registry made, where another distribution has added it; "" for one of ours."""
+    return str(getattr(made, _FILES, ""))
+
+
+def facts_of(model: Model) -> dict[str, str]:
+    """What a model answers under: its own facts, and its files where another distribution has added it."""
+    files = files_of(model)
+    return {**model.facts(), "files of the plug-in": files[:12]} if files else model.facts()
+
+
+def _files_digest(module: str) -> str:
+    """Of a module's file and those of all that it imports, anywhere in its text, from its own package."""
+    own, left, found = module.partition(".")[0], [module], dict[str, str]()
+    while left:
+        name = left.pop()
+        spec = _spec(name) if name not in found and name.partition(".")[0] == own else None
+        if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+            continue
+        found[name] = file_digest(Path(spec.origin))
+        package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
+        left += [name.rpartition(".")[0], *_imported(Path(spec.origin), package)]
+    return value_digest(found)
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(name)
+    except (ImportError, ValueError):  # a class or a value that is imported from a module
+        return None
+
+
+def _imported(file: Path, package: str) -> Iterator[str]:
+    """Names of modules, and of what is taken out of them."""
+    for node in ast.walk(ast.parse(file.read_bytes())) if file.suffix == ".py" else ():
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            named = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(named, package) if node.level else named
+            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))

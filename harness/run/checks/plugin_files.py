@@ -1,28 +1,19 @@
-"""Have the files of other distributions' plug-ins changed since a run was begun? Benchmarks say it themselves: their `version`.
-
-The digest of a plug-in is of the Python files of its module and of all that this imports from its own package.
-"""
+"""Have the files of other distributions' plug-ins changed since a run was begun? Benchmarks are compared by their facts."""
 
 from __future__ import annotations
 
-import ast
-import importlib.util
 from collections.abc import Iterator, Mapping
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
 from harness.config.schema import RunConfig
 from harness.core import registry
-from harness.core.digests import file_digest, value_digest
-from harness.core.errors import ConfigError
 from harness.storage.artifacts import PluginFiles
 from harness.storage.result_queries import ResultQueries
 from harness.storage.run_store import Store
 
 _KINDS = ("model", "source", "aligner", "loss", "judge")
 _NO_TRACE = ("log.jsonl", "tensorboard")  # what a training leaves that had not come to its first state
-_loaded = dict[str, str]()  # digest of a module, as this process first met it
 
 
 def changed_plugins(config: RunConfig, folder: Path, store: Store) -> Iterator[str]:
@@ -32,8 +23,7 @@ def changed_plugins(config: RunConfig, folder: Path, store: Store) -> Iterator[s
         before = begun.kept.get(part, {})
         changed = [what for what, digest in now.items() if before.get(what, digest) != digest]
         if changed and begun.has(part):
-            version = " Raise its `version` as well: verdicts are kept by it." if part.startswith("judge") else ""
-            yield f"{part}: the files of the {' and the '.join(changed)} have changed.{version}{begun.remedy(part)}"
+            yield f"{part}: the files of the {' and the '.join(changed)} have changed.{begun.remedy(part)}"
 
 
 def keep_plugin_files(config: RunConfig, folder: Path, store: Store) -> None:
@@ -87,7 +77,7 @@ def _digests(config: RunConfig) -> dict[str, dict[str, str]]:
     parts |= {f"judge of {spec.title}": spec.judge.model_dump() for spec in config.sweep if spec.judge is not None}
     guests = [place for kind in _KINDS for place in registry.guests(kind)]
     return {
-        part: {f"{g.kind} {g.name} ({g.where})": _as_loaded(g.where) for g in guests if g.name in named}
+        part: {f"{g.kind} {g.name} ({g.where})": registry.guest_files(g.kind, g.name) for g in guests if g.name in named}
         for part, named in ((part, set(_texts(options))) for part, options in parts.items())
     }
 
@@ -102,43 +92,3 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for inner in value:
             yield from _texts(inner)
-
-
-def _as_loaded(where: str) -> str:
-    """Digest of an entry point's files. Raises ConfigError where this process may still have what they were before."""
-    digest = files_digest(where.partition(":")[0].strip())
-    if _loaded.setdefault(where, digest) != digest:
-        raise ConfigError(f"The files of the plug-in {where} have changed since this process loaded them. Start Python again.")
-    return digest
-
-
-def files_digest(module: str) -> str:
-    """Of a module's file and those of all that it imports, anywhere in its text, from its own package."""
-    own, left, found = module.partition(".")[0], [module], dict[str, str]()
-    while left:
-        name = left.pop()
-        spec = _spec(name) if name not in found and name.partition(".")[0] == own else None
-        if spec is None or spec.origin is None or not Path(spec.origin).is_file():
-            continue
-        found[name] = file_digest(Path(spec.origin))
-        package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
-        left += [name.rpartition(".")[0], *_imported(Path(spec.origin), package)]
-    return value_digest(found)
-
-
-def _spec(name: str) -> ModuleSpec | None:
-    try:
-        return importlib.util.find_spec(name)
-    except (ImportError, ValueError):  # a class or a value that is imported from a module
-        return None
-
-
-def _imported(file: Path, package: str) -> Iterator[str]:
-    """Names of modules, and of what is taken out of them."""
-    for node in ast.walk(ast.parse(file.read_bytes())) if file.suffix == ".py" else ():
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            named = "." * node.level + (node.module or "")
-            base = importlib.util.resolve_name(named, package) if node.level else named
-            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))

@@ -15,7 +15,7 @@ from harness.core.evaluation import Item
 from harness.core.judging import NoJudge
 from harness.core.plugins import Benchmark, Data, Judge
 from harness.core.run_record import IMAGES, STOPPED
-from harness.evaluation.protocol import image_digest, item_digest
+from harness.evaluation.protocol import VERSION, benchmark_version, image_digest, is_version, item_digest
 from harness.evaluation.scoring import build
 from harness.evaluation.sweep import items_of, requests_of
 from harness.run.checks.judges import JudgesNow, another_judge
@@ -78,8 +78,8 @@ def _benchmarks(
         except HarnessError as error:
             say(f"{spec.title} cannot be compared with what was measured: {error}")
             continue
-        if (before := facts["benchmark version"]) != str(benchmark.version):
-            yield f"{spec.title} was measured by version {before} of the benchmark; here is version {benchmark.version}."
+        if not is_version(before := facts[VERSION], now := benchmark_version(benchmark)):
+            yield f"{spec.title} was measured by version {before} of the benchmark; here is version {now}."
         elif facts["item digest"] != item_digest(items):
             yield f"{spec.title}: other questions, images or labels in {data.folder} than those that were measured."
         elif IMAGES in facts and _images(spec.title, benchmark, items, data, say) not in ("", facts[IMAGES]):

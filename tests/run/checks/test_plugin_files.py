@@ -13,10 +13,12 @@ import pytest
 
 from harness.config import schema as config
 from harness.config.schema import RunConfig
+from harness.core.edge import plugin_modules
 from harness.core.errors import ConfigError, DataError
+from harness.evaluation.protocol import is_version
 from harness.run import pipeline
-from harness.run.checks import plugin_files
 from harness.storage.artifacts import PluginFiles
+from harness.storage.result_queries import ResultQueries
 from harness.storage.run_store import Store
 from tests.guest import installed
 
@@ -41,12 +43,31 @@ class Short:
     def judge(self, task, question, answer, facts, image):
         return Verdict(4.0, "", "Rating: 4", self.name, self.version)
 """
+BENCHMARK = """
+from harness.core import registry
+from benchmarks.pope import Pope
+
+@registry.benchmark
+class Other(Pope):
+    animal = "dog"
+"""
+MODEL = """
+from harness.core import registry
+from harness.models.scripted import Scripted
+
+@registry.model
+class Says(Scripted):
+    def __init__(self):
+        super().__init__(lambda request: "no")
+"""
 FILES = {
     "pack/__init__.py": "",
     "pack/mine.py": LOSS,
     "pack/gaps.py": "GAP = 1.0\n",
     "pack/other.py": "",
     "pack/short.py": JUDGE,
+    "pack/other_pope.py": BENCHMARK,
+    "pack/says.py": MODEL,
 }
 
 
@@ -62,7 +83,7 @@ def pack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 def again(study: RunConfig, monkeypatch: pytest.MonkeyPatch) -> str:
     """The same command in another process; the id of the run."""
-    monkeypatch.setattr(plugin_files, "_loaded", {})
+    monkeypatch.setattr(plugin_modules, "_loaded", {})
     return pipeline.run(study, "test").run_id
 
 
@@ -132,22 +153,69 @@ def interrupted(*given: object) -> None:
 
 
 @pytest.mark.parametrize("pack", [("judge", "short")], indirect=True)
-def test_a_judge_that_changed_is_refused_and_its_version_asked_for(
+def test_a_judge_that_changed_is_refused_and_asked_again_by_other_runs(
     pack: Path, judged: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = config.parse(judged)
     first = again(study, monkeypatch)
     (pack / "short.py").write_text(JUDGE.replace("4", "2"))
-    with pytest.raises(DataError, match=r"judge of mmhal_bench: the files of the judge short .* Raise its `version` as well"):
+    with pytest.raises(DataError, match=r"judge of mmhal_bench: the files of the judge short \(pack\.short\) have changed\.\n"):
         again(study, monkeypatch)
+    del sys.modules["pack.short"]
+    other = again(config.parse(judged | {"name": "other"}), monkeypatch)
+    assert (verdicts(study, first), verdicts(study, other)) == ({4.0}, {2.0})
     with Store(Path(study.output) / "store.sqlite") as store:
         store.put(first, PluginFiles())  # as a run of before has it
     assert again(study, monkeypatch) == first
 
 
+def verdicts(study: RunConfig, run_id: str) -> set[float | None]:
+    with Store(Path(study.output) / "store.sqlite") as store:
+        queries = ResultQueries(store)
+        scores = [score for head in queries.heads(run_id) for score in queries.scores(head)]
+    return {score.verdict.value for score in scores if score.verdict is not None}
+
+
+@pytest.mark.parametrize("pack", [("benchmark", "other_pope")], indirect=True)
+def test_a_benchmark_that_changed_is_refused_and_its_files_are_a_fact(
+    pack: Path, trained: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = [{"name": "other_pope", "splits": ["random"], "limit_images": 1}]
+    study = config.parse(trained | {"model": {"name": "scripted"}, "arms": [], "sweep": sweep})
+    again(study, monkeypatch)
+    (pack / "other_pope.py").write_text(BENCHMARK.replace("dog", "cat"))
+    with pytest.raises(DataError, match=r"measured by version 2, files \w{12} of the benchmark; here is version 2, files"):
+        again(study, monkeypatch)
+
+
+@pytest.mark.parametrize("pack", [("model", "says")], indirect=True)
+def test_a_model_that_changed_is_asked_again_by_other_runs(
+    pack: Path, trained: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = [{"name": "pope", "splits": ["random"], "limit_images": 1}]
+    study = config.parse(trained | {"model": {"name": "says"}, "arms": [], "sweep": sweep})
+    first = again(study, monkeypatch)
+    (pack / "says.py").write_text(MODEL.replace('"no"', '"yes"'))
+    del sys.modules["pack.says"]
+    other = again(study.model_copy(update={"name": "other"}), monkeypatch)
+    with Store(Path(study.output) / "store.sqlite") as store:
+        queries = ResultQueries(store)
+        said = [{key for h in queries.heads(run) for s in queries.scores(h) for key in s.values} for run in (first, other)]
+        facts = [protocol.facts["files of the plug-in"] for run in (first, other) for *_, protocol in queries.protocols(run)]
+    assert said == [{"asked", "random/tn", "random/fn"}, {"asked", "random/tp", "random/fp"}]
+    assert facts[0] != facts[1]
+
+
+@pytest.mark.parametrize("stored", ["1", "1, files ab"])
+def test_a_version_without_files_is_one_of_before(stored: str) -> None:
+    assert is_version(stored, "1, files ab")
+    assert not is_version(stored, "2, files ab")
+    assert not is_version("1, files cd", "1, files ab")
+
+
 @pytest.mark.parametrize("pack", [("judge", "short")], indirect=True)
 def test_files_that_changed_under_a_running_process_are_no_longer_what_it_runs(pack: Path, judged: dict[str, Any]) -> None:
-    plugin_files._loaded.clear()
+    plugin_modules._loaded.clear()
     pipeline.run(config.parse(judged), "test")
     (pack / "short.py").write_text(JUDGE.replace("4", "2"))
     with pytest.raises(ConfigError, match=r"plug-in pack\.short have changed since .* Start Python again"):

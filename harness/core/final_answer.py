@@ -5,34 +5,46 @@ character only, so that "\\nNo" would be a yes.
 
     "<think>A dog? I see no dog.</think>\\n\\nNo."  ->  answer "No.", reasoning "<think>A dog? I see no dog.</think>"
 
-Marks of the families in use: `<think>` (Qwen3-VL, InternVL, GLM), Kimi-VL's ◁think▷, Magistral's [THINK],
-`<|begin_of_thought|>` (Virgo), `<thinking>`, `<reason>` and the like; GLM's `<|begin_of_box|>` is taken off. Where the answer
-has a mark of its own (`<answer>`, LLaVA-CoT's `<CONCLUSION>`, `<|begin_of_solution|>`), all before it is reasoning; so are
-channels of the harmony format (`<|channel|>analysis<|message|>`) up to the final one. Many chat templates write the opening
-mark into the prompt, so a closing mark alone ends a block that began with the text. A block that never closes has no answer
-behind it: the token limit cut it off.
+Marks of the families in use: `<think>` (Qwen3-VL, Qwen3.5, InternVL, GLM), Kimi-VL's ◁think▷, [THINK] of Magistral and
+Ministral, Gemma 4's `<|channel>thought` .. `<channel|>`, MedGemma's `<unused94>thought` .. `<unused95>`, Cohere's
+`<|START_THINKING|>`, `<|begin_of_thought|>` (Virgo), Apriel's "Here are my reasoning steps:" .. [BEGIN FINAL RESPONSE],
+`<thinking>`, `<reason>` and the like. Marks around an answer are taken off (GLM's `<|begin_of_box|>`, ERNIE's `<response>`,
+Cohere's `<|START_RESPONSE|>`). Where the answer has a mark of its own (`<answer>`, LLaVA-CoT's `<CONCLUSION>`,
+`<|begin_of_solution|>`), all before it is reasoning; so are channels of the harmony format
+(`<|channel|>analysis<|message|>`) up to the final one. Many chat templates write the opening mark into the prompt, so a
+closing mark alone ends a block that began with the text. A block that never closes has no answer behind it: the token limit
+cut it off.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+_STEPS = "Here are my reasoning steps:"  # where a text begins with it, and nowhere else
 _MARK = re.compile(
     r"[<\u25c1]\|?\s?(?P<a>/?)(?:seed:)?(?:think|thinking|thought|reasoning|reason|analysis|reflection|scratchpad)\b[^<>\u25b7]*[>\u25b7]"
-    r"|\[(?P<b>/?)THINK\]|<\|(?:begin_of|start|(?P<c>end|end_of))_(?:thought|thinking)\|>",
+    r"|\[(?P<b>/?)THINK\]|<\|(?:begin_of|start|(?P<c>end|end_of))_(?:thought|thinking)\|>"
+    rf"|(?:<\|channel>|<unused94>)(?:thought\b)?|\A{_STEPS}"
+    r"|(?P<d><channel\|>|<unused95>|\[BEGIN FINAL RESPONSE\])",
     re.IGNORECASE,
 )
 _ANSWER = re.compile(r"<answer>|<conclusion>|<\|begin_of_solution\|>", re.IGNORECASE)
 _CHANNEL = re.compile(r"<\|channel\|>\s*(?:analysis|commentary|thought)\s*<\|message\|>", re.IGNORECASE)
 _FINAL = re.compile(r"<\|channel\|>\s*final\s*<\|message\|>", re.IGNORECASE)
 _WRAPPER = re.compile(
-    r"<\|(?:begin|end)_of_(?:box|solution)\|>|<\|(?:return|end|start)\|>|</?(?:answer|conclusion)>", re.IGNORECASE
+    r"<\|(?:begin|end)_of_(?:box|solution)\|>|<\|(?:return|end|start)\|>|</?(?:answer|conclusion|response)>"
+    r"|<\|(?:start|end)_response\|>|\[END FINAL RESPONSE\]",
+    re.IGNORECASE,
 )
 
 # every mark above has one of these
-_OF_MARKS = ("think", "thought", "reason", "analysis", "reflection", "scratchpad", "answer>", "conclusion>", "<|")
+_OF_MARKS = (
+    *("think", "thought", "reason", "analysis", "reflection", "scratchpad", "answer>", "conclusion>", "<|"),
+    *("response", "channel|>", "<unused9"),
+)
 
 
 class Mark(NamedTuple):
@@ -74,9 +86,15 @@ def final_answer(text: str) -> FinalAnswer:
     return FinalAnswer("".join(text[a:b] for a, b in kept), kept, bool(blocks), finished)
 
 
+def without_reasoning(text: str) -> str:
+    """The answer behind a reasoning, "" where it never ended; a text without one as it is, white space included."""
+    final = final_answer(text)
+    return final.text if final.reasoned else text
+
+
 def _may_hold_marks(text: str) -> bool:
     """Whether it is worth looking for marks: a search for a few words, which a megabyte of hostile text does not slow."""
-    if not any(mark in text for mark in "<[\u25c1"):
+    if not any(mark in text for mark in "<[\u25c1") and not text.startswith(_STEPS):
         return False
     small = text.lower()
     return any(word in small for word in _OF_MARKS)
@@ -101,12 +119,24 @@ def without_marks(text: str) -> str:
 
 def is_mark(token: str) -> bool:
     """Whether a text is a mark of reasoning or of an answer, or part of one that is several tokens (channels)."""
-    marks = (_MARK, _ANSWER, _WRAPPER)
-    return any(mark.fullmatch(token) for mark in marks) or token in ("<|channel|>", "<|message|>")
+    return _begins_or_ends(token) or _WRAPPER.fullmatch(token) is not None
+
+
+def marks_among(tokens: Iterable[str]) -> frozenset[str]:
+    """Those of a tokenizer's special tokens that are marks, without which a reasoning could not be told from the answer. None
+    where all of them are taken off an answer whatever stands before it, such as the `<|end|>` of a turn."""
+    found = frozenset(filter(is_mark, tokens))
+    return found if any(map(_begins_or_ends, found)) else frozenset()
+
+
+def _begins_or_ends(token: str) -> bool:
+    return any(mark.fullmatch(token) for mark in (_MARK, _ANSWER)) or token in ("<|channel|>", "<|message|>")
 
 
 def opened_by(prompt: str) -> str:
     """The opening mark of a reasoning that a prompt ends in, with the white space behind it; "" where it ends otherwise."""
+    if prompt.rstrip().endswith(_STEPS):
+        return prompt[prompt.rindex(_STEPS) :]
     marks = list(_MARK.finditer(prompt))
     if not marks or _closes(marks[-1]) or prompt[marks[-1].end() :].strip():
         return ""
@@ -135,7 +165,7 @@ def whole(text: str) -> FinalAnswer:
 
 
 def _closes(mark: re.Match[str]) -> bool:
-    return bool(mark["a"] or mark["b"] or mark["c"])
+    return any(mark[name] for name in "abcd")
 
 
 def _blocks(text: str) -> tuple[list[tuple[int, int]], bool]:

@@ -203,7 +203,7 @@ class TransformersModel:
             "image decoding": DECODING,
             "image processor": f"{type(image_processor).__name__} ({getattr(image_processor, 'backend', 'pil')})",
             **{name: str(value) for name, value in self._thinking.items()},
-            **({"reasoning": "begun by the prompt"} if self.prompts.opens_reasoning else {}),
+            **self.prompts.reasoning_facts(),
             **({"thinking tokens": f"{self._thinking_tokens:,} at most"} if self._thinking_tokens else {}),
             **({"checks that may fail": ", ".join(self.despite)} if self.despite else {}),
             **({"given answers": OTHER_PROMPT} if self.prompts.template.rewrites else {}),

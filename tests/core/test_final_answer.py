@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.core.final_answer import final_answer, opened_by, reasoning
+from harness.core.final_answer import final_answer, marks_among, opened_by, reasoning, without_reasoning
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,19 @@ from harness.core.final_answer import final_answer, opened_by, reasoning
         ("<|START_THINKING|>no<|END_THINKING|>Yes", "Yes"),
         ("<scratchpad>no</scratchpad>\n<reflection>no</reflection>Yes", "Yes"),
         ("<think effort='low'>no</think >Yes", "Yes"),
+        ("<|channel>thought\nno dog<channel|>Yes", "Yes"),  # Gemma 4
+        ("<|channel>thought\n<channel|>Yes", "Yes"),
+        ("no dog<channel|>Yes", "Yes"),
+        ("<|channel>thought\nno dog, not", ""),
+        ("<unused94>thought\nno dog<unused95>Yes", "Yes"),  # MedGemma
+        ("<unused94>thought\nno dog, not", ""),
+        ("<|START_THINKING|>no<|END_THINKING|><|START_RESPONSE|>Yes<|END_RESPONSE|>", "Yes"),  # Cohere
+        ("<think>no</think>\n\n<response>\nYes\n</response>", "Yes"),  # ERNIE
+        ("Here are my reasoning steps:\nno dog\n[BEGIN FINAL RESPONSE]\nYes\n[END FINAL RESPONSE]", "Yes"),  # Apriel
+        ("no dog\n[BEGIN FINAL RESPONSE]Yes", "Yes"),
+        ("Here are my reasoning steps:\nno dog", ""),
+        ("See, here are my reasoning steps: Yes", "See, here are my reasoning steps: Yes"),
+        ("<unused9> and a channel|> in <b>", "<unused9> and a channel|> in <b>"),
         ("<reasonable> and <thinker>", "<reasonable> and <thinker>"),
         ("[1] Yes", "[1] Yes"),
         ("Use <b>bold</b> and 3 < 4", "Use <b>bold</b> and 3 < 4"),
@@ -79,6 +92,11 @@ def test_channels_of_reasoning_are_cut_and_without_a_final_one_there_is_no_answe
     [
         ("USER: Why? ASSISTANT:<think>\n", "<think>\n"),
         ("Why?<|im_start|>assistant\n\u25c1think\u25b7", "\u25c1think\u25b7"),
+        ("<|turn>system\n<|think|><turn|>\n<|turn>user\nWhy?<turn|>\n<|turn>model\n", ""),
+        ("Why?<turn|>\n<|turn>model\n<|channel>thought\n", "<|channel>thought\n"),
+        ("Why?<turn|>\n<|turn>model\n<|channel>thought\n<channel|>", ""),
+        ("Why?[/INST][THINK]", "[THINK]"),
+        ("<|assistant|>\nHere are my reasoning steps:\n", "Here are my reasoning steps:\n"),
         ("Why? ASSISTANT:<think></think>", ""),
         ("Why? <think> a little. ASSISTANT:", ""),
         ("Why? ASSISTANT:", ""),
@@ -95,9 +113,30 @@ def test_a_prompt_that_ends_in_an_opening_mark_opens_a_reasoning(prompt: str, ma
         ("A dog? No.</think>\nNo", "A dog? No."),
         ("<think>still at it", "still at it"),
         ("A dog. <answer>Yes</answer>", "A dog."),
+        ("<|channel>thought\na dog?<channel|>Yes", "a dog?"),
         ("Yes", None),
         ("<think></think>Yes", ""),
     ],
 )
 def test_reasoning_is_what_was_cut_off_without_its_marks(text: str, words: str | None) -> None:
     assert reasoning(text) == words
+
+
+def test_a_text_without_reasoning_is_left_as_it_is_and_an_endless_reasoning_leaves_nothing() -> None:
+    assert without_reasoning(" Yes \n") == " Yes \n" and without_reasoning("<think>a</think> Yes \n") == "Yes"
+    assert without_reasoning("<think>a dog") == ""
+
+
+@pytest.mark.parametrize(
+    ("special", "marks"),
+    [
+        (["<s>", "[THINK]", "[/THINK]", "[INST]"], {"[THINK]", "[/THINK]"}),
+        (["<bos>", "<|channel>", "<channel|>", "<|turn>"], {"<|channel>", "<channel|>"}),
+        (["<|channel|>", "<|message|>", "<|end|>"], {"<|channel|>", "<|message|>", "<|end|>"}),
+        (["<|end|>", "<|user|>"], set()),  # it says nothing of a reasoning
+    ],
+)
+def test_special_tokens_that_are_marks_are_those_that_tell_a_reasoning_from_an_answer(
+    special: list[str], marks: set[str]
+) -> None:
+    assert marks_among(special) == marks

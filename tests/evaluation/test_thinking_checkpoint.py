@@ -21,15 +21,18 @@ from tests.models.test_answer_tokens import THINKING
 MARKS = ("<think>", "</think>")
 
 
-def save_chain(folder: Path, *texts: str, back_to: int | None = None) -> Path:
+def save_chain(folder: Path, *texts: str, back_to: int | None = None, special: tuple[str, ...] = ()) -> Path:
     """A tiny LLaVA of which each token depends on the one before alone, so that it writes these texts whatever it is shown.
 
     Its layers add nothing; an embedding is one direction a token, which the head turns into the next token. The last
-    token leads to the end, or to text number `back_to`.
+    token leads to the end, or to text number `back_to`. `special`: marks of a reasoning that are special tokens.
     """
-    words = tiny_models.tokenizer([*tiny_models.TEXT, *texts])
-    words.add_tokens(list(MARKS))  # as in Qwen's vocabulary: one token each, not special
-    tiny_models.save_llava(folder, words=words, template=THINKING)
+    words = tiny_models.tokenizer([*tiny_models.TEXT, *texts], more=list(special))
+    words.add_tokens([] if special else list(MARKS))  # as in Qwen's vocabulary: one token each, not special
+    template = THINKING
+    for plain, mark in zip(MARKS, special or MARKS, strict=True):
+        template = template.replace(plain, mark)
+    tiny_models.save_llava(folder, words=words, template=template)
     written = [words.encode(text, add_special_tokens=False) for text in texts]
     chain = [token for ids in written for token in ids]
     assert len(set(chain)) == len(chain) <= 48, "each token may occur once: it alone says what comes next"
@@ -78,6 +81,20 @@ def test_an_answer_behind_a_reasoning_is_scored_without_it(
     assert [score.correct for score in result.scores] == [item.truth["labels"]["random"] == ["no"] for item in result.items]
     words = "answers began with reasoning, which is stored and not scored: base 6 of 6 (3 words on average)"
     assert words in capsys.readouterr().out and words.split(":", maxsplit=1)[0] in (done.folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize("marks", [("[THINK]", "[/THINK]"), ("<|channel>", "<channel|>")])
+@pytest.mark.parametrize("thinking_tokens", [0, 16])
+def test_marks_that_are_special_tokens_tell_the_answer_from_the_reasoning_as_well(
+    world: Path, tmp_path: Path, marks: tuple[str, str], thinking_tokens: int
+) -> None:
+    """Magistral's and Gemma 4's: left out as other special tokens are, "Yes, a dog" would be read with the answer."""
+    model = save_chain(tmp_path / "model", marks[0], " Yes, a dog", marks[1], "No", special=marks)
+    swept(model, world, tmp_path / "runs", thinking_tokens=thinking_tokens)
+    result = stored(tmp_path / "runs")
+    assert {answer.text for answer in result.answers} == {f"{marks[0]} Yes, a dog{marks[1]}No"}
+    assert [(score.reading, score.flag) for score in result.scores] == [("no", "")] * 6
+    assert result.protocol.facts["reasoning marks"] == "special tokens, kept in the answers"
 
 
 def test_a_reasoning_that_never_ends_is_flagged_and_counted(

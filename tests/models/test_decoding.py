@@ -10,13 +10,14 @@ import torch
 
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Decoding
+from harness.models._conversation.answer_tokens import AnswerTokens
 from harness.models._engine.decoding import RowState, Stopper, ThinkingLimit, cut_after_stop
 
 
 def said(text: str, stop: str) -> tuple[str, str]:
     """What is left of a text that a model says token by token, and why it ended."""
     words = tiny_models.tokenizer()
-    state = RowState(Decoding(99, stop=(stop,)), frozenset(), Stopper(words, (stop,)))
+    state = RowState(Decoding(99, stop=(stop,)), frozenset(), Stopper(AnswerTokens(words), (stop,)))
     for token in words(text, add_special_tokens=False)["input_ids"]:
         if state.take(token):
             break
@@ -66,7 +67,7 @@ def tokens_taken(text: str, reasoning: int, answer: int, opened: str = "") -> in
     """How many tokens of a text a row takes under two limits; every character is one token or more."""
     words = tiny_models.tokenizer()
     ids = words(text, add_special_tokens=False)["input_ids"]
-    limit = ThinkingLimit(words, reasoning, answer, opened)
+    limit = ThinkingLimit(AnswerTokens(words), reasoning, answer, opened)
     state = RowState(Decoding(reasoning + answer), frozenset(), None, thinking=limit)
     for token in ids:
         if state.take(token):

@@ -11,6 +11,9 @@ Where the border is inside a token of the conversation (a prompt that ends in a 
 begins with a newline behind one), no such tokens exist. A model generates from the prompt's tokens, so these stay, and the
 answer gets the tokens of its text behind a border that nothing merges over ("Yes"): what the model has to emit to generate it.
 Such answers are counted (`merged`) and reported; where no tokens give the text back exactly, ModelError is raised.
+
+Special tokens are no part of an answer's text, but for marks of reasoning (Mistral's [THINK], Gemma 4's `<|channel>`), which
+tell it from the answer.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from functools import cached_property
 from typing import Any
 
 from harness.core.errors import ModelError
+from harness.core.final_answer import marks_among
 
 TOKENISATION = 2  # raise it whenever the tokens of a prompt or an answer change; part of every key of answers and log-probs
 _BORDERS = ("a", ":", "1", ".", "\n", ">", "é")
@@ -41,6 +45,25 @@ class AnswerTokens:
         plain, whole = self._tokenizer("a", add_special_tokens=False)["input_ids"], self._tokenizer("a")["input_ids"]
         starts = [n for n in range(len(whole)) if whole[n : n + len(plain)] == plain]
         return list(whole[: starts[0]]) if starts else []
+
+    def text(self, ids: list[int], special: bool = False) -> str:
+        """The text of tokens that a model wrote; `special`: with all special tokens in it."""
+        if not special and self.special_marks and any(i in self.special_marks for i in ids):
+            hidden = {i for i, token in self._added.items() if token.special} - self.special_marks.keys()
+            ids, special = [i for i in ids if i not in hidden], True
+        decode = self._tokenizer.decode
+        return str(decode(ids, skip_special_tokens=not special, clean_up_tokenization_spaces=False))
+
+    @cached_property
+    def special_marks(self) -> dict[int, str]:
+        """Special tokens that are marks of reasoning: they stay in the text, as those that are plain tokens do."""
+        special = {i: token.content for i, token in self._added.items() if token.special}
+        marks = marks_among(special.values())
+        return {i: token for i, token in special.items() if token in marks}
+
+    @cached_property
+    def _added(self) -> dict[int, Any]:
+        return dict(getattr(self._tokenizer, "added_tokens_decoder", {}))
 
     def special(self, text: str) -> bool:
         """Whether the leading tokens have to be added: templates often write the BOS themselves."""

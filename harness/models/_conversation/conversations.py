@@ -212,25 +212,22 @@ class Conversations:
 
     def answer_text(self, before: list[int], ids: list[int], head: str) -> str:
         """Text of generated tokens behind the last ones of a prompt or a prefix, the template's head taken off."""
-        options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
-        start: str = self.tokenizer.decode(before, **options)
-        whole: str = self.tokenizer.decode(before + ids, **options)
-        text = whole[len(start) :] if whole.startswith(start) else str(self.tokenizer.decode(ids, **options))
+        start, whole = self.tokens.text(before), self.tokens.text(before + ids)
+        text = whole[len(start) :] if whole.startswith(start) else self.tokens.text(ids)
         return text.removeprefix(head)
 
     def opened_reasoning(self, prompt: list[int]) -> str:
         """The mark of a reasoning that a prompt opens at its end: the text of its answer begins with it, as it would where
         the model wrote the mark itself, so that a reasoning that never ends is not taken for an answer."""
-        last = self.tokenizer.decode(prompt[-_MARK:], skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        return opened_by(last)
+        return opened_by(self.tokens.text(prompt[-_MARK:], special=True))
 
-    @property
-    def opens_reasoning(self) -> bool:
-        """Whether the template's prompts end in the mark of a reasoning."""
+    def reasoning_facts(self) -> dict[str, str]:
+        """What can move answers behind a reasoning: whether the template's prompts open one, and how its marks are read."""
+        marks = {"reasoning marks": "special tokens, kept in the answers"} if self.tokens.special_marks else {}
         try:
-            return bool(opened_by(self.text(None, "?")))
+            return {"reasoning": "begun by the prompt", **marks} if opened_by(self.text(None, "?")) else marks
         except ModelError:  # refused with its reason when it is asked
-            return False
+            return marks
 
     def context(self, ids: list[int]) -> list[int]:
         """The last text tokens of a prompt."""

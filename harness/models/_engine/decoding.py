@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from torch import Tensor
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.final_answer import final_answer
+from harness.models._conversation.answer_tokens import AnswerTokens
 
 Bend = Callable[[Tensor, Tensor], Tensor]  # tokens so far (1, T) and logits (1, V) -> logits (1, V), as transformers does
 NOT_FINITE = (
@@ -114,8 +114,8 @@ class Stopper:
     U+FFFD; and always where that character is white space, which decoders drop at the beginning of a text.
     """
 
-    def __init__(self, tokenizer: Any, stop: tuple[str, ...]) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, tokens: AnswerTokens, stop: tuple[str, ...]) -> None:
+        self._tokens = tokens
         self._stop = stop
         self._last_characters = {s[-1] for s in stop} | {"\ufffd"}
         self._always = any(s[-1].isspace() for s in stop)
@@ -124,14 +124,14 @@ class Stopper:
     def may_end(self, token: int) -> bool:
         """Whether a stop string could end in this token."""
         if token not in self._candidate:
-            text = self._tokenizer.decode([token], clean_up_tokenization_spaces=False)
+            text = self._tokens.text([token], special=True)
             self._candidate[token] = self._always or any(c in text for c in self._last_characters)
         return self._candidate[token]
 
     def hit(self, token: int, ids: list[int]) -> bool:
         if not self.may_end(token):
             return False
-        text = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        text = self._tokens.text(ids)
         return any(s in text for s in self._stop)
 
 
@@ -141,10 +141,10 @@ class ThinkingLimit:
     A row that does not begin with reasoning has the answer's limit alone.
     """
 
-    def __init__(self, tokenizer: Any, reasoning: int, answer: int, opened: str) -> None:
+    def __init__(self, tokens: AnswerTokens, reasoning: int, answer: int, opened: str) -> None:
         """opened: the mark with which the prompt opened the reasoning, "" where it did not."""
-        self._tokenizer, self._reasoning, self._answer, self._opened = tokenizer, reasoning, answer, opened
-        self._marks = Stopper(tokenizer, _LAST_OF_MARKS)
+        self._tokens, self._reasoning, self._answer, self._opened = tokens, reasoning, answer, opened
+        self._marks = Stopper(tokens, _LAST_OF_MARKS)
         self._reasons: bool | None = True if opened else None  # None: not known yet
         self._closed: int | None = None  # tokens up to the end of the reasoning
 
@@ -166,7 +166,7 @@ class ThinkingLimit:
         return found.reasoned and found.finished
 
     def _text(self, ids: list[int]) -> str:
-        return self._opened + str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+        return self._opened + self._tokens.text(ids)
 
 
 _LAST_OF_MARKS = (">", "]", "\u25b7")

@@ -65,14 +65,14 @@ class OneByOne:
     @torch.inference_mode()
     def _answer(self, request: Request) -> Answer:
         started, answer = time.perf_counter(), request.decoding.max_new_tokens
-        decoding, tokenizer = with_room_to_think(request, self._thinking).decoding, self.prompts.tokenizer
-        stopper = Stopper(tokenizer, decoding.stop) if decoding.stop else None
+        decoding, tokens = with_room_to_think(request, self._thinking).decoding, self.prompts.tokens
+        stopper = Stopper(tokens, decoding.stop) if decoding.stop else None
         inputs = self.inputs(request, self.prompts.prefix_ids(request))
         read = [] if self.module.config.is_encoder_decoder else inputs["input_ids"][0].tolist()
         bend = self._settings.bend(len(read), decoding.max_new_tokens, self.end_ids) if self._settings else None
         prompt = inputs["input_ids"][0].tolist()
         opened = "" if request.prefix else self.prompts.opened_reasoning(prompt)
-        limit = ThinkingLimit(tokenizer, self._thinking, answer, opened) if self._thinking else None
+        limit = ThinkingLimit(tokens, self._thinking, answer, opened) if self._thinking else None
         state = RowState(decoding, self.end_ids, stopper, bend, read, limit)
         forget_lengths(self.module)
         with self._unbent(decoding.max_new_tokens):

@@ -206,11 +206,11 @@ class ImageFirst:
 
     def _thinking_limit(self, row: Row) -> ThinkingLimit:
         answer = row.request.decoding.max_new_tokens - self._thinking
-        return ThinkingLimit(self.prompts.tokenizer, self._thinking, answer, self.prompts.opened_reasoning(row.ids))
+        return ThinkingLimit(self.prompts.tokens, self._thinking, answer, self.prompts.opened_reasoning(row.ids))
 
     def _stopper(self, stop: tuple[str, ...]) -> Stopper | None:
         if stop and stop not in self._stoppers:
-            self._stoppers[stop] = Stopper(self.prompts.tokenizer, stop)
+            self._stoppers[stop] = Stopper(self.prompts.tokens, stop)
         return self._stoppers.get(stop)
 
     def _answer(self, entry: Live) -> Answer:

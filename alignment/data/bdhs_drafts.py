@@ -17,6 +17,7 @@ from alignment.data.prompts import Prompt
 from alignment.data.sentences import Sentence, random_head, rejoin, split, swap_yes_no
 from harness.core.digests import seed_of
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
+from harness.core.final_answer import final_answer, without_reasoning
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Draft:
     free: bool = False  # generated without a guide
     n_tokens: int = 0  # generated for it, over all tries
     similarity: float | None = None
+    reasons: bool = False  # a sentence of it is the beginning of a reasoning: its text is then ""
 
     @property
     def unfinished(self) -> bool:
@@ -114,17 +116,19 @@ def head_of(draft: Draft, k: int, rules: Rules, seed: int) -> str:
 def taken(draft: Draft, answers: Sequence[Answer], rules: Rules, seed: int) -> Draft:
     """The draft after a try: `answers` are those to `requests_of(draft, ...)`."""
     attempt, n_tokens = draft.attempt + 1, draft.n_tokens + sum(a.n_tokens for a in answers)
+    reasons = not all(final_answer(answer.text).finished for answer in answers)
+    draft = replace(draft, reasons=reasons)
     if rules.is_free(attempt):
-        part = Part("", answers[0].text, answers[0].stopped == "length")
+        part = Part("", without_reasoning(answers[0].text), answers[0].stopped == "length")
         return replace(draft, parts=(part,), text=part.completion.strip(), attempt=attempt, free=True, n_tokens=n_tokens)
     parts = list(draft.parts)
     for k, answer in zip(open_sentences(draft), answers, strict=True):
-        parts[k] = Part(head_of(draft, k, rules, seed), answer.text, answer.stopped == "length")
+        parts[k] = Part(head_of(draft, k, rules, seed), without_reasoning(answer.text), answer.stopped == "length")
     text = ""
     for sentence, done in zip(draft.sentences, parts, strict=True):
         if done is not None:
             text = rejoin(text, sentence.lead, done.head, done.completion)
-    return replace(draft, parts=tuple(parts), text=text.strip(), attempt=attempt, n_tokens=n_tokens)
+    return replace(draft, parts=tuple(parts), text="" if reasons else text.strip(), attempt=attempt, n_tokens=n_tokens)
 
 
 def reopened(draft: Draft, rules: Rules, *, too_similar: bool) -> Draft:

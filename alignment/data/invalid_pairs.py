@@ -22,6 +22,7 @@ from harness.core.preference import PreferencePair
 MISSING_IMAGE = "missing image"
 UNREADABLE_IMAGE = "unreadable image"
 EMPTY_ANSWER = "empty answer"
+STILL_REASONING = "the model reasons instead of answering (set model.enable_thinking=false)"
 IDENTICAL_ANSWERS = "identical answers"
 TOO_LONG = "too long"
 IMAGE_MARK = "image mark in an answer"

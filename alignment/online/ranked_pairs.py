@@ -29,6 +29,7 @@ from harness.core import registry
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Answer, Decoding, Request, Verdict
+from harness.core.final_answer import without_reasoning
 from harness.core.judging import read_rank
 from harness.core.plugins import Annotator, in_order
 from harness.core.preference import Images, PreferencePair
@@ -209,7 +210,7 @@ class Ranked:
 
     def _compared(self, pair: PreferencePair, answers: Sequence[Answer], path: Images) -> _Made:
         """Two of the answers in their order; of more than two, each is compared with each: see `best_and_worst`."""
-        texts = [answer.text.strip() for answer in answers]
+        texts = _texts(answers)
         pairs = combinations(range(len(answers)), 2)
         found = {(i, j): self._verdict(pair, (texts[i], texts[j]), path) for i, j in pairs}
         verdicts = {places: verdict.value for places, verdict in found.items()}
@@ -227,7 +228,7 @@ class Ranked:
 
     def _pair(self, pair: PreferencePair, two: tuple[Answer, Answer], winner: float | None) -> PreferencePair | Fresh | None:
         """The pair to train on: None where it is dropped. Empty answers cannot be trained on."""
-        texts = [answer.text.strip() for answer in two]
+        texts = _texts(two)
         if winner is None or not all(texts):
             return None
         if winner == 0.5:
@@ -237,6 +238,11 @@ class Ranked:
                 return None
         better, worse = (1, 0) if winner > 0.5 else (0, 1)
         return Fresh(replace(pair, chosen=texts[better], rejected=(texts[worse],)), (two[better], two[worse]))
+
+
+def _texts(answers: Sequence[Answer]) -> list[str]:
+    """What is compared: the answers behind their reasoning, "" for one that never ended."""
+    return [without_reasoning(answer.text).strip() for answer in answers]
 
 
 def _figures(outcomes: Sequence[_Outcome], comparisons: int) -> dict[str, float]:

@@ -22,6 +22,7 @@ from alignment.online.unjudged import Unjudged
 from alignment.training.sample_supply import Sample, of_all_processes
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Answer, Request
+from harness.core.final_answer import without_reasoning
 from harness.core.preference import PreferencePair
 
 
@@ -81,7 +82,7 @@ class Sampler:
         answers = answers_of(self.policy, requests)
         own = [answers[i * self.k : (i + 1) * self.k] for i in range(len(pairs))]
         rewards = [
-            self.reward(pair, [answer.text for answer in theirs], self.image_root)
+            self.reward(pair, [without_reasoning(answer.text) for answer in theirs], self.image_root)
             for pair, theirs in zip(pairs, own, strict=True)
         ]
         made = [self._rollout(*one) for one in zip(pairs, own, rewards, strict=True)]

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from alignment.data.bdhs_drafts import Draft, Rules, meta_of, new_draft, reopened, requests_of, taken
-from alignment.data.invalid_pairs import IDENTICAL_ANSWERS, Dropped
+from alignment.data.invalid_pairs import IDENTICAL_ANSWERS, STILL_REASONING, Dropped
 from alignment.data.length_matching import Match, check_match
 from alignment.data.noun_counts import Vocabulary
 from alignment.data.prompts import PROMPTS, Prompt, ReadsPrompts, unreadable
@@ -149,7 +149,7 @@ class Bdhs(ReadsPrompts):
         """Why a tried draft cannot be taken, or ""."""
         last = draft.attempt >= rules.n_tries
         if not draft.text:
-            return EMPTY
+            return STILL_REASONING if draft.reasons else EMPTY
         if draft.text == draft.prompt.chosen.strip():
             return TOO_SIMILAR if not last else IDENTICAL_ANSWERS
         if not rules.is_last_and_free(draft.attempt) and (draft.similarity or 0.0) >= self._epsilon_s:

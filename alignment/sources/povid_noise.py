@@ -23,6 +23,7 @@ from harness.core.capabilities import GuessesTokens
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, ImageError
 from harness.core.evaluation import NoisyImage, Request
+from harness.core.final_answer import without_marks
 from harness.core.plugins import Data, Model
 from harness.core.preference import PreferencePair, paths_of
 
@@ -56,7 +57,8 @@ class PovidNoise(ReadsPrompts):
         for start in range(0, len(prompts), _AT_ONCE):
             said, unreadable = self._said(model, prompts[start : start + _AT_ONCE], seed)
             dropped += unreadable
-            for p, text in said:
+            for p, guessed in said:
+                text = without_marks(guessed).strip()  # a model that reasons first guesses the mark of it
                 if not text or text == p.chosen:
                     dropped.append(Dropped(p.id, IDENTICAL_ANSWERS if text else EMPTY_ANSWER))
                 else:

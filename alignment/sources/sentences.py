@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alignment.data.forms.object_annotations import objects_by_image
-from alignment.data.invalid_pairs import Dropped
+from alignment.data.invalid_pairs import STILL_REASONING, Dropped
 from alignment.data.noun_counts import Vocabulary
 from alignment.data.prompts import PROMPTS, Prompt, ReadsPrompts
 from alignment.data.source_files import PROMPT_FILES
@@ -26,6 +26,7 @@ from harness.core import registry
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Decoding, Request
+from harness.core.final_answer import final_answer, without_reasoning
 from harness.core.plugins import Data, Model, in_order
 from harness.core.preference import PreferencePair
 
@@ -83,11 +84,13 @@ class Sentences(ReadsPrompts):
         dropped += [Dropped(p.id, UNKNOWN_IMAGE) for p in prompts if named[p.id] not in known]
         going = [_Answer(p, known[named[p.id]]) for p in prompts if named[p.id] in known]
         made: dict[str, list[PreferencePair]] = {p.id: [] for p in prompts}
+        reasoned = set[str]()
         for place in range(o["n_sentences"]):
-            going = self._sentence(going, place, model, seed, words, made)
+            going = self._sentence(going, place, model, seed, words, made, reasoned)
         found = [pair for p in prompts for pair in made[p.id]]
         lost = {d.id for d in dropped}
-        dropped += [Dropped(p.id, NEVER_BOTH) for p in prompts if not made[p.id] and p.id not in lost]
+        unpaired = [p.id for p in prompts if not made[p.id] and p.id not in lost]
+        dropped += [Dropped(i, STILL_REASONING if i in reasoned else NEVER_BOTH) for i in unpaired]
         self._report = yield_report(o, len(prompts), found, [], dropped, words) | self.origin_report()
         yield from found
 
@@ -102,8 +105,10 @@ class Sentences(ReadsPrompts):
         seed: int,
         words: Vocabulary,
         made: dict[str, list[PreferencePair]],
+        reasoned: set[str],
     ) -> list[_Answer]:
-        """Sample the next sentence of every answer; those that go on."""
+        """Sample the next sentence of every answer; those that go on. `reasoned` gets prompts with the beginning of a reasoning
+        in place of a sentence."""
         n = self.options["n_samples"]
         requests = [
             Request(a.prompt.path, a.prompt.text, replace(self._decoding, seed=seed_of(seed, a.prompt.id, place, k)), a.said)
@@ -114,7 +119,10 @@ class Sentences(ReadsPrompts):
         on = []
         for i, own in enumerate(going):
             sampled = answers[i * n : (i + 1) * n]
-            texts = list(dict.fromkeys(a.text.strip() for a in sampled if a.stopped != "length" and a.text.strip()))
+            if not all(final_answer(a.text).finished for a in sampled):
+                reasoned.add(own.prompt.id)
+            said = (without_reasoning(a.text).strip() for a in sampled if a.stopped != "length")
+            texts = list(filter(None, dict.fromkeys(said)))
             good, bad, clean = _sorted(texts, own.objects, words)
             draw = random.Random(seed_of(seed, own.prompt.id, place, "pair"))
             chosen = draw.choice(good) if good else ""

@@ -1,5 +1,7 @@
 """Online and mixed DPO: two answers of the policy as it is, in the annotator's order; ties and silence are counted."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 
@@ -168,7 +170,7 @@ class Places:
         return Verdict(self.better[answers], "", "", self.name, self.version)
 
 
-def trained_on(pair, better, candidates: str, ties: str = "drop") -> tuple[tuple[str, str] | None, int]:
+def trained_on(pair, better, candidates: Sequence[str], ties: str = "drop") -> tuple[tuple[str, str] | None, int]:
     """Chosen and rejected of the pair that candidates give, and how many comparisons had no verdict."""
     ranked = Ranked(None, None, None, None, Places(better), Sampling(), 0.0, ties, 0, candidates=len(candidates))
     made = ranked._compared(pair, [Answer("", text, 1, "end") for text in candidates], None)
@@ -209,6 +211,12 @@ def test_a_tie_that_is_trained_on_is_one_that_was_judged(pairs):
 def test_comparisons_without_a_verdict_are_a_share_of_all_of_the_fresh_prompts():
     fresh = [_Outcome(True, 0.0, 1, True, False), _Outcome(True, None, 3, False, False)]
     assert _figures([*fresh, _Outcome(False, None, 0, True, True)], comparisons=3)["online/unjudged"] == 4 / 6
+
+
+def test_answers_are_compared_without_their_reasoning_and_one_that_never_ends_is_empty(pairs):
+    made, _ = trained_on(pairs[0], {("a", "b"): 1.0}, ("<think>b</think>a", "b"))
+    assert made == ("b", "a")
+    assert trained_on(pairs[0], {("", "b"): 1.0}, ("<think>a", "b")) == (None, 0)
 
 
 def test_as_many_candidates_are_drawn_as_asked_for(llava_next, images, pairs, tmp_path):

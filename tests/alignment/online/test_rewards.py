@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -24,6 +25,32 @@ class First(Likes):
 
     def __call__(self, pair, answers, image_root) -> list[float | None]:
         return [self.value, *[0.0 for _ in answers[1:]]]
+
+
+class Thinks(Talker):
+    """Reasons before it answers."""
+
+    def generate(self, requests):
+        for batch in super().generate(requests):
+            yield [(i, replace(answer, text=f"<think>a cat?</think>{answer.text}")) for i, answer in batch]
+
+
+class Read(Likes):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: set[str] = set()
+
+    def __call__(self, pair, answers, image_root) -> list[float | None]:
+        self.read |= set(answers)
+        return super().__call__(pair, answers, image_root)
+
+
+def test_a_reward_reads_the_answer_and_not_the_reasoning_before_it(llava_next, images, pairs, tmp_path):
+    reward = Read()
+    Grpo(reward, training=FAST).align(Thinks(llava_next), pairs, images, tmp_path)
+    assert reward.read and not any("cat" in text or "think" in text for text in reward.read)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -45,6 +45,14 @@ def test_the_pair_is_heads_plus_completions(tmp_path):
     assert (pair.chosen, pair.prompt, pair.source) == (CAT, "Describe it.", "bdhs")
 
 
+def test_a_reasoning_is_no_part_of_a_rejected_answer(tmp_path):
+    (pair,), _, _ = build(tmp_path, lambda r: "<think>no bird</think>A blue bird.", guided=False)
+    assert pair.rejected == ("A blue bird.",)
+    pairs, report, _ = build(tmp_path, lambda r: "<think>Is it a bird.")
+    reason = "the model reasons instead of answering (set model.enable_thinking=false)"
+    assert pairs == [] and report["dropped"] == {reason: 1}
+
+
 def test_sentences_stop_at_a_full_stop_and_share_one_mask(tmp_path):
     _, _, model = build(tmp_path, bird, (CAT, CAT + " It is late."))
     assert all(r.decoding.stop == (".",) for r in model.calls[0])

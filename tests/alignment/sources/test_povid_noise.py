@@ -31,6 +31,12 @@ def test_the_guesses_along_the_chosen_answer_are_the_rejected_one(tmp_path):
     assert [answer for _, answer in model.forced] == [CAT, "Two boats.", "A cat."]
 
 
+def test_the_mark_of_a_reasoning_is_no_word_of_a_rejected_answer(tmp_path):
+    model = Guesser(lambda answer: answer.replace("A cat", "<think> dog"))
+    (pair,) = PovidNoise().pairs(write_prompts(tmp_path, (CAT,)), model, seed=0)
+    assert pair.rejected == ("dog sleeps on a mat.",)
+
+
 def test_an_unreadable_image_costs_its_own_prompts(tmp_path):
     class Looking(Guesser):
         def guesses(self, requests, answers):

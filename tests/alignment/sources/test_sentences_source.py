@@ -50,6 +50,18 @@ def test_invented_sentences_are_set_against_true_ones_behind_a_clean_context(tmp
     assert len({r.decoding.seed for call in model.calls for r in call}) == 36
 
 
+def test_a_reasoning_is_no_sentence_and_an_answer_behind_one_is(tmp_path):
+    def say(request):
+        return ("<think>no dog</think>A cat sits.", "There is a dog.", "<think>Is it a cat.")[request.decoding.seed % 3]
+
+    data, made = world(tmp_path), Sentences(annotations="objects_train.json", n_samples=12, n_sentences=1)
+    (pair,) = made.pairs(data, ScriptedModel(say), seed=0)
+    assert (pair.chosen, pair.rejected) == ("A cat sits.", ("There is a dog.",))
+    thinks = ScriptedModel(lambda request: "<think>There is a dog.")
+    assert list(made.pairs(data, thinks, seed=0)) == []
+    assert made.report()["dropped"] == {"the model reasons instead of answering (set model.enable_thinking=false)": 1}
+
+
 def test_an_answer_that_only_invents_makes_no_pair_and_stops(tmp_path):
     model, made = ScriptedModel(lambda r: "A dog."), Sentences(annotations="objects_train.json")
     assert list(made.pairs(world(tmp_path), model, seed=0)) == []

@@ -47,6 +47,9 @@ _OF_MARKS = (
 )
 
 
+MARKS_KEPT = {"reasoning marks": "special tokens, kept in the answers"}  # a fact: without them both would be one text
+
+
 class Mark(NamedTuple):
     """A mark of reasoning at [start, end) of a text."""
 

@@ -28,6 +28,7 @@ from harness.models._server.connection import Client, Connection
 from harness.models._server.exchange import Exchange
 from harness.models._server.refusals import Unanswerable
 from harness.models._server.settings import addresses_of, check_given, check_numbers, key_of
+from harness.models._server.special_marks import of_running
 from harness.models._server.spend_cap import SpendCap
 from harness.models._server.thinking import Thinking
 from harness.models._server.usage import Spent
@@ -101,12 +102,14 @@ class OpenAIModel:
         self._client = Client(key, timeout_s, retries, concurrency, price_in, price_out, max_cost)
         own = (path, serve, serve_args, model, start_s, str(revision), replicas, generation_config)
         self._own, self._revision = own_servers(url, *own), str(revision)
-        sent = self._own.generation.beside(self._extra) if self._own else self._extra
         self._connection = None if self._own else Connection(addresses_of(url or []), model, self._client, self._spent)
         self._kind = self._own.serve if self._own else self._reached().kind
         self.one_image = ""  # the server itself says whether it takes several images
+        runs = of_running(self._thinking.asked_for and self._kind in _CONTINUES, self._extra)
+        self._marks = self._own.marks if self._own else runs
+        sent = self._marks.beside(self._own.generation.beside(self._extra) if self._own else self._extra)
         tempered = True if self._kind in _CONTINUES else None
-        self._exchange = Exchange(self._thinking, sent, tempered, self._own.name if self._own else "")
+        self._exchange = Exchange(self._thinking, sent, tempered, self._own.name if self._own else "", self._marks)
         self._told: dict[str, str] | None = None  # what `facts` said last: answers are kept under it
         self._images: OrderedDict[Path, str] = OrderedDict()
         self._lock = threading.Lock()
@@ -138,7 +141,7 @@ class OpenAIModel:
             }
         if self._exchange.tempered is False:
             facts["temperature"] = "the server's own: it refuses one, so answers may be drawn at random"
-        facts |= self._thinking.facts()
+        facts |= {**self._thinking.facts(), **self._marks.facts()}
         return {**facts, "extra": json.dumps(self._extra, sort_keys=True)} if self._extra else facts
 
     def _require_told(self) -> None:

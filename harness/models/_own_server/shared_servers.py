@@ -23,6 +23,8 @@ from harness.models._own_server.generation import generation_of
 from harness.models._own_server.installed import installed_version
 from harness.models._own_server.replicas import Replicas, shares
 from harness.models._own_server.served import served
+from harness.models._own_server.special_tokens import special_tokens
+from harness.models._server.special_marks import of_tokens
 
 _log = logging.getLogger("harness")
 _Key = tuple[object, ...]
@@ -68,6 +70,7 @@ class OwnServers:
         self._executable, self._gpus = checked(asked.serve, arguments, start_s), shares(replicas)
         self._what = served(asked.path, asked.serve, name)
         self.generation = generation_of(self._what.source, asked.generation_config, asked.serve)
+        self.marks = of_tokens(special_tokens(self._what.source))
         self._shown = [with_content(argument) for argument in self._arguments]
         self.name, self.checkpoint = self._what.name, self._what.checkpoint
         self._running: Replicas | None = None

@@ -16,12 +16,14 @@ from harness.core.edge.text import printable, without_surrogates
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.preference import message_parts, texts_around
 from harness.models._server.refusals import Again, Unanswerable
+from harness.models._server.special_marks import SpecialMarks
 from harness.models._server.thinking import marked, reasoning_of
 from harness.models._server.usage import TokenCounts, model_named, token_counts
 
 # How servers name the end of an answer and its limit (OpenAI, TGI, Mistral, Gemini, Anthropic), case aside.
 _ENDS = ("stop", "eos", "eos_token", "end", "end_turn", "stop_sequence")
 _LIMITS = ("length", "max_tokens", "model_length", "max_length")
+_NO_MARKS = SpecialMarks()
 _PLAIN = {"JPEG": "image/jpeg", "PNG": "image/png"}  # every server reads these; anything else is sent as PNG
 
 
@@ -82,10 +84,10 @@ def chat_body(request: Request, urls: Sequence[str], model: str, limit: str, tem
     return body
 
 
-def read_reply(data: Any, decoding: Decoding, latency_s: float, thinking: int = 0) -> Reply:
+def read_reply(data: Any, decoding: Decoding, latency_s: float, thinking: int = 0, marks: SpecialMarks = _NO_MARKS) -> Reply:
     """Raises Again where the reply holds no answer, Unanswerable where the server withheld it.
 
-    `thinking`: tokens of reasoning at most, besides those of `decoding`; see `thinking.py`.
+    `thinking`: tokens of reasoning at most, besides those of `decoding`; see `thinking.py`. `marks`: see `special_marks.py`.
     """
     try:
         choice = data["choices"][0]
@@ -105,6 +107,7 @@ def read_reply(data: Any, decoding: Decoding, latency_s: float, thinking: int = 
     if not text and (lost := _lost_text(message, thought, used, why in _ENDS)):
         raise Again(lost)
     text = without_surrogates(text)  # a token that is half a character, which UTF-8 (a file, the store) cannot hold
+    text = marks.answer(text)
     cut = _cut(text, decoding.stop)
     stopped = "stop" if cut is not None else "end" if why in _ENDS else "length"
     text = text if cut is None else cut

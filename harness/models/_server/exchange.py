@@ -12,6 +12,7 @@ from harness.core.preference import paths_of
 from harness.models._server.chat_format import Reply, chat_body, continued, drawn_url, read_reply, refuses_temperature
 from harness.models._server.connection import Connection
 from harness.models._server.refusals import Unanswerable
+from harness.models._server.special_marks import SpecialMarks
 from harness.models._server.thinking import Thinking
 
 
@@ -20,10 +21,18 @@ class Exchange:
 
     sent: further keys of each request. tempered: whether the model takes a temperature; None until a server has shown it.
     shown_as: the model's name in answers, where servers have it under another one (those of one's own).
+    marks: which special tokens of their replies are no part of an answer.
     """
 
-    def __init__(self, thinking: Thinking, sent: Mapping[str, Any], tempered: bool | None, shown_as: str = "") -> None:
-        self._thinking, self._sent, self._shown_as = thinking, sent, shown_as
+    def __init__(
+        self,
+        thinking: Thinking,
+        sent: Mapping[str, Any],
+        tempered: bool | None,
+        shown_as: str = "",
+        marks: SpecialMarks | None = None,
+    ) -> None:
+        self._thinking, self._sent, self._shown_as, self._marks = thinking, sent, shown_as, marks or SpecialMarks()
         self.tempered, self._limit = tempered, "max_tokens"
 
     def ask(self, at: Connection, request: Request, encoded: Sequence[str], agreed: Callable[[], None] = lambda: None) -> Reply:
@@ -42,7 +51,8 @@ class Exchange:
         def read(data: Any) -> Reply:  # Any: what a server sent
             if tempered and self.tempered is None and isinstance(data, Mapping) and data.get("choices"):
                 self.tempered = True  # whatever it replied
-            return self._named(read_reply(data, request.decoding, round(time.perf_counter() - started, 4), thinking), at.name)
+            took = round(time.perf_counter() - started, 4)
+            return self._named(read_reply(data, request.decoding, took, thinking, self._marks), at.name)
 
         try:
             return at.pool.ask(body, read, next(iter(paths_of(request.image)), None))

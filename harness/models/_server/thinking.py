@@ -54,6 +54,11 @@ class Thinking:
             )
         return {**given, "chat_template_kwargs": {**own, "enable_thinking": self.enable}}
 
+    @property
+    def asked_for(self) -> bool:
+        """Whether the model is to reason before it answers, as far as the options say."""
+        return self.enable is True or self.tokens > 0
+
     def facts(self) -> dict[str, str]:
         said = f"{self.tokens:,} at most where the server counts them apart, else with the answer's as one limit"
         return {"thinking tokens": said} if self.tokens else {}

@@ -153,6 +153,33 @@ def test_settings_that_a_server_is_not_given_are_refused_by_name(
     assert "ignored: " + name == served(folder, serve=serve, generation_config="ignored").facts()["generation config"]
 
 
+@pytest.mark.parametrize("file", ["tokenizer.json", "tokenizer_config.json", "tekken.json"])
+def test_a_checkpoint_whose_marks_of_reasoning_are_special_tokens_has_them_in_its_answers(
+    starts: Path, folder: Path, file: str
+) -> None:
+    """As the transformers backend stores them; other special tokens are taken out as there."""
+    tokens = [{"content": text, "special": text != "<b>"} for text in ("[THINK]", "[/THINK]", "<b>", "<pad>")]
+    forms = {
+        "tokenizer.json": {"added_tokens": tokens},
+        "tokenizer_config.json": {"added_tokens_decoder": {str(n): token for n, token in enumerate(tokens)}},
+        "tekken.json": {"special_tokens": [{"token_str": t["content"], "is_control": t["special"]} for t in tokens]},
+    }
+    path = folder / file
+    path.write_text(json.dumps({**(json.loads(path.read_text()) if path.is_file() else {}), **forms[file]}))
+    plain, marks = "<b>Yes</b>", "[THINK]A dog?[/THINK]"
+    model = served(folder)
+    assert model.facts()["reasoning marks"] == "special tokens, kept in the answers"
+    assert model._marks.answer(f"{marks}{plain}<pad>") == marks + plain
+    answer(model)
+    assert asked(starts)[0]["skip_special_tokens"] is False
+
+
+def test_other_checkpoints_are_asked_as_before(starts: Path, folder: Path) -> None:
+    model = served(folder)
+    answer(model)
+    assert "skip_special_tokens" not in asked(starts)[0] and "reasoning marks" not in model.facts()
+
+
 def test_a_folder_without_the_file_is_read_as_transformers_reads_it(starts: Path, folder: Path) -> None:
     (folder / "generation_config.json").unlink()
     assert served(folder).facts()["generation config"] == "bends nothing"

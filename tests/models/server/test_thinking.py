@@ -70,6 +70,26 @@ def test_the_switch_of_the_template_is_sent_beside_other_keys_and_stands_in_the_
         assert "enable_thinking" in model.facts()["extra"] and "5 at most" in model.facts()["thinking tokens"]
 
 
+@pytest.mark.parametrize("options", [{"enable_thinking": True}, {"thinking_tokens": 20}])
+def test_a_server_is_asked_for_the_marks_of_a_reasoning_that_are_special_tokens(options: dict[str, Any]) -> None:
+    """vLLM and SGLang leave special tokens out of an answer: "[THINK]A dog? Yes[/THINK]No" would be "A dog? YesNo"."""
+    with serving(lambda body, count: reply("[THINK]A dog? Yes[/THINK]No")) as server:
+        model = OpenAIModel(server.url, **options)
+        (((_, answer),),) = list(model.generate([Request(None, "q", Decoding(10))]))
+        assert server.asked[-1]["skip_special_tokens"] is False and final_answer(answer.text).text == "No"
+        assert model.facts()["reasoning marks"] == "special tokens, kept in the answers"
+        with pytest.raises(ConfigError, match="skip_special_tokens=True, which leaves the marks of a reasoning out"):
+            OpenAIModel(server.url, extra={"skip_special_tokens": True}, **options)
+        for other in ({}, {"extra": {"skip_special_tokens": False}, **options}):  # as it was before, in the protocol too
+            assert "reasoning marks" not in OpenAIModel(server.url, **other).facts()
+
+
+def test_a_provider_is_sent_no_key_that_it_may_not_know() -> None:
+    with serving(lambda body, count: reply("No."), models=[{"id": "tiny", "owned_by": "openai"}]) as server:
+        list(OpenAIModel(server.url, thinking_tokens=20).generate([Request(None, "q", Decoding(10))]))
+        assert all("skip_special_tokens" not in body for body in server.asked)
+
+
 def test_a_negative_limit_is_refused_before_anything_is_asked() -> None:
     with pytest.raises(ConfigError, match="thinking_tokens is -1"):
         OpenAIModel("http://127.0.0.1:9", thinking_tokens=-1)

@@ -32,7 +32,7 @@ from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
 from harness.models._checkpoint.vision_tower import skip_unread_layers
 from harness.models._conversation.answer_tokens import TOKENISATION
-from harness.models._conversation.chat_template import OTHER_PROMPT, template_name
+from harness.models._conversation.chat_template import OTHER_PROMPT, template_name, thinking_switch
 from harness.models._device.onednn_linear import by_onednn
 from harness.models._device.option_values import check_values
 from harness.models._device.recorded_step import RecordedSteps
@@ -117,7 +117,8 @@ class TransformersModel:
             self._thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
             requirements.check_template(getattr(self.processor, "chat_template", None), name := template_name(source))
             making = Recipe(source, remote_code, self.family, image_token, pixel_cache)
-            options = {"template": name, "template_options": self._thinking}
+            switch = thinking_switch(getattr(self.processor, "chat_template", None), name, enable_thinking)
+            options = {"template": name, "template_options": switch}
             images = image_store(making, self.processor, image_workers, self.device)
             self.prompts = PromptBuilder(self.processor, self.family, image_token, rope, longest, images=images, **options)
             self.noise_rule = ONE_DRAW if self.prompts.frames > 1 else ""  # see `DrawsNoise`

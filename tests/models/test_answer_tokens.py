@@ -322,6 +322,23 @@ def test_a_template_that_opens_a_reasoning_generates_behind_it_and_goes_on_with_
     assert "enable_thinking" not in TransformersModel(folder, device="cpu").facts()
 
 
+@pytest.mark.parametrize("enable", [True, False])
+def test_a_template_without_the_switch_is_not_given_one_and_that_is_said_once(
+    tmp_path: Path, images: list[Path], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, enable: bool
+) -> None:
+    template = "{# no enable_thinking #}{% set of = 'this test' %}" + TEMPLATES["vicuna"]
+    folder = str(tiny_models.save_llava(tmp_path, template=template))
+    for _ in range(2):
+        model = TransformersModel(folder, device="cpu", enable_thinking=enable)
+    write, given = model.processor.apply_chat_template, list[dict[str, Any]]()
+    monkeypatch.setattr(model.processor, "apply_chat_template", lambda *a, **o: given.append(o) or write(*a, **o))
+    assert model.prompts.text(images[0], "Why?")
+    assert given and not any("enable_thinking" in options for options in given)
+    (said,) = [record.message for record in caplog.records if record.name == "harness"]
+    assert said.endswith(f"has no switch enable_thinking: model.enable_thinking={str(enable).lower()} changes nothing.")
+    assert "chat_template.jinja" in said
+
+
 def test_behind_a_template_that_changes_its_prompt_given_answers_stand_as_in_the_finished_conversation(
     images: list[Path], tmp_path: Path
 ) -> None:

@@ -7,6 +7,8 @@ What stands between a prompt and its answer is the answer's head (often one spac
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -22,6 +24,9 @@ from harness.core.preference import message_parts
 _QUESTION, _ANSWER = "§§QUESTION§§", "§§ANSWER§§"
 _MOST_SECONDS, _MOST_MIB = 1.0, 512  # for the conversations about an image; each takes less than a millisecond
 Question = str | tuple[str, ...]  # a text behind all its images, or the texts between them: one more than there are images
+_JINJA_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+_without_switch = set[tuple[str, bool]]()  # templates of which that was said, and the switch they were to have
+_log = logging.getLogger("harness")
 _CONTENT_PRINTED = ("{'type':", '{"type":')  # what a template writes that takes a message's content for one text
 
 
@@ -207,6 +212,19 @@ def _prompt_in(before: str, prompt: str) -> str:
     any template. `prompt`: the one to generate from."""
     shared = "".join(a for a, _ in takewhile(lambda two: two[0] == two[1], zip(before, prompt)))
     return before if before[len(shared) :].strip() else shared
+
+
+def thinking_switch(template: Any, name: str, enable: bool | None) -> dict[str, bool]:  # Any: a text, or texts by name
+    """What a chat template is given of `model.enable_thinking`: nothing, with a warning, where it has no such switch."""
+    if enable is None:
+        return {}
+    text = _JINJA_COMMENT.sub("", str(template or ""))
+    if re.search(r"\benable_thinking\b", text):
+        return {"enable_thinking": enable}
+    if (text, enable) not in _without_switch:  # said once of a base and the checkpoints trained from it
+        _without_switch.add((text, enable))
+        _log.warning("%s has no switch enable_thinking: model.enable_thinking=%s changes nothing.", name, str(enable).lower())
+    return {}
 
 
 def template_name(folder: str) -> str:

@@ -151,6 +151,16 @@ def test_trained_biases_of_the_base_belong_to_the_adapter(llava_folder: Path, tm
         TransformersModel(str(folder), device="cpu")
 
 
+def test_biases_that_float32_cannot_merge_are_refused_with_what_reads_them(llava_folder: Path, tmp_path: Path) -> None:
+    """Weights without a bias have nothing to add one to; where they have one, as the vision tower's, it is merged."""
+    folder, _ = adapt(llava_folder, tmp_path / "none", peft.LoraConfig(r=3, target_modules=LANGUAGE, lora_bias=True))
+    with pytest.raises(ModelError, match=r"none has biases \(lora_bias\) for \d+ layers .* Set model.dtype=bfloat16"):
+        TransformersModel(str(folder), device="cpu", dtype="float32")
+    TransformersModel(str(folder), device="cpu", dtype="bfloat16")
+    own = peft.LoraConfig(r=3, target_modules=r".*vision_tower.*q_proj", lora_bias=True)
+    TransformersModel(str(adapt(llava_folder, tmp_path / "own", own)[0]), device="cpu", dtype="float32")
+
+
 @pytest.mark.parametrize("name", ["non_lora_trainables.bin", "mm_projector.bin", "non_lora_trainables.safetensors"])
 def test_weights_that_were_trained_beside_an_adapter_are_not_left_out(name: str, llava_folder: Path, tmp_path: Path) -> None:
     folder, _ = adapt(llava_folder, tmp_path / "adapter")

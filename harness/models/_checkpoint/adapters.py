@@ -25,11 +25,8 @@ CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 # peft types whose merged weights compute what the adapter computes; the others add tokens, gates or caches
 MERGED = ("LORA", "LOHA", "LOKR", "IA3", "OFT")
-UNMERGED_OPTIONS = (
-    "alora_invocation_tokens",
-    "arrow_config",
-    "megatron_config",
-)  # LoRA that depends on the input, or on an engine
+# LoRA that depends on the input, or on an engine
+UNMERGED_OPTIONS = ("alora_invocation_tokens", "arrow_config", "megatron_config")
 # trained weights that LLaVA's code stores beside an adapter; peft does not read them
 _BESIDE = ("non_lora_trainables*", "mm_projector*")
 _OTHER_BASES = ("pissa_niter", "corda", "loftq", "lora_ga")  # inits that change the base at random, or by data not stored here
@@ -133,6 +130,11 @@ def _put_on_one(module: Any, adapter: Path, keep: bool) -> tuple[Any, list[Undo]
         half = any(p.dtype in HALF for layer in layers for p in layer.get_base_layer().parameters())
         if half and not all(_is_plain_lora(layer) for layer in layers):
             return loaded.get_base_model(), None
+        if not half and (bare := [layer for layer in layers if _lacks_bias(layer)]):
+            raise ModelError(
+                f"The adapter {adapter} has biases (lora_bias) for {len(bare)} layers whose weights have none, so that float32 "
+                "has nothing to merge them into. Set model.dtype=bfloat16: adapters of that kind stay beside the weights there."
+            )
         undo = _undo(loaded, layers, half) if keep and not untied and _leaves_base(config) else None
         for layer in layers if half else []:
             _move_beside(layer)
@@ -159,6 +161,10 @@ def _is_plain_lora(layer: Any) -> bool:
 
     plain = type(layer) is Linear and isinstance(layer.get_base_layer(), nn.Linear)
     return plain and not layer.lora_variant and not any(layer.lora_bias.values())
+
+
+def _lacks_bias(layer: Any) -> bool:  # Any: a layer of peft
+    return any(getattr(layer, "lora_bias", {}).values()) and getattr(layer.get_base_layer(), "bias", None) is None
 
 
 # Any: a layer of peft

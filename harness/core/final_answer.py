@@ -40,6 +40,8 @@ _WRAPPER = re.compile(
     re.IGNORECASE,
 )
 
+_TURNS = frozenset({"<|end|>", "<|start|>", "<|return|>"})
+
 # every mark above has one of these
 _OF_MARKS = (
     *("think", "thought", "reason", "analysis", "reflection", "scratchpad", "answer>", "conclusion>", "<|"),
@@ -130,6 +132,13 @@ def marks_among(tokens: Iterable[str]) -> frozenset[str]:
     where all of them are taken off an answer whatever stands before it, such as the `<|end|>` of a turn."""
     found = frozenset(filter(is_mark, tokens))
     return found if any(map(_begins_or_ends, found)) else frozenset()
+
+
+def turn_marks(special: Iterable[str]) -> frozenset[str]:
+    """The marks among special tokens that are ends of a turn and say nothing of a reasoning: `<|end|>` outside of the harmony
+    format."""
+    tokens = frozenset(special)
+    return frozenset() if "<|channel|>" in tokens else tokens & _TURNS
 
 
 def _begins_or_ends(token: str) -> bool:

@@ -276,6 +276,15 @@ def test_marks_of_reasoning_stay_in_given_answers(model: TransformersModel) -> N
     assert model.prompts._as_text(text) == text
 
 
+def test_the_end_of_a_turn_is_text_though_it_may_stand_around_an_answer(images: list[Path], tmp_path: Path) -> None:
+    """Phi's `<|end|>`; in the harmony format it stands between the channels of one answer, where it stays."""
+    import tiny_models
+
+    for more, text in (["<|end|>"], "< |end|>"), (["<|end|>", "<|channel|>"], "<|end|>"):
+        folder = tiny_models.save_llava(tmp_path / text, words=tiny_models.tokenizer(more=more))
+        assert TransformersModel(str(folder), device="cpu").prompts._as_text("No.<|end|>") == f"No.{text}"
+
+
 def test_overwritten_weights_are_another_checkpoint(llava_folder: Path, tmp_path: Path) -> None:
     import tiny_models
 

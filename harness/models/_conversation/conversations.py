@@ -14,7 +14,7 @@ from torch import Tensor
 
 from harness.core.errors import ModelError
 from harness.core.evaluation import NoisyImage, Request
-from harness.core.final_answer import MARKS_KEPT, is_mark, opened_by
+from harness.core.final_answer import MARKS_KEPT, is_mark, opened_by, turn_marks
 from harness.core.preference import Images, paths_of
 from harness.models._checkpoint.families import Family
 from harness.models._checkpoint.image_noise import add_noise, frames_of, of_image
@@ -113,7 +113,8 @@ class Conversations:
     def _special(self) -> re.Pattern[str]:
         """Any special token of the tokenizer, and what stands for images."""
         added = getattr(self.tokenizer, "added_tokens_decoder", {}).values()
-        found = {token.content for token in added if token.special and not is_mark(token.content)}
+        special = {token.content for token in added if token.special}
+        found = {token for token in special if not is_mark(token)} | turn_marks(special)
         tokens = {token for token in {*found, self._token, self._placeholder} if len(token.strip()) > 1}
         return re.compile("|".join(map(re.escape, sorted(tokens, key=lambda t: (-len(t), t)))) or r"(?!)")
 

@@ -107,9 +107,9 @@ def _unasked_rater(spec: AlignConfig) -> list[str]:
             f"{spec.name} learns from one reward, and both `reward` and `judge` are configured in align. Leave one of them out"
         ]
     asked = {"judge": ("judge", "reward"), "reward": ("reward",)}  # a judge's rating is a reward
-    given = {"judge": spec.judge, "reward": spec.reward}
+    given, words = {"judge": spec.judge, "reward": spec.reward}, {"judge": "judge", "reward": "reward model"}
     return [
-        f"{spec.name} asks no {'judge' if name == 'judge' else 'reward model'}, and one is configured. Leave `{name}` out of align"
+        f"{spec.name} asks no {words[name]}, and one is configured. Leave `{name}` out of align"
         for name, value in given.items()
         if value is not None and not any(parameter in taken for parameter in asked[name])
     ]

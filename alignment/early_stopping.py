@@ -11,7 +11,21 @@ from statistics import fmean
 
 from harness.core import registry
 from harness.core.errors import ConfigError
-from harness.core.nearest import did_you_mean
+from harness.core.nearest import did_you_mean, nearest
+
+# all that a training logs; a loss of another package may log more
+LOGGED = (
+    *("loss", "grad_norm", "learning_rate", "step", "epoch", "skipped", "num_tokens", "time/step_s", "time/tokens_per_s"),
+    *(f"rewards/{name}" for name in ("chosen", "rejected", "margins", "accuracies", "chosen_elsewhere", "image_accuracies")),
+    *(f"logps/{name}" for name in ("chosen", "rejected", "answers", "chosen_elsewhere")),
+    *(f"objective/{name}" for name in ("scores", "kl", "non_score_reward", "rlhf_reward")),
+    *(f"online/{name}" for name in ("used", "stored", "ties", "unjudged", "tries", "free")),
+    *(f"rl/{name}" for name in ("unfinished", "distinct", "length", "unrated", "skipped_groups", "reward_range")),
+    *("kl", "loss/value", "policy/approxkl", "policy/clipfrac", "clip_ratio/region_mean", "frac_reward_zero_std"),
+    *("bco/delta", "bco/observations", "sampling/sampling_logp_difference/mean"),
+)
+_MISSPELT = 0.85  # so alike are a name of the log and a mistake in it
+
 
 Log = Sequence[Mapping[str, float]]
 Rule = Callable[[Log], str]  # the log so far -> why to stop, "" to go on
@@ -61,6 +75,8 @@ def make_early_stop(options: Mapping[str, float | str | int]) -> EarlyStop:
             f"got {dict(options)}."
         )
     made = EarlyStop(**registry.check_options("aligner", "early_stop", EarlyStop, options))
+    if made.metric not in LOGGED and (near := nearest(made.metric, LOGGED, cutoff=_MISSPELT)):
+        raise ConfigError(f"early_stop.metric: no training logs {made.metric!r}. Did you mean {near[0]!r}?")
     if made.steps < 1:
         raise ConfigError(f"early_stop.steps is {made.steps}; the rule looks at the last steps, at least 1.")
     return made

@@ -18,7 +18,7 @@ from operator import attrgetter
 from benchmarks._coco import annotations as _coco
 from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.image_evidence import coco_image_annotations
-from benchmarks._coco.image_list import of_several_folders, read_image_list
+from benchmarks._coco.image_list import names_of_item, of_several_folders, read_image_list
 from benchmarks._coco.object_labels import edited_objects, object_claim
 from benchmarks._coco.vocabulary import Mention
 from benchmarks._files.official_files import VAL_IMAGES, OfficialFile
@@ -28,7 +28,7 @@ from benchmarks._text.spans import token_places
 from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
 from benchmarks._text.wordnet import DATA as LEMMAS
 from harness.core import registry
-from harness.core.edge.answer_form import AnswerForm, image_key
+from harness.core.edge.answer_form import AnswerForm, image_keys
 from harness.core.edge.processes import until_idle
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Number, Score, Span, Sums, over, ratio
@@ -43,8 +43,8 @@ class Chair:
     """Object hallucination in open descriptions of COCO images."""
 
     title = "CHAIR"
-    answer_form = AnswerForm(texts=("caption", "text", "answer", "response"), keys=image_key, repeats=True, subset=True)
-    version = 2  # 2: ids of images are one id however they are written
+    answer_form = AnswerForm(("caption", "text", "answer", "response"), image_keys, names_of_item, repeats=True, subset=True)
+    version = 3  # 2: ids of images are one id however they are written; 3: numbers in names of files are ids in COCO's only
     free_text = True  # for the audit
     files = (
         *(

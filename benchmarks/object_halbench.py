@@ -24,7 +24,7 @@ from benchmarks._coco.object_labels import edited_objects, object_claim
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_rows
 from benchmarks._judged import object_list as _lists
-from benchmarks._judged.object_answers import ANSWER_FORM
+from benchmarks._judged.object_answers import answer_form
 from benchmarks._judged.unjudged import unjudged
 from benchmarks._text.nouns import tagged
 from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
@@ -51,9 +51,9 @@ class ObjectHalbench:
     """Object HalBench: hallucination by response and by object, and object recall."""
 
     title = "Object HalBench"
-    answer_form = ANSWER_FORM
+    answer_form = answer_form({})
     judge_tasks: tuple[JudgeTask, ...] = (_lists.TASK,)
-    version = 3  # 2: lemmas of the lists that come with this package; 3: official goes through objects and texts, too
+    version = 3  # 2: lemmas of the lists that come with this package; 3: official reads objects and texts; images by file
     free_text = True  # for the audit
     files = (
         OfficialFile(
@@ -112,7 +112,7 @@ class ObjectHalbench:
         else:
             self._loaded[f"sha256 of {self.file}"] = data.digest(self.file)
             chosen = [(str(i), *self._asked(row, truth)) for i, row in enumerate(read_rows(data, self.file), 1)]
-        self._loaded["rows"] = str(len(chosen))
+        self._loaded["rows"], self.answer_form = str(len(chosen)), answer_form({item_id: n for item_id, n, _ in chosen})
         return [
             Item(item_id, f"coco/{truth.files[n]}", question, {"objects": truth.objects.get(n, [])})
             for item_id, n, question in chosen

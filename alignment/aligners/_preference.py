@@ -53,11 +53,17 @@ def preference_of(aligner: str, options: Mapping[str, Any] | None, one_rejected:
     one_rejected: what to do about a loss of two rejected answers, where its pairs have one.
     """
     made = preference(**registry.check_options("option", f"{aligner}.dpo", preference, options or {}))
-    if one_rejected and any(term.name == "avg_dpo" for term in made.terms):
+    if one_rejected and averages([{"name": term.name} for term in made.terms]):
         raise ConfigError(f"{aligner}.dpo: avg_dpo needs two rejected answers, but each pair has one here. {one_rejected}")
     if wrong := [n for n, v in (("ld_alpha", made.ld_alpha), ("reference_sync", made.sync)) if v is not None]:
         raise ConfigError(f"{aligner}.dpo: {' and '.join(wrong)} needs stored pairs (the aligner dpo).")
     return made
+
+
+def averages(loss: str | Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the option `loss` has one that needs two rejected answers in every pair."""
+    entries = [entry for entry in _entries(loss, {}) if isinstance(entry, Mapping)]
+    return any(registry.canonical("loss", str(entry.get("name"))) == "avg_dpo" for entry in entries)
 
 
 def _sync(options: Mapping[str, Any]) -> Sync:

@@ -10,9 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alignment.aligners._base import Aligner
-from alignment.aligners._preference import preference
+from alignment.aligners._preference import averages, preference
+from alignment.data.invalid_pairs import require_some, validate
 from alignment.settings import make_settings
 from harness.core import registry
+from harness.core.errors import TrainingError
+from harness.core.preference import PreferencePair
 
 
 @registry.aligner
@@ -36,3 +39,19 @@ class Dpo(Aligner):
         given = {k: v for k, v in locals().items() if k not in ("self", "training", "seed")}
         self.objective = preference(**given)
         self.settings = make_settings(training, seed=seed)
+
+    @staticmethod
+    def check_pairs(pairs: Sequence[PreferencePair], options: Mapping[str, Any]) -> None:
+        kept, dropped = validate(pairs, lambda name: True)
+        require_some(kept, dropped)
+        Dpo.check_rejected([len(pair.rejected) for pair in kept], options)
+
+    @staticmethod
+    def check_rejected(numbers: Sequence[int], options: Mapping[str, Any]) -> None:
+        """Raise TrainingError for avg_dpo where a pair has not two rejected answers."""
+        other = [number for number in numbers if number != 2]
+        if other and averages(options.get("loss", "dpo")):
+            raise TrainingError(
+                f"avg_dpo needs exactly two rejected answers in every pair, but {len(other):,} of {len(numbers):,} have "
+                f"{other[0]}. Use the source union, which puts two sources together, or loss: dpo."
+            )

@@ -14,7 +14,7 @@ from typing import Any
 from alignment.aligners._base import Aligner
 from alignment.data.invalid_pairs import require_some, validate
 from alignment.settings import check_beta, make_settings
-from alignment.training.unpaired import LOSSES, Unpaired, require_both_kinds
+from alignment.training.unpaired import LOSSES, Unpaired, require_both_kinds, require_two_prompts
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
@@ -46,3 +46,4 @@ class Kto(Aligner):
         kept, dropped = validate(pairs, lambda name: True, unpaired=True)
         require_some(kept, dropped)
         require_both_kinds(kept)
+        require_two_prompts(kept, options.get("loss", "kto"))

@@ -170,7 +170,8 @@ class Mismatched:
     """The same rows, each with one more answer behind its own: one that belongs to another prompt.
 
     It is an answer of the nearest row before it that asks another question or shows another image, the first or a later one in
-    turn, so that both kinds occur; the same in every epoch, so that the reference's values are computed once.
+    turn, so that both kinds occur; the same in every epoch, so that the reference's values are computed once. Where all rows
+    have one prompt it is an answer of the row before: the objective that needs another one refuses such rows.
     """
 
     facts: tuple[str, ...] = ("mismatched",)
@@ -195,9 +196,7 @@ class Mismatched:
 
     def _answer(self, index: int) -> Tensor:
         own = self.pairs[index]
-        for back in range(1, len(self._rows)):
-            other = self.pairs[index - back]
-            if (other.image, other.prompt) != (own.image, own.prompt):
-                break
-        answers = self._rows.answers(index - back)
+        others = (self.pairs[index - back] for back in range(1, len(self._rows)))
+        strange = ((other.image, other.prompt) != (own.image, own.prompt) for other in others)
+        answers = self._rows.answers(index - next((back for back, other in enumerate(strange, start=1) if other), 1))
         return answers[index % len(answers)]

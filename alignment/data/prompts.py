@@ -116,6 +116,7 @@ class ReadsPrompts:
     """A source that answers prompts: of a file (`prompts`, `image_folder`) or of another source (`from`), `limit` of them."""
 
     options: dict[str, Any]
+    rejected_each: int | None = 1  # rejected answers of every pair; None: known when they are made
     _origin: Source | None = None
 
     def take(self, given: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import random
 import re
 from dataclasses import dataclass
 
-from harness.core.edge.punkt import punkt
+from harness.core.edge.nltk_import import punkt
 
 CUT_UNITS = ("word", "character")
 YES_NO_RULES = {

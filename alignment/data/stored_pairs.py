@@ -103,6 +103,21 @@ class ChecksPairs(Protocol):
     def check_pairs(pairs: Sequence[PreferencePair], options: Mapping[str, Any]) -> None: ...  # those of the aligner
 
 
+@runtime_checkable
+class ChecksRejected(Protocol):
+    """An aligner that can refuse pairs by their numbers of rejected answers, with a TrainingError."""
+
+    @staticmethod
+    def check_rejected(numbers: Sequence[int], options: Mapping[str, Any]) -> None: ...  # options of the aligner
+
+
+@runtime_checkable
+class TellsRejected(Protocol):
+    """A source that makes pairs and tells ahead how many rejected answers every one of them has; None where it cannot."""
+
+    rejected_each: int | None
+
+
 def nouns(data: Data, name: str = NOUNS) -> Vocabulary | None:
     """The data folder's vocabulary, if it has one."""
     return Vocabulary.parse(data.read_text(name), name) if data.has(name) else None

@@ -82,6 +82,7 @@ class Bdhs(ReadsPrompts):
         self._check()
         self._vocabulary_name = str((matched or {}).get("vocabulary", vocabulary))
         self._embedder, self._epsilon_s, self._n_rejected = make_embedder(embedder), epsilon_s, n_rejected
+        self.rejected_each = 1 if n_rejected == 1 else None  # of several, some may not be found
         self._matched, self._keep_unmatched = matched, keep_unmatched
         decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p)
         veil = HiddenImage(rho_th, 0, hidden_positions, newline_tokens)

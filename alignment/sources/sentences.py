@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alignment.data.forms.object_annotations import objects_by_image
+from alignment.data.forms.object_annotations import read_objects
 from alignment.data.invalid_pairs import STILL_REASONING, Dropped
 from alignment.data.noun_counts import Vocabulary
 from alignment.data.prompts import PROMPTS, Prompt, ReadsPrompts
@@ -76,13 +76,13 @@ class Sentences(ReadsPrompts):
         words = nouns(data, o["vocabulary"])
         if words is None:
             raise DataError(f"sentences needs {o['vocabulary']} in the data folder: one kind a line, synonyms by commas.")
-        known = objects_by_image(data, o["annotations"])
+        annotated = read_objects(data, o["annotations"])
         prompts, dropped = self.prompts(data, model, seed)
         dropped += [Dropped(p.id, SEVERAL_IMAGES) for p in prompts if isinstance(p.image, tuple)]
-        named = {p.id: p.image.rpartition("/")[2] for p in prompts if isinstance(p.image, str)}
-        prompts = [p for p in prompts if p.id in named]
-        dropped += [Dropped(p.id, UNKNOWN_IMAGE) for p in prompts if named[p.id] not in known]
-        going = [_Answer(p, known[named[p.id]]) for p in prompts if named[p.id] in known]
+        named = {p.id: p.image for p in prompts if isinstance(p.image, str)}
+        prompts, objects = [p for p in prompts if p.id in named], annotated.of(named.values())
+        dropped += [Dropped(p.id, UNKNOWN_IMAGE) for p in prompts if objects[named[p.id]] is None]
+        going = [_Answer(p, there) for p in prompts if (there := objects[named[p.id]]) is not None]
         made: dict[str, list[PreferencePair]] = {p.id: [] for p in prompts}
         reasoned = set[str]()
         for place in range(o["n_sentences"]):

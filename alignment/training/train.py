@@ -179,7 +179,7 @@ def _supply(
         trained = prepare(policy.module, settings, objective.heads(policy, settings.seed))
         return trained, Moving(policy, rows, trained, objective.sync, settings.micro_batch, of_tokens)
     if isinstance(objective, Unpaired):
-        rated = mismatched(rows)
+        rated = mismatched(rows, objective.loss)
         supply = Rated(rated, reference_logps(fixed, rated, cache / "reference", progress=progress))
         return prepare(policy.module, settings, objective.heads(policy, settings.seed)), supply
     known, hidden = None, None

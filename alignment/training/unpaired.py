@@ -131,9 +131,17 @@ def require_both_kinds(pairs: Sequence[PreferencePair]) -> None:
         )
 
 
-def mismatched(rows: Rows) -> Mismatched:
-    """Rows as the objective reads them. Raises TrainingError where all answers are rated alike, or there is only one row."""
+def require_two_prompts(pairs: Sequence[PreferencePair], loss: str) -> None:
+    """Raise TrainingError where the loss takes answers to other prompts, and all pairs ask the same about the same image."""
+    if loss == "kto" and len({(pair.image, pair.prompt) for pair in pairs}) < 2:
+        raise TrainingError(
+            "KTO needs at least two prompts: its divergence estimate takes the answer of another one. Add rows, or use "
+            "loss: apo_zero_unpaired."
+        )
+
+
+def mismatched(rows: Rows, loss: str = "kto") -> Mismatched:
+    """Rows as the objective reads them. Raises TrainingError where all answers are rated alike, or to one prompt."""
     require_both_kinds(rows.pairs)
-    if len(rows) < 2:
-        raise TrainingError("KTO needs at least two prompts: its divergence estimate takes the answer of another one.")
+    require_two_prompts(rows.pairs, loss)
     return Mismatched(rows)

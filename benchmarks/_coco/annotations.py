@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from benchmarks._files.identifiers import by_number, identifier
 from benchmarks._files.question_rows import inside
 from harness.core.edge.files import parse_json
 from harness.core.edge.foreign import refused_as
+from harness.core.edge.identifiers import ListedFiles, by_number, identifier
 from harness.core.errors import DataError
 from harness.core.plugins import Data
 
@@ -37,14 +37,19 @@ class Truth:
         return sorted((n for n, file in self.files.items() if file.startswith(f"{folder}/")), key=by_number)
 
     def id_of(self, image: str) -> str | None:
-        """The image id for an id or a file name; None where the annotations have no such image."""
-        stem = image.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-        tried = (_id_or_none(image), _id_or_none(stem.rsplit("_", 1)[-1]), self._by_file.get(image.rsplit("/", 1)[-1]))
-        return next((number for number in tried if number in self.files), None)
+        """The image id for an id or the name of a file; None where the annotations have no such image."""
+        number = identifier(image, "") if image.strip() else ""
+        return number if number in self.files else self.id_of_file(image)
+
+    def id_of_file(self, path: str) -> str | None:
+        """The image id for a file, by its name and folder; numbers count in COCO's names only."""
+        return self._listed.meant(path)
 
     @cached_property
-    def _by_file(self) -> Mapping[str, str]:
-        return {file.rsplit("/", 1)[-1]: number for number, file in self.files.items()}
+    def _listed(self) -> ListedFiles:
+        return ListedFiles.by_id(
+            {number: (file.partition("/")[2], file.partition("/")[0]) for number, file in self.files.items()}
+        )
 
 
 def read_truth(
@@ -158,10 +163,6 @@ def _captions(content: Any, name: str, nodes_in: Callable[[str], Iterable[str]])
 
 def _image_id(entry: Any, name: str) -> str:  # Any: a JSON value
     return identifier(_field(entry, "image_id", name, "annotations"), f"{name}, annotations")
-
-
-def _id_or_none(text: str) -> str | None:
-    return identifier(text, "") if text.strip() else None
 
 
 def parse_annotations(data: Data, name: str) -> Any:  # Any: a JSON value

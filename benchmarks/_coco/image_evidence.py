@@ -11,11 +11,11 @@ from typing import Any
 
 from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.annotations import parse_annotations
-from benchmarks._files.identifiers import identifier
 from benchmarks._text.singular import singularize
 from benchmarks._text.tokenizer import shared_tokenizer
 from harness.core.digests import value_digest
 from harness.core.edge.foreign import refused_as
+from harness.core.edge.identifiers import identifier
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 from harness.core.plugins import Data

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection
 from pathlib import PurePosixPath
 
 from benchmarks._coco.annotations import Truth
 from harness.core.edge.files import parse_json
+from harness.core.edge.identifiers import names_of_file
 from harness.core.errors import DataError
+from harness.core.evaluation import Item
 from harness.core.plugins import Data
+
+_IN_SPLIT = re.compile(r"(?:^|/)((?:train|val)\d+)/(.+)$")
 
 
 def read_image_list(data: Data, name: str, truth: Truth) -> list[str]:
@@ -24,6 +29,16 @@ def read_image_list(data: Data, name: str, truth: Truth) -> list[str]:
     if not chosen:
         raise DataError(f"{name} lists no image. Give one id or file name a line.")
     return list(chosen)
+
+
+def names_of_image(image: str) -> list[str]:
+    """What an item's image ("coco/val2014/a.png") goes by in answer files: the name of its file, in its split's folder."""
+    found = _IN_SPLIT.search(image)
+    return names_of_file(found[2], found[1]) if found else names_of_file(image)
+
+
+def names_of_item(item: Item) -> list[str]:
+    return [item.id, *names_of_image(item.image)]
 
 
 def of_several_folders(images: Collection[str], usual: str) -> dict[str, str]:

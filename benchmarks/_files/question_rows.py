@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from benchmarks._files.identifiers import identifier
 from harness.core.edge.files import json_lines, leaves_folder, outside_text, parse_json
 from harness.core.edge.foreign import words_of
+from harness.core.edge.identifiers import identifier
 from harness.core.edge.text import shown
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data

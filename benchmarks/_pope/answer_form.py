@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks._files.identifiers import by_number
 from benchmarks._pope.files import SPLITS
 from harness.core.edge.answer_form import AnswerForm, Fields, by_id
+from harness.core.edge.identifiers import by_number
 from harness.core.evaluation import Item
 
 

@@ -1,4 +1,4 @@
-"""Language data that comes with this package; Punkt's parameters are in `harness.core.edge.punkt`.
+"""Language data that comes with this package; Punkt's parameters are in `harness.core.edge.nltk_import`.
 
 Origin and licences: benchmarks/data/README.md. Nothing is looked up in NLTK's data folders: data of another version would
 give other numbers under the same name.

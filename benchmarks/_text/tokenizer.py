@@ -20,8 +20,7 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import Any
 
-from harness.core.edge.nltk_import import import_nltk
-from harness.core.edge.punkt import punkt_parameters
+from harness.core.edge.nltk_import import import_nltk, punkt_parameters
 
 _REMEMBERED = 100_000  # entries; then the memory is emptied
 _LONGEST_REMEMBERED = 80  # characters of one piece

@@ -49,7 +49,7 @@ class Annotations(RanksByRating):
                 "The annotations judge reads COCO's annotations in the data folder of a study; here there is none."
             )
         self._data, self._folder, self._year, self._split = data, folder, year, split
-        self.version = "rules 2, " + ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(self._truth.sources.items()))
+        self.version = "rules 3, " + ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(self._truth.sources.items()))
 
     def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict:
         """Raises JudgeError for an image that the training annotations do not have."""
@@ -68,9 +68,13 @@ class Annotations(RanksByRating):
         return Verdict(share - len(invented), why, why, self.name, self.version)
 
     def _objects(self, image: Path | None) -> frozenset[str]:
-        number = self._truth.id_of(image.name) if image is not None else None
+        number = self._truth.id_of_file(image.as_posix()) if image is not None else None
+        folder = f"{self._split}{self._year}"
         if number is None or not self._truth.files[number].startswith(self._split):
-            raise JudgeError(f"The annotations judge does not know the image {image}: it is not in {self._split}{self._year}.")
+            raise JudgeError(
+                f"The annotations judge does not know the image {image}: it is not in {folder}. Annotated images lie in a "
+                f"folder {folder}, or in the folders that the annotations name; COCO's names may lie anywhere."
+            )
         return frozenset(self._truth.objects.get(number, ()))
 
     @cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 from harness.config.option_faults import all_faults
-from harness.config.schema import BenchmarkConfig, Plugin, RunConfig
+from harness.config.schema import AlignConfig, BenchmarkConfig, Plugin, RunConfig
 from harness.core import registry
 from harness.core.capabilities import CanBeTrained, Judged, NeedsJudge, NeedsReward
 from harness.core.errors import ConfigError
@@ -99,6 +99,22 @@ def _unasked_judge(spec: BenchmarkConfig) -> list[str]:
     ]
 
 
+def _unasked_rater(spec: AlignConfig) -> list[str]:
+    """A judge or a reward model that the aligner does not ask: its user takes the training for one by it."""
+    taken = inspect.signature(registry.get("aligner", spec.name)).parameters
+    if spec.reward is not None and spec.judge is not None and "reward" in taken and "judge" not in taken:
+        return [
+            f"{spec.name} learns from one reward, and both `reward` and `judge` are configured in align. Leave one of them out"
+        ]
+    asked = {"judge": ("judge", "reward"), "reward": ("reward",)}  # a judge's rating is a reward
+    given, words = {"judge": spec.judge, "reward": spec.reward}, {"judge": "judge", "reward": "reward model"}
+    return [
+        f"{spec.name} asks no {words[name]}, and one is configured. Leave `{name}` out of align"
+        for name, value in given.items()
+        if value is not None and not any(parameter in taken for parameter in asked[name])
+    ]
+
+
 def _needs(config: RunConfig) -> list[str]:
     """Judges and rewards that are needed and lacking, or there and not asked; a model that cannot be trained, or not shared."""
     model = config.model.name
@@ -112,6 +128,8 @@ def _needs(config: RunConfig) -> list[str]:
         faults.append(f"the model {model} only answers; arms need one that can be trained, e.g. transformers")
     if (config.arms or config.reward_models) and config.model.options.get("dtype") == "float16":
         faults.append("model.dtype: training in float16 loses small gradients. Set model.dtype to bfloat16 or float32")
+    for arm in (*config.reward_models, *config.arms):
+        faults += [f"arm {arm.name}: {fault}" for fault in _unasked_rater(arm.align)]
     for arm in config.arms:
         plugin = registry.get("aligner", arm.align.name)
         if isinstance(plugin, NeedsJudge) and plugin.needs_judge and arm.align.judge is None:

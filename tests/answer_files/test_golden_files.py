@@ -14,6 +14,7 @@ from harness.storage.data_folder import DataFolder
 from harness.storage.run_store import open_store
 from tests.benchmarks.scoring import GOLDEN, golden, golden_lines, put, put_coco
 from tests.benchmarks.second_set.golden_cases import check
+from tests.benchmarks.test_identifiers import FROM_ZERO, own_coco
 
 
 def write(path: Path, rows: object) -> Path:
@@ -261,6 +262,26 @@ def test_object_halbench_with_the_extracted_lists(score, tmp_path: Path) -> None
     file = write(tmp_path / "a.jsonl", answers)
     got = score("object_halbench", "--answers", file, "extractor=judge", "tagger=nltk", data=folder)
     assert got["response_hall"] == 0.5 and got["object_recall"] == 0.5
+
+
+@pytest.mark.parametrize(("name", "words"), [("chair", []), ("object_halbench", ["extractor=plain"])])
+@pytest.mark.parametrize("place", ["", "coco/val2014/", "VG_100K/"])
+def test_answers_go_by_the_file_of_their_image_and_not_by_the_numbers_in_its_name(
+    score, folder_of: DataFolder, tmp_path: Path, name: str, words: list[str], place: str
+) -> None:
+    own_coco(folder_of, "val", FROM_ZERO)
+    question = "Please describe this image in detail."
+    asked = [{"image": file, "image_id": own, "question": question} for own, file in FROM_ZERO.items()]
+    put(folder_of, "object_halbench/obj_halbench_300_with_image.jsonl", asked)
+    said = zip(FROM_ZERO.values(), ("cat", "dog", "car"), strict=True)
+    rows = [{"image": f"{place}{file}", "question": question, "text": f"There is a {o} here."} for file, o in said]
+    rows[1]["image"] = "photo_2.png"
+    score(name, "--answers", write(folder_of.folder / "a.jsonl", rows), *words, data=folder_of)
+    with open_store(tmp_path / "runs") as store:
+        (record,) = records_of(store, "a")
+    values = [one.values for one in record.sweeps[0].results[0].scores if one.values.get("mentions")]
+    assert values and all(v["true_found"] == v["true_total"] == 1 and not v["invented"] for v in values)
+    assert ("2 rows without an item" in score.said) == (place == "VG_100K/")
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from benchmarks._coco.image_evidence import coco_image_annotations
-from benchmarks._files.identifiers import identifier
 from benchmarks.chair import Chair
+from benchmarks.judges.annotations import Annotations
 from benchmarks.llava_bench import LlavaBench
-from harness.core.errors import DataError
+from harness.core.edge.identifiers import identifier
+from harness.core.errors import DataError, JudgeError
 from harness.core.evaluation import Item
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import Replies, put
@@ -98,3 +99,60 @@ def test_files_that_belong_together_are_joined_by_ids_of_any_type(folder: DataFo
     put(folder, "llava_bench/context.jsonl", [{"image": "1.jpg", "caption": "A dog."}])
     (item,) = LlavaBench(Replies()).load(folder)
     assert isinstance(item, Item) and (item.id, item.truth["reference"]) == ("0", "A dog.")
+
+
+def own_coco(folder: DataFolder, split: str, files: dict[int, str]) -> None:
+    """Images of one object each: a cat, a dog and a car, by turns."""
+    names = ("cat", "dog", "car")
+    images = [{"id": own, "file_name": name} for own, name in files.items()]
+    boxes = [{"id": n, "image_id": own, "category_id": n % 3} for n, own in enumerate(files)]
+    categories = [{"id": n, "name": name} for n, name in enumerate(names)]
+    value = {"images": images, "annotations": boxes, "categories": categories}
+    put(folder, f"coco/annotations/instances_{split}2014.json", json.dumps(value))
+    said = [{"id": n, "image_id": own, "caption": f"A {names[n % 3]}."} for n, own in enumerate(files)]
+    put(folder, f"coco/annotations/captions_{split}2014.json", json.dumps({"images": images, "annotations": said}))
+
+
+FROM_ZERO = {0: "photo_1.png", 1: "photo_2.png", 2: "photo_3.png"}
+
+
+def test_numbers_in_names_of_files_are_not_ids(folder: DataFolder) -> None:
+    own_coco(folder, "val", FROM_ZERO)
+    for line in ("photo_2.png", "val2014/photo_2.png", '{"image": "coco/val2014/photo_2.png"}', "1"):
+        put(folder, "list.txt", line)
+        (item,) = Chair(images="list.txt").load(folder)
+        assert (item.image, item.truth["objects"]) == ("coco/val2014/photo_2.png", ["dog"])
+    put(folder, "list.txt", "photo_0.png")
+    with pytest.raises(DataError, match="'photo_0.png' is not an image of the annotation file"):
+        Chair(images="list.txt").load(folder)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_coco_s_names_mean_the_file_of_that_number_whatever_its_id(folder: DataFolder, number: int) -> None:
+    own_coco(folder, "val", {n - 1: f"COCO_val2014_{n:012d}.jpg" for n in (1, 2, 3)})
+    put(folder, "list.txt", f"{number:012d}.jpg")
+    (item,) = Chair(images="list.txt").load(folder)
+    assert item.image.endswith(f"{number:012d}.jpg")
+
+
+def test_a_name_that_two_folders_have_means_neither_by_itself(folder: DataFolder) -> None:
+    own_coco(folder, "val", {1: "a/1.png", 2: "b/1.png"})
+    put(folder, "list.txt", "b/1.png")
+    assert [item.truth["objects"] for item in Chair(images="list.txt").load(folder)] == [["dog"]]
+    put(folder, "list.txt", "1.png")
+    with pytest.raises(DataError, match="not an image"):
+        Chair(images="list.txt").load(folder)
+
+
+def test_the_annotator_knows_images_by_file_and_folder(folder: DataFolder) -> None:
+    own_coco(folder, "train", {10: "photo_11.png", 11: "photo_12.png", 12: "11.jpg", 9: "COCO_train2014_000000000009.jpg"})
+    judge = Annotations(folder)
+    for image, said in (
+        ("coco/train2014/photo_11.png", "cat"),
+        ("coco/train2014/photo_12.png", "dog"),
+        ("x/000000000009.jpg", "cat"),
+    ):
+        assert judge.rate("Describe it.", f"There is a {said}.", {}, folder.folder / image).value == 1.0
+    for image in ("VG_100K/11.jpg", "textvqa/train_images/0000012.jpg", "photos/photo_11.png"):
+        with pytest.raises(JudgeError, match="does not know the image .* lie in a folder train2014"):
+            judge.rate("Describe it.", "There is a dog.", {}, folder.folder / image)

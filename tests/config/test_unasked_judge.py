@@ -1,4 +1,4 @@
-"""A judge is configured where a benchmark asks one, and nowhere else."""
+"""A judge or a reward is configured where a benchmark or an aligner asks one, and nowhere else."""
 
 from __future__ import annotations
 
@@ -36,3 +36,33 @@ def test_a_judge_that_nobody_asks_is_refused(spec: dict[str, Any]) -> None:
 ])  # fmt: skip
 def test_a_judge_that_is_asked_passes(spec: dict[str, Any]) -> None:
     checked(spec)
+
+
+def aligned(**align: Any) -> None:
+    training = {"epochs": 1, "batch_size": 8}
+    arm = {"name": "a", "pairs": {"name": "random_edit"}, "align": {"training": training, **align}}
+    reward = {"name": "rm", "pairs": {"name": "random_edit"}, "align": {"name": "reward_model", "training": training}}
+    made = {"name": "x", "model": {"name": "transformers", "path": "miniworld"}, "sweep": [{"name": "pope"}]}
+    check_plugins(config.parse({**made, "reward_models": [reward], "arms": [arm]}))
+
+
+JUDGE = {"judge": {"name": "annotations"}}
+REWARD = {"reward": "rm"}
+
+
+@pytest.mark.parametrize(("align", "message"), [
+    ({"name": "dpo", **JUDGE}, "arm a: dpo asks no judge"),
+    ({"name": "dpo", **REWARD}, "arm a: dpo asks no reward model"),
+    ({"name": "online_dpo", **JUDGE, **REWARD}, "arm a: online_dpo asks no reward model"),
+    ({"name": "rloo", **JUDGE, **REWARD}, "arm a: rloo learns from one reward, and both `reward` and `judge`"),
+])  # fmt: skip
+def test_a_judge_or_a_reward_that_an_aligner_does_not_ask_is_refused(align: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"{message}.*Leave "):
+        aligned(**align)
+
+
+@pytest.mark.parametrize("align", [
+    {"name": "dpo"}, {"name": "online_dpo", **JUDGE}, {"name": "rloo", **JUDGE}, {"name": "ppo", **REWARD}
+])  # fmt: skip
+def test_one_that_an_aligner_asks_passes(align: dict[str, Any]) -> None:
+    aligned(**align)

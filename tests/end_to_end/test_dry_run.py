@@ -17,7 +17,7 @@ from harness.cli import app
 from harness.config import schema as config
 from harness.config import study_tables
 from harness.core import registry
-from harness.core.errors import ConfigError, DataError, HarnessError
+from harness.core.errors import ConfigError, DataError, HarnessError, TrainingError
 from harness.core.plugins import NoModel
 from harness.models.transformers import TransformersModel
 from harness.run import pipeline
@@ -25,6 +25,7 @@ from harness.run.checks.sources import check_sources, look_at
 from harness.run.estimate import Cost, estimate
 from harness.storage.data_folder import DataFolder
 from harness.storage.run_store import Store
+from tests.alignment.scripted import write_prompts
 from tests.alignment.sources.test_published_datasets import by_model
 from tests.end_to_end.conftest import _BDHS, SMALL
 from tests.end_to_end.test_methods import FEW, METHODS, TRAINING
@@ -189,6 +190,7 @@ SEVERAL = [
     {"images": ["a.png", "a.png"], "prompt": "Which?", "chosen": "A cat.", "rejected": ["A dog."]},
 ]
 BLIND = [{"image": image, "prompt": "What?", "chosen": "A cat.", "rejected": ["A dog."]} for image in ("a.png", "")]
+ALIKE = [{"image": "a.png", "prompt": "What?", "chosen": "A cat.", "rejected": ["A dog.", *more]} for more in ([], ["A cow."])]
 
 
 @pytest.mark.parametrize(
@@ -203,6 +205,8 @@ BLIND = [{"image": image, "prompt": "What?", "chosen": "A cat.", "rejected": ["A
         (SEVERAL, "own", "dpo", "1 of 2 rows are about several images .the first: 'row-2'., and this model takes one image"),
         (SEVERAL, "own", "grpo, annotations", r"1 of 2 rows (.|\n)*, and the judge annotations takes one image a prompt"),
         (THUMBS, "rated", "kto", "All 3 answers are desirable; learning from ratings needs both kinds"),
+        (ALIKE, "own", "kto", "KTO needs at least two prompts"),
+        (ALIKE, "own", "dpo, loss", "avg_dpo needs exactly two rejected answers in every pair, but 1 of 2 have 1"),
         (THUMBS, "rated", "dpo", r"No preference pair is left .*`rejected` is empty .*the aligner kto trains on\): 3"),
     ],
     ids=lambda value: value if isinstance(value, str) and " " not in value else "",
@@ -212,11 +216,25 @@ def test_pairs_that_an_aligner_cannot_train_on_are_refused_before_anything_is_as
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     source = {"name": "jsonl", "file": "rows.jsonl", "form": form}
     name, _, more = align.partition(", ")
-    option = {"damage": "other"} if more == "other" else {"judge": {"name": more}} if more else {}
+    option = {"other": {"damage": "other"}, "loss": {"loss": [{"name": "avg_dpo"}]}, "": {}}.get(
+        more, {"judge": {"name": more}}
+    )
     arm = {"name": "one", "pairs": source, "align": {"name": name, **option}}
     made = config.parse(SMALL | {"data": str(tmp_path), "output": str(tmp_path / "out"), "arms": [arm]})
     with pytest.raises(DataError, match=rf"Preference pairs cannot be made:\n  pairs of one: {says}"):
         check_sources(made, lambda arm: False, DataFolder(tmp_path), NoModel())
+
+
+@pytest.mark.parametrize("source", [{"name": "random_edit"}, {"name": "bdhs"}, {"name": "bdhs", "n_rejected": 2}])
+def test_a_source_of_one_rejected_answer_a_pair_is_refused_for_a_loss_of_two(tmp_path, source):
+    data = write_prompts(tmp_path, ("A cat.", "A dog."))
+    arm = {"name": "one", "pairs": source, "align": {"name": "dpo", "loss": "avg_dpo"}}
+    made = config.parse(SMALL | {"data": str(tmp_path), "output": str(tmp_path / "out"), "arms": [arm]})
+    if "n_rejected" in source:
+        assert look_at(made, made.arms[0], data).number == 2
+        return
+    with pytest.raises(TrainingError, match="avg_dpo needs exactly two rejected answers in every pair, but 2 of 2 have 1"):
+        look_at(made, made.arms[0], data)
 
 
 def test_pairs_whose_words_alone_tell_are_warned_of_ahead_with_the_numbers_of_the_run(tmp_path):

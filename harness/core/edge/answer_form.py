@@ -9,11 +9,11 @@ A benchmark names its form as `answer_form`; one without it is read by `AnswerFo
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from harness.core.edge.identifiers import keys_of_file
 from harness.core.evaluation import Item
 from harness.core.plugins import Data
 
@@ -39,12 +39,11 @@ def item_id(item: Item) -> list[str]:
     return [item.id]
 
 
-def image_key(row: Fields) -> list[str]:
-    """COCO's number of the image: `image_id`, or the last digits of a file name under `image`."""
+def image_keys(row: Fields) -> list[str]:
+    """The image's id (`image_id`), or what the name of its file under `image` may mean (`keys_of_file`)."""
     if row.get("image_id") is not None:
         return [as_key(row["image_id"]).lstrip("0") or "0"]
-    digits = re.search(r"(\d+)\D*$", str(row.get("image", "")))
-    return [str(int(digits[1]))] if digits else []
+    return keys_of_file(str(row.get("image", "")))
 
 
 def in_order(items: Sequence[Item]) -> list[str]:

@@ -23,6 +23,11 @@ from harness.models._checkpoint.prompt_builder import GRID, RopeIndex
 from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
 from harness.models._checkpoint.vision_tower import vision_features
 
+UNMERGED = (
+    "The checkpoint is an adapter that is not plain LoRA on linear layers. In half precision it cannot be merged without "
+    "rounding away what it learned, so nothing can be trained on it. Set model.dtype=float32."
+)
+
 
 class CappedHead(nn.Module):
     """A head whose logits are bent to (-cap, cap), as the model itself does before any softmax: cap * tanh(logits / cap).
@@ -70,10 +75,7 @@ class TrainingView:
         if self.family.untrained:
             raise ModelError(self.family.untrained)
         if self._peft:
-            raise ModelError(
-                "The checkpoint is an adapter that is not plain LoRA on linear layers. In half precision it cannot be merged "
-                "without rounding away what it learned, so nothing can be trained on it. Set model.dtype=float32."
-            )
+            raise ModelError(UNMERGED)
 
     def head(self) -> nn.Module:
         """Hidden states (..., D) -> logits (..., V), capped where the model caps them."""

@@ -5,20 +5,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from alignment.batching.policy import Policy
 from alignment.settings import make_lora
+from alignment.weights.joined_adapters import require_joinable
 from alignment.weights.trainable import expert_parameters, lora_layers, narrow_layers, require_projector
 from harness.config.option_faults import all_faults
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, TrainingError
 from harness.core.outlines import HasOutline, OutlinesCheckpoints
-from harness.core.plugins import Progress, no_progress
+from harness.core.plugins import Model, Progress, no_progress
+from harness.core.run_record import ADAPTER
+from harness.models._checkpoint.adapters import has_layers_of_peft
 from harness.models._checkpoint.loading import family_of
+from harness.models._checkpoint.training_view import UNMERGED
 from harness.run.models import options_of
 from harness.run.on_fleet.jobs import hands_of
 
@@ -66,13 +71,24 @@ def training_faults(given: Mapping[str, Any], progress: Progress = no_progress) 
 
 
 def check_layers(arm: Arm, model: object) -> None:
-    """Raise ConfigError where an arm's LoRA or `projector_learning_rate` does not fit the base, which is loaded."""
-    if not _training_of(arm).keys() & {"lora", "projector_learning_rate"}:
-        return
+    """Raise ConfigError where an arm's LoRA or `projector_learning_rate` does not fit the base, which is loaded, or where the
+    base is an adapter that the arm cannot be trained on in half precision."""
     try:
-        _check(arm, _module_of(model))
-    except ConfigError as error:
+        if _training_of(arm).keys() & {"lora", "projector_learning_rate"}:
+            _check(arm, _module_of(model))
+        _check_adapter(arm, model)
+    except (ConfigError, TrainingError) as error:
         raise ConfigError(f"arm {arm.name}: {error}") from error
+
+
+def _check_adapter(arm: Arm, model: object) -> None:
+    """Of a base that is an adapter beside half-precision weights: see `joined_adapters.py`."""
+    if not isinstance(model, Model) or ADAPTER not in model.facts():
+        return
+    if isinstance(model, Policy) and has_layers_of_peft(model.module):
+        raise ConfigError(UNMERGED)
+    if _lora_of(arm) is not None and arm.after is None:
+        require_joinable(Path(model.checkpoint.folder))
 
 
 def noted_rank(arm: Arm, model: object) -> tuple[str, ...]:

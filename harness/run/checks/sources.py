@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alignment.data.prompts import StoresPairs, asked_of, count_of, left_out_of, read_once, stored_of
-from alignment.data.stored_pairs import ChecksPairs, require_same_images
+from alignment.data.stored_pairs import ChecksPairs, ChecksRejected, TellsRejected, require_same_images
 from alignment.data.yield_report import sides
 from alignment.quality.empty_prompts import unasked, without_images
 from alignment.quality.near_duplicates import copies
@@ -68,9 +68,11 @@ def _held(config: RunConfig, arm: Arm, data: Data) -> Looked:
 
 
 def _fit(arm: Arm, looked: Looked) -> Looked:
-    aligner = registry.get("aligner", arm.align.name)
+    aligner, source = registry.get("aligner", arm.align.name), registry.make("source", arm.pairs.name, arm.pairs.options)
     if looked.pairs and isinstance(aligner, ChecksPairs):
         aligner.check_pairs(looked.pairs, arm.align.options)
+    elif isinstance(aligner, ChecksRejected) and isinstance(source, TellsRejected) and source.rejected_each is not None:
+        aligner.check_rejected([source.rejected_each] * looked.number, arm.align.options)
     return looked
 
 

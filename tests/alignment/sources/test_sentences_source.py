@@ -12,12 +12,14 @@ from alignment.aligners.dpo import Dpo
 from alignment.aligners.grpo import Grpo
 from alignment.batching.collate import Row, make_row, score_rows, score_tokens, states
 from alignment.batching.collate import collate as collated
+from alignment.data.forms.object_annotations import read_objects
 from alignment.data.forms.trl_rows import to_trl
 from alignment.data.pairs import pairs_digest, read_pairs, write_pairs
 from alignment.sources.sentences import Sentences
 from harness.core.errors import ConfigError, DataError, TrainingError
 from harness.core.preference import PreferencePair
 from harness.models.transformers import TransformersModel
+from harness.storage.data_folder import DataFolder
 from tests.alignment.scripted import ScriptedModel, write_prompts
 from tests.alignment.talker import FAST, Likes, Talker
 from tests.alignment.tiny import TinyPolicy
@@ -76,6 +78,40 @@ def test_annotations_of_benchmark_images_are_refused(tmp_path):
     (tmp_path / "objects_train.json").write_text('{"images": 3}')
     with pytest.raises(DataError, match="not in COCO's instances format"):
         list(Sentences(annotations="objects_train.json").pairs(data, ScriptedModel(str), 0))
+
+
+def annotated(folder, files, of=(), kinds=("cat", "dog")):
+    """`files`: id and name; `of`: image id and category id."""
+    value = {
+        "images": [{"id": own, "file_name": name} for own, name in files],
+        "annotations": [{"image_id": own, "category_id": kind} for own, kind in of],
+        "categories": [{"id": n, "name": kind} for n, kind in enumerate(kinds)],
+    }
+    (folder / "objects_train.json").write_text(json.dumps(value))
+    return read_objects(DataFolder(folder), "objects_train.json")
+
+
+def test_images_of_one_name_in_two_folders_keep_their_own_objects(tmp_path):
+    objects = annotated(tmp_path, [(1, "a/001.jpg"), ("2", "b/001.jpg")], [("1", 0), (2.0, "1")])
+    asked = ["a/001.jpg", "img/b/001.jpg", "c/001.jpg", "001.jpg"]
+    assert list(objects.of(asked).values()) == [{"cat"}, {"dog"}, None, None]
+
+
+def test_files_of_one_name_have_no_objects_where_the_annotations_name_no_folder(tmp_path):
+    objects = annotated(tmp_path, [(1, "001.jpg"), (9, "COCO_train2014_000000000009.jpg")], [(1, 0), (9, 1)])
+    assert objects.of(["a/001.jpg"]) == {"a/001.jpg": {"cat"}}
+    assert set(objects.of(["a/001.jpg", "b/001.jpg"]).values()) == {None}
+    coco = ["coco/train2014/COCO_train2014_000000000009.jpg", "coco/train2017/000000000009.jpg", "vg/9.jpg"]
+    assert list(objects.of(coco).values()) == [{"dog"}, {"dog"}, None]
+
+
+def test_annotations_that_leave_open_whose_objects_they_are_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"the images x.jpg and y.jpg have the same id 1"):
+        annotated(tmp_path, [(1, "x.jpg"), ("1", "y.jpg")])
+    with pytest.raises(DataError, match="an annotation is of image 2, which the file does not list"):
+        annotated(tmp_path, [(1, "x.jpg")], [(2, 0)])
+    with pytest.raises(DataError, match="has no annotation: every object would count as invented"):
+        annotated(tmp_path, [(n, f"{n}.jpg") for n in range(9)])
 
 
 @pytest.mark.parametrize("policy", ["tiny", "transformers"])

@@ -1,12 +1,18 @@
 """A training ends early for a reason that its log shows, and for no other."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import alignment
 from alignment.aligners.dpo import Dpo
-from alignment.early_stopping import Collapse, make_collapse, make_early_stop
+from alignment.early_stopping import LOGGED, Collapse, make_collapse, make_early_stop
 from harness.core.errors import ConfigError
 from tests.alignment.tiny import TinyPolicy
 from tests.alignment.training.test_train import FAST, make_pairs
+
+ALIGNMENT = Path(alignment.__file__).parent
 
 
 def log(**columns):
@@ -47,12 +53,29 @@ def test_an_early_stop_ends_the_training_and_is_told(llava_next, images, tmp_pat
 
 
 def test_a_rule_about_a_metric_that_no_step_logs_is_refused_once_it_would_apply():
-    stop = make_early_stop({"metric": "reward/accuracies", "above": 0.9, "steps": 2})
+    stop = make_early_stop({"metric": "objective/kl", "above": 0.9, "steps": 2})
     rows = log(loss=[1, 1], rewards__accuracies=[1, 1])
     assert stop(rows[:1]) == ""
-    with pytest.raises(ConfigError, match=r"no step logs reward/accuracies\. Did you mean 'rewards/accuracies'\?"):
+    with pytest.raises(ConfigError, match=r"no step logs objective/kl\. The log has loss, rewards/accuracies"):
         stop(rows)
-    assert stop([{**row, "reward/accuracies": 0.0} for row in rows[:1]] + rows[1:]) == "", "one that some steps lack"
+    assert stop([{**row, "objective/kl": 0.0} for row in rows[:1]] + rows[1:]) == "", "one that some steps lack"
+
+
+def test_a_misspelt_name_of_the_log_is_refused_before_anything_is_trained():
+    for name in ("rewards/acuracies", "reward/accuracies", "objective_kl", "Loss"):
+        with pytest.raises(ConfigError, match=f"no training logs '{name}'. Did you mean '"):
+            make_early_stop({"metric": name, "above": 0.9})
+    assert make_early_stop({"metric": "margin/of_my_loss", "above": 0.9}).metric == "margin/of_my_loss"
+
+
+def test_every_name_that_a_training_logs_is_known():
+    groups = "|".join(sorted({name.partition("/")[0] for name in LOGGED if "/" in name}))
+    logged = re.compile(rf'"((?:{groups})/[a-z_]+(?:/[a-z_]+)*)"')
+    files = [
+        path for part in ("training", "online", "contrast", "aligners", "losses") for path in ALIGNMENT.glob(f"{part}/**/*.py")
+    ]
+    found = {name for path in files for name in logged.findall(path.read_text(encoding="utf-8"))}
+    assert len(found) > 20 and found <= set(LOGGED), sorted(found - set(LOGGED))
 
 
 @pytest.mark.parametrize("lora", [{"alpha": 0}, {"alpha": -3}, {"r": 0}, {"dropout": 1.0}])

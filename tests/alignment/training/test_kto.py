@@ -131,6 +131,14 @@ def test_two_rows_of_one_prompt_take_the_answer_of_a_third(llava_next, images):
     assert [mismatched(rows)[i].answers[-1].tolist() for i in (1, 2)] == [tree, boat]
 
 
+def test_rows_of_one_prompt_have_no_mismatched_answers(llava_next, images):
+    pairs = [replace(make_pairs()[0], id=str(n), chosen=f"It is cat {n}.") for n in range(3)]
+    rows, _ = make_rows(TinyPolicy(llava_next), pairs, images)
+    with pytest.raises(TrainingError, match="KTO needs at least two prompts"):
+        mismatched(rows)
+    assert len(mismatched(rows, "apo_zero_unpaired")) == 3  # it takes no such answers
+
+
 @pytest.mark.parametrize("side", ["chosen", "rejected"])
 def test_only_one_kind_of_label_is_refused(llava_next, images, tmp_path, side):
     pairs = [replace(p, rejected=()) if side == "chosen" else replace(p, chosen="") for p in make_pairs()]

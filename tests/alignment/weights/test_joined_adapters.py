@@ -17,9 +17,11 @@ from alignment.weights.precision import _narrowed
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.preference import PreferencePair
 from harness.models.transformers import TransformersModel
+from harness.run.checks.adapters import check_layers
 from tests.alignment.training.test_reload import IDS, LORA, PAIRS
 from tests.alignment.training.test_train import FAST
 from tests.alignment.training.test_workers import trained_together
+from tests.run.test_trained_ahead import with_aligns
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 Q, QV, LANGUAGE = (rf".*language_model.*({names})" for names in ("q_proj", "q_proj|v_proj", "q_proj|v_proj|down_proj"))
@@ -89,6 +91,24 @@ def test_what_cannot_be_joined_is_refused(options: dict[str, object], llava_fold
     folder = written(llava_folder, tmp_path / "1", 1, r=3, target_modules=Q, **options)
     with pytest.raises(TrainingError, match=rf"half precision: it has {next(iter(options))}.*model\.dtype=float32"):
         require_joinable(folder)
+
+
+@pytest.mark.parametrize(("options", "why"), [
+    ({"rank_pattern": {"q_proj": 2}, "target_modules": Q}, "it has rank_pattern"),
+    ({"target_modules": ["q_proj", "embed_tokens"]}, "an adapter that is not plain LoRA"),
+])  # fmt: skip
+def test_so_is_an_arm_on_it_before_anything_is_swept(
+    options: dict[str, object], why: str, llava_folder: Path, tmp_path: Path
+) -> None:
+    folder = written(llava_folder, tmp_path / "1", 1, r=3, **options)
+    aligns = {"lora": {"name": "dpo", "training": {"lora": {"r": 2}}}, "whole": {"name": "dpo"}}
+    lora, whole = with_aligns(tmp_path, str(folder), 1, aligns).arms
+    half = TransformersModel(str(folder), device="cpu", dtype="bfloat16")
+    with pytest.raises(ConfigError, match=f"arm lora: .*{why}.*Set model.dtype=float32"):
+        check_layers(lora, half)
+    if "rank_pattern" in options:
+        check_layers(whole, half)  # full weights take it in
+    check_layers(lora, TransformersModel(str(folder), device="cpu", dtype="float32"))
 
 
 # ------------------------------------------------------------ in a training

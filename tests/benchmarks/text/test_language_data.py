@@ -7,7 +7,7 @@ import sys
 
 from benchmarks._text.language_data import perceptron_tagger, read_member
 from benchmarks._text.nouns import NounGuess
-from harness.core.edge.punkt import punkt_parameters
+from harness.core.edge.nltk_import import punkt_parameters
 
 
 def test_punkts_parameters_are_those_of_the_wall_street_journal_model() -> None:

@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api.actions import compare, load_benchmark, open_store, run, sweep
+    from harness.api.actions import compare, open_store, run, sweep
     from harness.api.annotators import annotators
+    from harness.api.benchmarks import load_benchmark
     from harness.api.gates import gate
     from harness.api.progress import ProgressBars, silent
     from harness.api.results import Results
@@ -27,7 +28,7 @@ _PLACES = {
     "annotators": "harness.api.annotators",
     "gate": "harness.api.gates",
     "open_store": "harness.api.actions",
-    "load_benchmark": "harness.api.actions",
+    "load_benchmark": "harness.api.benchmarks",
     "Results": "harness.api.results",
     "Run": "harness.api.stored",
     "RunStore": "harness.api.stored",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import sys
@@ -11,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from harness.commands._app import app, echo
-from harness.core.edge.foreign import words_of
+from harness.core.edge.foreign import refused_by_system, words_of
 from harness.core.edge.launch import is_first_here, one_tells
 from harness.core.errors import ConfigError, HarnessError
 
@@ -22,9 +21,6 @@ from harness.commands.answers import score, judges  # noqa: F401
 from harness.commands import doctor, list, show, compare, gate, import_run, view  # noqa: F401
 from harness.commands.label_audit import audit, labels, rescore, ratings  # noqa: F401
 from harness.commands import check, fetch, pairs  # noqa: F401
-
-
-_OF_THE_DISK = (errno.EIO, errno.ESTALE, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 def main() -> None:
@@ -108,16 +104,8 @@ def explained(error: Exception) -> tuple[str, int]:
         return error.format_message(), error.exit_code
     if isinstance(error, BrokenPipeError):  # `harness list | head`
         return "", _closed_pipe()
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "The disk is full. Free some space and run the same command again; nothing stored is lost.", 2
-    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
-        where = f"{error.filename}: " if error.filename else ""
-        return (
-            f"{where}A file cannot be read or written: {words_of(error)}. Check the disk or the network drive, your quota "
-            "and limits (`ulimit -f`), then run the same command again; nothing stored is lost."
-        ), 2
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {words_of(error)}. Check the path and its permissions, then run the same command again.", 2
+    if told := refused_by_system(error):
+        return told, 2
     if isinstance(error, MemoryError):
         return "Memory did not suffice. Free some, or lower `limit`, `rows` or `batch_size`; nothing stored is lost.", 2
     last = traceback.extract_tb(error.__traceback__)[-1]

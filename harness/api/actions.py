@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api.changes import Changes, as_call, as_texts, is_unknown, listed, plain
-from harness.api.progress import ProgressBars, ShowsLines, Silent
-from harness.api.results import Results, of_one_sweep
-from harness.api.stored import Run, RunStore, output_of
-from harness.core import registry
-from harness.core.edge.text import shown
+from harness.api.changes import (
+    Changes,
+    as_call,
+    as_texts,
+    chosen,
+    listed,
+    own_errors,
+    plain,
+    study_of,
+    text_of,
+    yes_or_no,
+)
+from harness.api.progress import Show, both_of
+from harness.api.results import Results
+from harness.api.stored import Run, RunStore, ids_of, output_of
+from harness.core.edge.text import count
 from harness.core.errors import ConfigError
-from harness.core.evaluation import Answer, Item
-from harness.core.plugins import Benchmark, Judge
-from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, RunRecord, SweepResult
+from harness.core.run_record import RunRecord
 from harness.startup import start
 
 if TYPE_CHECKING:
     from harness.config.schema import RunConfig
     from reports.values.comparison import Comparison
 
-Show = ProgressBars | Silent | Callable[[str, int, int], None]
 
-
+@own_errors()
 def run(
     study: str | Path | Mapping[str, Any] | None = None,
     changes: Changes = (),
@@ -48,44 +54,48 @@ def run(
         progress: called with (what, done, total), and its `say` with stage lines where it has one. None: `ProgressBars()`.
     Returns None in a process that only helped to train. Raises HarnessError for everything the user can fix.
     """
-    study = plain(study, "the study")
+    study, mini = study_of(study, "the study"), yes_or_no(mini, "mini")
     own = {"baseline": baseline, "output": output}
     listed, last = as_texts(changes), as_texts({key: str(value) for key, value in own.items() if value is not None})
     config, _ = read_study(study, [*listed, *last], mini=mini)
     return _carried_out(config, as_call(run, study, listed, mini=mini, **own), progress)
 
 
+@own_errors()
 def sweep(
     model: str | None = None,
-    benchmarks: Sequence[str] = (),
+    benchmarks: Sequence[str] | None = None,
     *,
     study: str | Path | None = None,
     data: str | None = None,
     limit: int | None = None,
-    items: Sequence[str] = (),
+    items: Sequence[str] | None = None,
     changes: Changes = (),
     output: str | Path | None = "runs",
     progress: Show | None = None,
 ) -> Run:
     """Evaluate a checkpoint (folder or hub name) or a server (http address) without training.
 
-    `benchmarks`: names; options of one are changes, as {"sweep.pope.splits": ["adversarial"]}. The other arguments are
-    those of `harness.config.sweep_only.evaluation` (`output` None: the study's own folder) and of `run`. Raises HarnessError
-    for everything the user can fix.
+    `benchmarks`: names, None for all of the study's; options of one are changes, as {"sweep.pope.splits": ["adversarial"]}.
+    `items`: ids, None for all. The other arguments are those of `harness.config.sweep_only.evaluation` (`output` None: the
+    study's own folder) and of `run`. Raises HarnessError for everything the user can fix.
     """
     from harness.config.sweep_only import evaluation
 
     if isinstance(study, Mapping):
         raise ConfigError("`sweep` takes its study from a YAML file. Give a mapping to `harness.run`, without arms.")
-    given = {"data": data, "limit": limit, "items": listed(items, "items"), "output": output}
+    given = {"data": data, "limit": limit, "output": output}
     asked = {key: plain(value, key) for key, value in given.items()} | {"changes": as_texts(changes)}
-    model, names = plain(model, "model"), listed(benchmarks, "benchmarks")
-    config = evaluation(model, names, study=Path(study) if study is not None else None, **asked)
-    done = _carried_out(config, as_call(sweep, model, names, study=study, **asked), progress)
+    model = text_of(model, "the model") if model is not None else None
+    file = Path(text_of(study, "the study")) if study is not None else None
+    names, ids = chosen(benchmarks, "benchmarks"), chosen(items, "items")
+    config = evaluation(model, names or (), study=file, items=ids or (), **asked)
+    done = _carried_out(config, as_call(sweep, model, names, study=file, items=ids, **asked), progress)
     assert done is not None  # only a training has helpers
     return done
 
 
+@own_errors()
 def compare(
     *runs: str | Run,
     names: Sequence[str] | None = None,
@@ -103,13 +113,24 @@ def compare(
         labels: names of label revisions; what they change is put beside.
         baseline: the column, or the method with all its seeds, that others are compared with; None: that of the studies.
         output: folder of the runs; by default that of the first `Run`, else "runs".
+    Raises HarnessError for runs, names and label revisions that are not there. Answers are read when a table is first asked
+    for; a baseline that the runs do not have is refused then.
     """
-    from harness.results.run_records import records_of_all
+    from harness.results.run_records import records_of_all, run_ids
+    from harness.storage.label_revisions import read as revision
     from harness.storage.run_store import open_store as opened
 
-    place = output_of(runs, output)
-    ids = [one if isinstance(one, str) else one.id for one in runs]
-    names, labels = names if names is None else listed(names, "names"), listed(labels, "labels")
+    place, ids, labels = output_of(runs, output), ids_of(runs), listed(labels, "labels")
+    names, published = listed(names, "names") if names is not None else None, yes_or_no(published, "published")
+    baseline = text_of(baseline, "baseline") if baseline is not None else None
+    if names is not None and len(names) != len(ids):
+        raise ConfigError(
+            f"names has {count(len(names), 'name')} for {count(len(ids), 'run')}. Give one for each, in their order."
+        )
+    with opened(place) as store:
+        run_ids(store, ids)
+    for label in labels:
+        revision(label, place)
 
     @cache
     def read() -> list[RunRecord]:
@@ -144,89 +165,10 @@ def compared(
     return side_by_side(records, labels=shown_labels(records, names), published=tables, baseline=baseline)
 
 
+@own_errors()
 def open_store(output: str | Path = "runs") -> RunStore:
     """The runs of an output folder. Raises StoreError where no run was started there."""
     return RunStore(output)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedBenchmark:
-    """A benchmark with its items, to score answers that came from elsewhere."""
-
-    name: str
-    benchmark: Benchmark
-    items: tuple[Item, ...]
-    judge: Judge | None = field(default=None, repr=False)
-
-    def prompts(self) -> dict[str, str]:
-        """Item id -> what a model is asked."""
-        return {item.id: self.benchmark.prompt(item) for item in self.items}
-
-    def score(self, answers: Mapping[str, str | float | None]) -> Results:
-        """Score answers by item id; items without one (None and NaN too) are listed as missing.
-
-        Raises ConfigError for an unknown id, and for an answer that is not a text.
-        """
-        from harness.evaluation.protocol import benchmark_facts
-        from harness.evaluation.scoring import score_all
-        from harness.results.server_use import asked_since_cleared
-
-        texts = self._texts(answers)
-        given = {item.id: Answer(item.id, texts[item.id], -1, "end") for item in self.items if item.id in texts}
-        result = BenchmarkResult(
-            self.name,
-            ProtocolRecord(benchmark_facts(self.benchmark, self.items)),
-            self.items,
-            tuple(given.values()),
-            score_all(self.benchmark, self.items, given),
-            tuple(self.benchmark.formulas),
-            {item.id: "no answer was given" for item in self.items if item.id not in given},
-        )
-        use = asked_since_cleared(self.judge)
-        asked = {"judge": use} if use is not None else {}
-        return of_one_sweep(self.name, SweepResult("answers", Checkpoint("answers", "", "", ""), (result,)), asked)
-
-    def _texts(self, answers: Mapping[str, str | float | None]) -> dict[str, str]:
-        """The answers that there are. Raises ConfigError for an unknown id, and for an answer that is not a text."""
-        if not isinstance(answers, Mapping):
-            raise ConfigError(f"The answers are of the type {type(answers).__name__}. Give a mapping {{item id: answer}}.")
-        known = {item.id for item in self.items}
-        unknown = [id for id in answers if id not in known]
-        if unknown:
-            raise ConfigError(f"{self.name} has no item {unknown[0]!r} ({len(unknown)} unknown ids). See `.items`.")
-        there = {id: text for id, text in answers.items() if not is_unknown(text)}
-        for id, text in there.items():
-            if not isinstance(text, str):
-                raise ConfigError(f"The answer to {self.name}, item {id!r}, is {shown(text)}. Give a text; None is no answer.")
-        return {id: str(text) for id, text in there.items()}
-
-
-def load_benchmark(
-    name: str, *, data: str | Path = "miniworld", output: str | Path = "runs", **options: Any
-) -> LoadedBenchmark:
-    """A benchmark and its items, read from a data folder; `miniworld` is the embedded one, written below `output`.
-
-    `options` are the benchmark's own, and `limit`, `items` and `judge` as in a study: {"name": "keywords"}.
-    Raises HarnessError where files, options or the judge are missing.
-    """
-    start()
-    from harness.config import schema
-    from harness.evaluation.scoring import build, judge_of
-    from harness.evaluation.sweep import items_of
-    from harness.run.data import open_data
-
-    registry.get("benchmark", name)
-    own = plain(options, f"an option of {name}")
-    own |= {"items": listed(own["items"], "items")} if "items" in own else {}
-    tree = {"model": {"name": "transformers", "path": "none"}, "sweep": [{"name": name, **own}]}
-    try:
-        spec = schema.parse(tree, f"the options of {name}").sweep[0]
-    except ConfigError as error:
-        raise ConfigError(str(error).replace("- sweep.0: ", "- ").replace("- sweep.0.", "- ")) from error
-    folder = open_data(str(data), Path(output).expanduser())
-    judge = judge_of(spec, None, folder)
-    benchmark = build(spec, judge)
-    return LoadedBenchmark(spec.title, benchmark, items_of(spec, benchmark, folder), judge)
 
 
 def read_study(
@@ -245,13 +187,12 @@ def read_study(
 
 
 def _carried_out(config: RunConfig, command: str, progress: Show | None) -> Run | None:
+    shown, say = both_of(progress)
     start()
     from harness.config.check_paths import check_paths
 
     check_paths(config)
     from harness.run import pipeline
 
-    shown = progress if progress is not None else ProgressBars()
-    say = shown.say if isinstance(shown, ShowsLines) else Silent().say
     outcome = pipeline.run(config, command, shown, say)
     return RunStore(config.output).run(outcome.run_id) if outcome is not None else None

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api.changes import as_texts, plain
-from harness.api.progress import ProgressBars, ShowsLines, Silent
+from harness.api.changes import as_texts, folder_of, own_errors, study_of, yes_or_no
+from harness.api.progress import both_of
 from harness.startup import start
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class AnnotatorTable:
     _repr_markdown_ = render
 
 
+@own_errors()
 def annotators(
     config: str | Path | Mapping[str, Any] | None = None,
     changes: Mapping[str, Any] | Sequence[str] = (),
@@ -69,11 +70,10 @@ def annotators(
             None: `ProgressBars()`.
     Raises HarnessError for everything the user can fix: an invalid configuration, missing files, a set without pairs.
     """
+    shown, say = both_of(progress)
     start()
     from harness.config.annotators import load_annotators
     from harness.run.annotators import measure
 
-    read = load_annotators(plain(config, "the configuration"), mini, as_texts(changes))
-    shown = progress or ProgressBars()
-    say = shown.say if isinstance(shown, ShowsLines) else Silent().say
-    return AnnotatorTable(measure(read, Path(output).expanduser(), shown, say))
+    read = load_annotators(study_of(config, "the configuration"), yes_or_no(mini, "mini"), as_texts(changes))
+    return AnnotatorTable(measure(read, folder_of(output, "output"), shown, say))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.core.edge.foreign import refused_by_system
 from harness.core.edge.text import shown
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, HarnessError
 
 Changes = Mapping[str, Any] | Sequence[str]
 
@@ -49,10 +51,64 @@ def plain(value: Any, what: str) -> Any:  # Any: a YAML value
     return plain(listed, what)
 
 
-def listed(value: Any, what: str) -> Any:  # Any: a list of YAML values
-    """The same of a list; a text is the list of it alone, and not one of its letters."""
+def text_of(value: Any, what: str) -> str:
+    """A text, or a path as one. Raises ConfigError for anything else."""
     made = plain(value, what)
-    return [made] if isinstance(made, str) else made
+    if not isinstance(made, str):
+        raise ConfigError(f"{what} is {shown(value)}, of the type {type(value).__name__}. Give a text.")
+    return made
+
+
+def folder_of(value: Any, what: str) -> Path:
+    """A folder by its path."""
+    return Path(text_of(value, what)).expanduser()
+
+
+def listed(value: Any, what: str) -> list[str]:
+    """A list of texts; a text is the list of it alone, and not one of its letters. Raises ConfigError for anything else."""
+    made = plain(value, what)
+    made = [made] if isinstance(made, str) else made
+    if not isinstance(made, list) or not all(isinstance(one, str) for one in made):
+        raise ConfigError(f"{what} is {shown(value)}, of the type {type(value).__name__}. Give a text or a list of texts.")
+    return made
+
+
+def chosen(value: Any, what: str) -> list[str] | None:
+    """The same of an argument that chooses some of many: None chooses all. Raises ConfigError for an empty list, which is more
+    often a choice that came to nothing than all of them."""
+    made = listed(value, what) if value is not None else None
+    if made == []:
+        raise ConfigError(f"{what} is an empty list. Name at least one, or leave {what} out for all.")
+    return made
+
+
+def study_of(value: Any, what: str) -> str | dict[str, Any] | None:
+    """A study or another configuration: a file, a mapping, or None. Raises ConfigError for anything else."""
+    made = plain(value, what)
+    if made is not None and not isinstance(made, str | dict):
+        raise ConfigError(
+            f"{what} is {shown(value)}, of the type {type(value).__name__}. Give the path of a file, or a mapping."
+        )
+    return made
+
+
+def yes_or_no(value: Any, what: str) -> bool:
+    """True or false. Raises ConfigError for anything else."""
+    made = plain(value, what)
+    if not isinstance(made, bool):
+        raise ConfigError(f"{what} is {shown(value)}, of the type {type(value).__name__}. Give True or False.")
+    return made
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """What the operating system refuses inside becomes our own error, with the words of the command line."""
+    try:
+        yield
+    except OSError as error:
+        if told := refused_by_system(error):
+            raise HarnessError(told) from error
+        raise
 
 
 def is_unknown(value: object) -> bool:

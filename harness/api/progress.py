@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
+
+from harness.core.edge.text import shown
+from harness.core.errors import ConfigError
 
 
 @runtime_checkable
@@ -53,3 +57,15 @@ class Silent:
 
 
 silent = Silent()
+Show = ProgressBars | Silent | Callable[[str, int, int], None]
+
+
+def both_of(progress: Show | None) -> tuple[Show, Callable[[str], None]]:
+    """What shows the progress, and what shows the lines; None: bars. Raises ConfigError for what cannot be called."""
+    given = progress if progress is not None else ProgressBars()
+    if not callable(given) or isinstance(given, type):
+        raise ConfigError(
+            f"progress is {shown(progress)}. Give a function of (what, done, total), `harness.silent` for nothing, or None for "
+            "bars."
+        )
+    return given, given.say if isinstance(given, ShowsLines) else silent.say

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.api.changes import folder_of, own_errors, text_of
 from harness.api.forms import require_shown
 from harness.core.evaluation import Answer, Item, Score
 from harness.core.run_record import BenchmarkResult, RunRecord, ServerUse, SweepResult
@@ -87,9 +88,10 @@ class Results:
         """
         from harness.core import registry
 
-        require_shown(style, self._beside)
+        require_shown(text_of(style, "style"), self._beside)
         return str(registry.get("report", style)(self.comparison))
 
+    @own_errors()
     def export(self, style: str, folder: str | Path) -> list[Path]:
         """Write the runs in another tool's format below `folder`: "eee" (Every Eval Ever) or "inspect" (logs of inspect_ai).
 
@@ -99,10 +101,10 @@ class Results:
         from reports.exports import eee, inspect
 
         exporters = {"eee": eee.export, "inspect": inspect.export}
-        if style not in exporters:
+        if text_of(style, "style") not in exporters:
             raise ConfigError(f"There is no export {style!r}; choose {' or '.join(exporters)}, or `render` for one text.")
         require_shown(style, self._beside)
-        return exporters[style](self.records, Path(folder).expanduser())
+        return exporters[style](self.records, folder_of(folder, "folder"))
 
     def track(self, tracker: str) -> str:
         """Send the table to an experiment tracker that is installed: "wandb" or "mlflow". Returns where it is, in words.

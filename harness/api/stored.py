@@ -8,7 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.api.changes import folder_of, text_of
 from harness.api.results import Results
+from harness.core.edge.text import shown
+from harness.core.errors import ConfigError
+from harness.core.nearest import did_you_mean
 from harness.core.run_record import RunRecord
 from harness.results.run_records import config_of, records_of
 from harness.results.run_state import state_of
@@ -48,11 +52,16 @@ class Run(Results):
 
     def pairs(self, arm: str | None = None) -> pd.DataFrame:
         """Preference pairs, one row each, of one arm or of all; `rejected` is a list, as are `image` and `image_digest` of a
-        pair about several images. Empty where no arm has any."""
+        pair about several images. Empty where no arm has any. Raises ConfigError for an arm that the run does not have."""
         import pandas as pd
 
         files = sorted(self.folder.glob("arms/*/pairs.jsonl"))
         chosen = [file for file in files if arm in (None, file.parent.name)]
+        if arm is not None and not chosen:
+            arms = [one.name for one in self.config.arms]
+            if text_of(arm, "the arm") not in arms:
+                known = f"Its arms: {', '.join(arms) or 'none'}."
+                raise ConfigError(f"{self.id} has no arm {arm!r}.{did_you_mean(arm, arms)} {known}")
         frames = [pd.read_json(f, lines=True, dtype=False).assign(arm=f.parent.name) for f in chosen]
         found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
         whole = found.reindex(columns=list(dict.fromkeys((*_PAIRS, *found.columns))))
@@ -77,8 +86,19 @@ class Run(Results):
 def output_of(runs: Sequence[str | Run], output: str | Path | None) -> Path:
     """The folder of these runs: as given, else that of the first `Run`, else "runs"."""
     if output is not None:
-        return Path(output).expanduser()
+        return folder_of(output, "output")
     return next((one.output for one in runs if isinstance(one, Run)), Path("runs"))
+
+
+def ids_of(runs: Sequence[str | Run]) -> list[str]:
+    """The runs as the store knows them. Raises ConfigError where none is given, and for what is not a run."""
+    if not runs:
+        raise ConfigError("Give at least one run: an id or a name, or what `harness.run` and `open_store(...)[name]` return.")
+    wrong = [one for one in runs if not isinstance(one, str | Run)]
+    if wrong:
+        hint = " Write * before a list of them." if isinstance(wrong[0], list | tuple) else ""
+        raise ConfigError(f"{shown(wrong[0])} is not a run. Give runs, or ids or names of runs, one after another.{hint}")
+    return [one if isinstance(one, str) else one.id for one in runs]
 
 
 class RunStore:
@@ -86,7 +106,7 @@ class RunStore:
 
     def __init__(self, output: str | Path = "runs") -> None:
         """Raises StoreError where no run was started in `output`."""
-        self.output = Path(output).expanduser()
+        self.output = folder_of(output, "output")
         with open_store(self.output):
             pass
 
@@ -101,8 +121,9 @@ class RunStore:
 
     def run(self, name: str) -> Run:
         """A run by id, by a unique prefix of its id, or by name (the newest). Raises StoreError with the nearest name."""
+        named = text_of(name, "the run")
         with open_store(self.output) as store:
-            return Run(self.output, store.run(name))
+            return Run(self.output, store.run(named))
 
     __getitem__ = run
 

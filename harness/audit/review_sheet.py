@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from harness.core.errors import DataError
 from harness.labels.cases import JUDGEMENTS, Case, Key, Vote
-from harness.storage.spreadsheets import Line, parse_sheet, write_sheet
+from harness.storage.spreadsheets import LONGEST_CELL, Line, parse_sheet, write_sheet
+from reports.text.formatting import shortened
 
 KEY = ("benchmark", "item_id", "field", "label")
 FILLED = ("judgement", "comment")
@@ -26,18 +27,19 @@ def queue_text(
     """The sheet's text; `own`: the reviewer's votes so far, already filled in; `needs`: see `next_review.Advice`.
 
     Answers, and what reveals them (some reasons, the suspicion), are left out unless `with_answers`, so that reviewers are
-    not biased. Control cases are not marked, for the same reason.
+    not biased. Control cases are not marked, for the same reason. Long answers are cut, and control characters are made
+    visible.
     """
     return write_sheet(HEADER, (_row(case, with_answers, own.get(case.key), needs.get(case.key, "")) for case in cases))
 
 
 def _row(case: Case, with_answers: bool, own: Vote | None, needs: str) -> list[str]:
-    answers = "\n".join(f"{name}: {text}" for name, text in case.answers.items())
+    answers = "\n".join(f"{name}: {shortened(text)}" for name, text in case.answers.items())
     everything = ["\n".join((*case.model_evidence, *case.reasons)), f"{case.suspicion:.3f}", answers]
     evidence = everything if with_answers else ["\n".join(case.reasons), "", ""]
     question = f"{case.question}\n\nThe answer that was rated: {case.rated}" if case.rated else case.question
     filled = [own.judgement, own.comment] if own is not None else ["", ""]
-    return [*case.key, *filled, question, case.image, needs, *evidence]
+    return [*case.key, *filled, *(shortened(cell, LONGEST_CELL) for cell in (question, case.image, needs, *evidence))]
 
 
 class Refused(NamedTuple):

@@ -147,7 +147,8 @@ def show_items(records: Iterable[RunRecord]) -> None:
                 facts: dict[str, Any] = {"image": item.image, "question": item.question, "truth": dict(item.truth)}
                 if item.id in said:
                     answer, score = said[item.id], scores[item.id]
-                    facts |= {"answer": f"{answer.text} ({answer.n_tokens} tokens, stopped: {answer.stopped})"}
+                    told = f" ({answer.n_tokens} tokens, stopped: {answer.stopped})" if answer.n_tokens >= 0 else ""
+                    facts |= {"answer": f"{answer.text}{told}"}
                     facts |= {"read as": score.reading, "right": score.correct, "flag": score.flag, "why": score.why}
                     facts |= {"values": {name: value for name, value in score.values.items() if value}}
                 console.print(plain(f"{result.benchmark}, item {item.id}", "bold"), soft_wrap=True)

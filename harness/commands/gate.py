@@ -36,7 +36,7 @@ def gate(
     from harness.core.files import write_text_whole
     from reports.gate.junit import junit as as_xml
 
-    found = decided(*names, policy=policy or None, checkpoints=checkpoint or (), output=output)
+    found = decided(*names, policy=policy or None, checkpoints=checkpoint, output=output)
     if junit is not None:  # before anything is shown: the reader of a pipe may be gone
         write_text_whole(junit, as_xml(found))
     show_gate(found)

@@ -46,7 +46,9 @@ def sweep(
     until: Annotated[
         str | None, typer.Option("--until", help="`decided`: ask images in random order and stop when the gate is decided")
     ] = None,
-    policy: Annotated[str, typer.Option("--policy", help="policy of `--until decided`: a file, or `default`")] = "default",
+    policy: Annotated[
+        str | None, typer.Option("--policy", help="policy of `--until decided`: a file, or `default` (as without it)")
+    ] = None,
     against: Annotated[
         str | None, typer.Option("--against", metavar="RUN", help="run of the base that `--until decided` compares with")
     ] = None,
@@ -80,12 +82,8 @@ def sweep(
     study, items = Path(file) if file else None, sample_id or []
     made = partial(evaluation, benchmarks=wanted, study=study, data=data, limit=limit, items=items, output=str(output))
     chosen, *more = [made(one, changes=changes, style=style, say=echo) for one in model or (None,)]
-    if until is not None or against is not None:
-        if dry_run:
-            raise ConfigError("How much `--until decided` asks is not known before. Give `--dry-run` without it.")
-        if more:
-            raise ConfigError("`--until decided` is a gate of one checkpoint. Give one `--model`.")
-        _until_decided(chosen, until, policy, against)
+    if any(word is not None for word in (until, against, policy)):
+        _until_decided(chosen, policy or "default", _base_of_gate(until, against, dry_run, bool(more)))
         return
     if dry_run:
         for one in (chosen, *more):
@@ -133,14 +131,24 @@ def _several(chosen: Sequence[RunConfig]) -> None:
         exit_if_incomplete(outcome)
 
 
-def _until_decided(chosen: RunConfig, until: str | None, policy: str, against: str | None) -> None:
-    from harness.commands._terminal import show_gate
-    from harness.config.gate_policy import load_policy
-
+def _base_of_gate(until: str | None, against: str | None, dry_run: bool, several: bool) -> str:
+    """The run of `--against`. Raises ConfigError for options that do not go together."""
     if until not in (None, "decided"):
         raise ConfigError(f"--until {until!r} is unknown; the one value is `decided`.")
     if until is None or against is None:
-        raise ConfigError("`--until decided` goes with `--against RUN`, the finished sweep of the base. Give both.")
+        only = "`--policy` is read by `--until decided` alone. " if until is against is None else ""
+        raise ConfigError(f"{only}`--until decided` goes with `--against RUN`, the finished sweep of the base. Give both.")
+    if dry_run:
+        raise ConfigError("How much `--until decided` asks is not known before. Give `--dry-run` without it.")
+    if several:
+        raise ConfigError("`--until decided` is a gate of one checkpoint. Give one `--model`.")
+    return against
+
+
+def _until_decided(chosen: RunConfig, policy: str, against: str) -> None:
+    from harness.commands._terminal import show_gate
+    from harness.config.gate_policy import load_policy
+
     rules = load_policy(policy)
 
     def work(command: str, display: Display) -> Stopped:

@@ -60,9 +60,12 @@ class ProtocolRecord:
 
     def unknown_beside(self, other: ProtocolRecord) -> tuple[str, ...]:
         """The facts of which it is not known whether they are the same; () where no answers came from files."""
-        from_files = [FROM_FILES in one.facts for one in (self, other)]
-        names = [*_ASKED, *(n for n in self._names(other) if n not in _ASKED)] if any(from_files) else []
-        return tuple(n for n in names if self._lacks(n) or other._lacks(n))
+        return tuple(dict.fromkeys((*self.unknown(other), *other.unknown(self))))
+
+    def unknown(self, *others: ProtocolRecord) -> tuple[str, ...]:
+        """Its own facts that are not known: of those that any of these protocols has, the ones that its files do not tell."""
+        named = (name for other in (self, *others) for name in self._names(other))
+        return tuple(name for name in dict.fromkeys((*_ASKED, *named)) if self._lacks(name))
 
     def _names(self, other: ProtocolRecord) -> list[str]:
         return [n for n in dict.fromkeys((*self.facts, *other.facts)) if n not in (FROM_FILES, FILES, STRANGERS, ADAPTER)]

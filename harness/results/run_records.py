@@ -83,11 +83,16 @@ def _of_several(label: str, rows: Sequence[StoredResult]) -> tuple[str, ...]:
 
 def records_of_all(store: Store, names: Sequence[str]) -> list[RunRecord]:
     """Records of several runs, in order. Raises ConfigError for a run that is named twice."""
+    return [record for run in run_ids(store, names) for record in records_of(store, run)]
+
+
+def run_ids(store: Store, names: Sequence[str]) -> list[str]:
+    """Ids of runs by id or name. Raises StoreError for a run that is not there, and ConfigError for one that is named twice."""
     runs = [store.run(name).id for name in names]
     twice = next((run for i, run in enumerate(runs) if run in runs[:i]), None)
     if twice:
         raise ConfigError(f"{twice} is named twice ({', '.join(names)}). Name each run once; `list runs` shows all.")
-    return [record for run in runs for record in records_of(store, run)]
+    return runs
 
 
 def shown_labels(records: Sequence[RunRecord], names: Sequence[str] | None) -> list[str] | None:

@@ -19,7 +19,7 @@ from harness.core.errors import DataError
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MOST_BYTES = 200_000_000
-_LONGEST_CELL = 1_000_000  # characters
+LONGEST_CELL = 30_000  # characters of a text that is written; Excel cuts a cell at 32,767
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _numbered_rows(text: str, name: str) -> list[tuple[int, list[str]]]:
         first += len(text[: len(text) - len(whole)].splitlines())
         text = whole
     comma = max(",;\t", key=text.split("\n", 1)[0].count)
-    old = csv.field_size_limit(_LONGEST_CELL)
+    old = csv.field_size_limit(_MOST_BYTES)
     try:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
         return [(n, row) for n, row in enumerate(rows, first) if any(row)]

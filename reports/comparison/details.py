@@ -224,16 +224,16 @@ def _shown(fact: str) -> str:
 
 
 def protocol_fields(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> dict[str, Any]:
-    """The fields of a comparison with the facts of each benchmark, and those that are not known of other columns.
+    """The fields of a comparison with the facts of each benchmark, and those that are not known of a column beside others.
 
     The facts are the baseline's; where it lacks the benchmark, the first column's that has it.
     """
     unknown = []
     for name in benchmark_names(sweeps):
-        base, *others = results_of(sweeps, name)
-        for column, other in zip(columns[1:], others, strict=True):
-            if base and other and (facts := base.protocol.unknown_beside(other.protocol)):
-                unknown.append(UnknownProtocol(name, column.label, facts))
+        there = {c.label: r.protocol for c, r in zip(columns, results_of(sweeps, name), strict=True) if r is not None}
+        if len(there) > 1:
+            found = ((label, own.unknown(*there.values())) for label, own in there.items())
+            unknown += [UnknownProtocol(name, label, facts) for label, facts in found if facts]
     firsts = [next(r for r in results_of(sweeps, name) if r is not None) for name in benchmark_names(sweeps)]
     protocols = {r.benchmark: {name: _shown(fact) for name, fact in r.protocol.facts.items()} for r in firsts}
     return {"protocols": protocols, "protocol_unknown": tuple(unknown)}

@@ -54,7 +54,8 @@ def _wide(row: Row) -> list[str]:
     difference = other.difference if other else None
     texts = ""
     if other is not None and difference is not None:
-        texts = f"{ARROWS[other.significant]} {_SIGNIFICANT[other.significant]}".strip()
+        known = f"{ARROWS[other.significant]} {_SIGNIFICANT[other.significant]}".strip()
+        texts = known if difference.value is not None else "unknown"
     return [
         row_name(row),
         cell_text(base, row.shown_unit),

@@ -38,7 +38,7 @@ class Replies:
 
 @dataclass(frozen=True, slots=True)
 class UnknownProtocol:
-    """The facts of which it is not known whether a column and the baseline agree: answers of one came from files."""
+    """Facts of how a column was measured that are not known: its answers came from files, which do not tell them."""
 
     benchmark: str
     column: str

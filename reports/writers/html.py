@@ -43,27 +43,25 @@ if TYPE_CHECKING:
 @registry.report("report.html")
 def write(comparison: Comparison) -> str:
     """The report as one page."""
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            c=comparison,
-            images=Thumbnails(comparison.data_folders),
-            whole=Table(comparison.columns, comparison.rows),
-            headline=page.table(comparison.short.headline),
-            everything=page.table(comparison.short.rows),
-            single=len(comparison.short.columns) == 2,
-            several_runs=len(comparison.runs) > 1,
-            runs=whole_runs(comparison.runs),
-            flips=cards.chosen_flips(comparison.flips),
-            missing=missing_lines(comparison),
-            unjudged=unjudged_lines(comparison),
-            other_models=reply_lines(comparison),
-            flagged=flag_lines(comparison),
-            alarming=alarming_lines(comparison),
-            captions=comparison.captions[: cards.MOST_CAPTIONS],
-        )
+    template = _environment().get_template("report.html")
+    text = template.render(
+        c=comparison,
+        images=Thumbnails(comparison.data_folders),
+        whole=Table(comparison.columns, comparison.rows),
+        headline=page.table(comparison.short.headline),
+        everything=page.table(comparison.short.rows),
+        single=len(comparison.short.columns) == 2,
+        several_runs=len(comparison.runs) > 1,
+        runs=whole_runs(comparison.runs),
+        flips=cards.chosen_flips(comparison.flips),
+        missing=missing_lines(comparison),
+        unjudged=unjudged_lines(comparison),
+        other_models=reply_lines(comparison),
+        flagged=flag_lines(comparison),
+        alarming=alarming_lines(comparison),
+        captions=comparison.captions[: cards.MOST_CAPTIONS],
     )
+    return f"{text}\n"  # as every text file ends; jinja takes the last one away
 
 
 @lru_cache(maxsize=1)

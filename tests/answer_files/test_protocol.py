@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from typer.testing import CliRunner
@@ -11,9 +13,12 @@ from typer.testing import CliRunner
 import harness
 import harness.cli  # registers the commands
 from harness.commands._app import app
-from harness.core.run_record import ProtocolRecord
+from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, SweepResult
+from harness.results.trackers import _facts
 from harness.storage.data_folder import DataFolder
+from reports.comparison.details import protocol_fields
 from reports.values.comparison import Comparison
+from reports.values.table import Column
 from tests.answer_files.conftest import ABSENT
 
 ASKED = ("prompt (first item)", "decoding", "token limit")
@@ -41,7 +46,7 @@ def test_two_files_scored_alike_are_not_another_protocol_and_what_is_not_known_i
 ) -> None:
     made = compared(tmp_path, *(scored(pope, tmp_path, name, answer) for name, answer in (("a", "Yes"), ("b", "No"))))
     assert made.protocol_differences == () and not any(column.differs for column in made.columns)
-    assert [one.facts for one in made.protocol_unknown] == [ASKED]
+    assert [(one.column, one.facts) for one in made.protocol_unknown] == [("a", ASKED), ("b", ASKED)]
 
 
 def test_files_scored_by_other_rules_are_another_protocol(pope: DataFolder, tmp_path: Path) -> None:
@@ -74,3 +79,19 @@ def test_a_file_beside_a_sweep_differs_only_in_what_both_state() -> None:
 def test_the_judge_of_replies_in_a_file_is_not_known() -> None:
     one, other = (ProtocolRecord({"answers": "from files", "judge": f"answer files {n}"}) for n in (1, 2))
     assert one.differs_from(other) == {} and "judge" in one.unknown_beside(other)
+
+
+@pytest.mark.parametrize("first", ["file", "sweep"])
+def test_the_column_of_the_file_is_the_one_whose_protocol_is_not_known(first: str) -> None:
+    facts = {"sweep": {"decoding": "greedy", "dtype": "bf16"}, "file": {"answers": "from files: a sha256 1"}}
+    names = [first, *(name for name in facts if name != first)]
+    sweeps = [
+        SweepResult(name, Checkpoint(name, "", "", name),
+                    (BenchmarkResult("pope", ProtocolRecord(facts[name]), (), (), (), ()),))
+        for name in names
+    ]  # fmt: skip
+    columns = tuple(Column(name, name, name, name, name, "", True) for name in names)
+    unknown = protocol_fields(columns, sweeps)["protocol_unknown"]
+    assert [(one.column, one.facts) for one in unknown] == [("file", (*ASKED, "dtype"))]
+    comparison = SimpleNamespace(columns=columns, title="", protocol_unknown=unknown)
+    assert [c.label for c in columns if _facts(cast(Any, comparison), c)["protocol_known"] == "False"] == ["file"]

@@ -13,7 +13,7 @@ import torch
 
 import harness
 from harness.api import actions
-from harness.api.actions import LoadedBenchmark
+from harness.api.benchmarks import LoadedBenchmark
 from harness.config.schema import RunConfig
 from harness.core.errors import ConfigError
 

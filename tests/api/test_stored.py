@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import harness
-from harness.core.errors import ConfigError, StoreError
+from harness.core.errors import ConfigError, HarnessError
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store, StoredRun
 
 
-def kept(output: Path) -> None:
+def kept(output: Path, config: str = "{}") -> None:
     """A store with one run that was begun and never ended."""
     with Store(output / "store.sqlite") as store:
-        store.begin(StoredRun("one-1a2b", "one", "2026-01-01T00:00:00", "running", "{}", "", {}, ""))
+        store.begin(StoredRun("one-1a2b", "one", "2026-01-01T00:00:00", "running", config, "", {}, ""))
 
 
 def test_a_run_whose_process_is_gone_is_interrupted_and_never_running(tmp_path: Path) -> None:
@@ -49,12 +50,14 @@ def test_runs_that_are_compared_are_read_once(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("given", [{"labels": "ours"}, {"published": True}])
 def test_forms_that_would_leave_out_what_stands_beside_the_metrics_are_refused_as_by_the_command(
-    tmp_path: Path, given: dict[str, object]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
 ) -> None:
+    kept(tmp_path)
+    monkeypatch.setattr("harness.storage.label_revisions.read", lambda name, output: None)
     results, (name,) = harness.compare("one", output=tmp_path, **given), given
     asked = [lambda: results.render("csv"), lambda: results.render("latex"), lambda: results.track("wandb")]
     for ask in [*asked, lambda: results.export("eee", tmp_path)]:
         with pytest.raises(ConfigError, match=f"would leave {name} out. Choose json, markdown or html"):
             ask()
-    with pytest.raises(StoreError, match="There is no run store"):  # other forms read it
+    with pytest.raises(HarnessError, match="The stored configuration of one-1a2b cannot be read"):  # other forms read it
         results.render("markdown")

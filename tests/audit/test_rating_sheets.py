@@ -201,3 +201,15 @@ def test_a_sheet_that_is_given_twice_is_not_two_raters(tmp_path: Path) -> None:
     sheet(tmp_path)
     code, told = show(tmp_path, str(tmp_path / "ada.csv"))
     assert code != 0 and "are one file, and each file is one rater's" in told
+
+
+def test_an_answer_that_no_cell_holds_is_cut_and_its_rating_counts(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.sqlite") as store:
+        said = {"1": "Rating: 4", "2": "Rating: 4" + " a\x00" * 500_000}
+        keep(store, "one", MmhalBench(Says()), {"name": "mmhal_bench"}, mmhal_items(*said), said)
+    path = sheet(tmp_path)
+    assert "\x00" not in path.read_text("utf-8") and path.stat().st_size < 100_000
+    code, told = show(tmp_path)
+    assert code == 0 and "2 answers rated by people, 2 of them in these runs." in told
+    sheet(tmp_path, change=lambda rows: [row.update(answer=row["answer"][1:]) for row in rows])
+    assert "shows another answer to item '2'" in show(tmp_path)[1]

@@ -12,7 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.pope import SPLITS, Pope
+from harness.audit.review_sheet import queue_text, votes_of
 from harness.cli import app
+from harness.labels.cases import Case
 from harness.storage.run_store import Store
 from harness.storage.vote_store import Reviews
 from tests.audit.test_rescore import keep
@@ -110,3 +112,18 @@ def test_a_number_and_an_address_of_two_exports_are_one_reviewer(sheet: Path) ->
         told = invoke(sheet.parent, "votes", str(export))
         assert f"{1 if n == 0 else 0} of them new" in told
     assert "The votes of 'label-studio user 3' count as those of 'ada@example.org', who is known." in told
+
+
+def test_a_sheet_with_answers_of_any_length_comes_back(tmp_path: Path) -> None:
+    answers = {f"checkpoint {n}": "ab\x00" * 700_000 for n in range(60)}
+    text = queue_text([Case("pope", "1", "label", "no", "a.jpg", "Is it?", 0.5, answers=answers)], with_answers=True)
+    (row,) = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    assert row["answers"].startswith("checkpoint 0: ab\u2400ab") and "\x00" not in text
+    assert len(row["answers"]) < 32_767 and row["answers"].endswith("more characters)")
+    filled = text.replace(",label,no,,", ",label,no,right,").encode()
+    assert [vote.judgement for vote in votes_of(filled, "q.csv", "Ada", "now").votes] == ["right"]
+
+
+def test_a_sheet_of_an_earlier_version_with_an_answer_in_full_is_read() -> None:
+    text = f"benchmark,item_id,field,label,judgement,answers\r\npope,1,label,no,w,{'x' * 2_000_000}\r\n"
+    assert [vote.judgement for vote in votes_of(text.encode(), "q.csv", "Ada", "now").votes] == ["wrong"]

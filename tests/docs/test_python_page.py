@@ -60,7 +60,7 @@ def test_summed_addends_are_the_counts_behind_a_metric(names: dict[str, Any]) ->
 def test_pairs_and_training_are_those_of_the_run(names: dict[str, Any]) -> None:
     run = names["store"]["first"]
     lines = (run.folder / "arms" / "bdhs" / "pairs.jsonl").read_text(encoding="utf-8").strip().split("\n")
-    assert len(run.pairs()) == len(lines) and run.pairs("none").empty
+    assert len(run.pairs()) == len(run.pairs("bdhs")) == len(lines)
     assert run.training().step.max() >= 1 and {"loss", "rewards/margins"} <= set(run.training().columns)
 
 

@@ -90,6 +90,17 @@ def test_nothing_is_wider_than_the_screen(opened, make, record, images, width):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_names_without_a_break_widen_nothing(opened, make, images, width, n):
+    records = [make.record(f"{'averylongname' * 5}{i}", seed=i, data_folder=images) for i in range(n)]
+    rules = {"rules": [{"metric": "chair.chair_i", "role": "improve"}]}
+    for by_seed in (records, [replace(one, config_yaml=f"beta: {i}") for i, one in enumerate(records)]):
+        page = opened(write(compare(by_seed, policy=parse_policy(rules))), width)
+        page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_on_a_phone_whatever_scrolls_sideways_has_a_shade_at_its_edge(opened, make, record, images):
     page = opened(write(compare([make.record(f"run{n}", seed=n, data_folder=images) for n in range(3)])), 390)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")

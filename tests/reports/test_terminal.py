@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from harness.commands._terminal import show_comparison
 from reports.comparison.compare import compare
+from reports.text.plain_table import _wide
 from reports.values.table import Unit
 from tests.reports.conftest import with_results
 
@@ -44,3 +45,11 @@ def test_marks_and_odd_digits_are_explained_under_the_table(make, capsys):
     assert "\u25b2 significantly better, \u25bc significantly worse, \u25c6 significant change." in said
     odd = any(row.shown_unit.digits > Unit.of(row.unit).digits for row in compare(several).short.headline)
     assert ("A row has more digits where" in said) is odd
+
+
+def test_a_difference_that_is_unknown_is_not_called_inconclusive(make):
+    row = compare([make.record()]).short.headline[0]
+    base, cell = row.cells[0], replace(row.cells[1], significant="")
+    told = {"inconclusive": cell.difference, "unknown": replace(cell.difference, value=None), "": None}
+    for word, difference in told.items():
+        assert _wide(replace(row, cells=(base, replace(cell, difference=difference))))[-1] == word

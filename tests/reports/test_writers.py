@@ -45,6 +45,12 @@ def test_a_single_checkpoint_can_be_written(name, record):
     assert registry.get("report", name)(compare([replace(record, sweeps=record.sweeps[:1])]))
 
 
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_text_ends_with_one_line_end_so_that_a_terminal_can_write_the_bytes_of_the_file(name, record):
+    text = registry.get("report", name)(compare([record]))
+    assert text.endswith("\n") and text == f"{text.rstrip()}\n"
+
+
 @pytest.fixture(scope="module")
 def five(make):
     records = [replace(make.record(f"run{n}", seed=n), config_yaml=f"beta: {n}") for n in range(5)]

@@ -13,7 +13,8 @@ from harness.core.judging import RatesOnAScale, RatingScale
 from harness.labels.control_sample import control_order
 from harness.labels.estimates.judge_calibration import Judged
 from harness.storage.run_store import Store, StoredResult
-from harness.storage.spreadsheets import write_sheet
+from harness.storage.spreadsheets import LONGEST_CELL, write_sheet
+from reports.text.formatting import shortened
 
 HEADER = ("benchmark", "answer_id", "item_id", "question", "image", "answer", "rating", "comment")
 
@@ -37,7 +38,12 @@ def sample_text(store: Store, runs: Sequence[str], benchmark: str, size: int, se
 
 
 def _row(benchmark: str, item: Item, answer: str) -> tuple[str, ...]:
-    return benchmark, answer_id(item.id, answer), item.id, item.question, item.image, answer, "", ""
+    return benchmark, answer_id(item.id, answer), item.id, item.question, item.image, as_shown(answer), "", ""
+
+
+def as_shown(answer: str) -> str:
+    """An answer as a sheet has it: cut to what a cell holds, and control characters, which programs drop, made visible."""
+    return shortened(answer, LONGEST_CELL)
 
 
 def answer_id(item_id: str, answer: str) -> str:

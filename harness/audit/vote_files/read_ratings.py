@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.audit.judges.human_ratings import answer_id, judged_of, results_of, scale_of
+from harness.audit.judges.human_ratings import answer_id, as_shown, judged_of, results_of, scale_of
 from harness.core.errors import DataError
 from harness.storage.run_store import Store
 from harness.storage.spreadsheets import Line, read_sheet
@@ -166,7 +166,7 @@ def _apart(row: Rating, stored: Stored) -> str:
     written, item = repr(row.written[:40]), repr(stored.item[:40])
     if row.item is not None and not _same_item(row.item, stored.item):
         return f"{row.where} shows the item {row.item.strip()[:40]!r}, and its id {written} is of an answer to item {item}."
-    if row.text is not None and row.text.split() != stored.text.split():
+    if row.text is not None and row.text.split() not in (stored.text.split(), as_shown(stored.text).split()):
         return f"{row.where} shows another answer to item {item} than the one that its id {written} names."
     return ""
 

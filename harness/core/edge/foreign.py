@@ -16,6 +16,7 @@ from pathlib import Path
 from harness.core.edge.text import printable
 from harness.core.errors import HarnessError
 
+_OF_THE_DISK = (errno.EIO, errno.ESTALE, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 _IN_RUST = re.compile(r"\(os error (\d+)\)")
 _LONGEST_WORDS = 300  # characters of a library's own words that a message repeats
 
@@ -51,6 +52,23 @@ def system_errors(path: Path) -> Iterator[None]:
             number = int(found[1])
             raise OSError(number, os.strerror(number), str(path)) from error
         raise
+
+
+def refused_by_system(error: BaseException) -> str:
+    """What the operating system refused (a full disk, a path without permission), with what to do; "" for other exceptions."""
+    if not isinstance(error, OSError) or isinstance(error, BrokenPipeError):
+        return ""
+    if error.errno == errno.ENOSPC:
+        return "The disk is full. Free some space and run the same command again; nothing stored is lost."
+    if error.errno in _OF_THE_DISK:
+        where = f"{error.filename}: " if error.filename else ""
+        return (
+            f"{where}A file cannot be read or written: {words_of(error)}. Check the disk or the network drive, your quota "
+            "and limits (`ulimit -f`), then run the same command again; nothing stored is lost."
+        )
+    if error.filename:
+        return f"{error.filename}: {words_of(error)}. Check the path and its permissions, then run the same command again."
+    return ""
 
 
 def words_of(error: BaseException) -> str:

@@ -46,7 +46,8 @@ def fill(output):
             for label in ("base", "dpo"):
                 made = result(label, benchmark, score(label))
                 store.add_result(RUN, place, made)
+                n_tokens = 4 if label == "base" else -1  # as of answers from files
                 store.add_answers(
-                    label, {key: Answer("", f"A cat of {label} {HOSTILE}", 4, "end") for key in made.answer_keys if key}
+                    label, {key: Answer("", f"A cat of {label} {HOSTILE}", n_tokens, "end") for key in made.answer_keys if key}
                 )
                 place += 1

@@ -209,3 +209,9 @@ def test_an_item_has_an_address_by_its_id(client):
 def test_addends_are_folded_and_explained(client):
     html = client.get(f"/run/{RUN}/items/pope/11").text
     assert "<summary>What it adds to the metrics\u2019 sums</summary>" in html
+
+
+def test_an_answer_whose_tokens_are_not_known_tells_no_number(client):
+    assert re.findall(r"-?\d+ tokens?, stopped at \w+", client.get(f"/run/{RUN}/items/pope/11").text) == [
+        "4 tokens, stopped at end"
+    ]

@@ -34,6 +34,11 @@ _NOT_COMPARED = (
     "The settings of this run are not compared with the study's: it was made before studies kept their own (`shipped`), so a "
     "setting that was changed may contradict these notes."
 )
+_SAME_DRAWS = (
+    "Arms that repeat the random draws of the arm they go on from (rejected answers, answers in training, order of pairs), so "
+    "that both may have trained on the same pairs: {}. `rounds` draws anew in each round where this version begins the run; an "
+    "arm's own `round: 2` does so, too."
+)
 _OTHER_BASE = "another base checkpoint, a run of its own: this table with"
 
 
@@ -49,9 +54,12 @@ def study_notes(
     return StudyNotes(
         rows=(*unknown, *rows),
         shared=tuple(f"Arms share {_of(group)} prompts: {', '.join(group['arms'])}." for group in groups),
-        unlike=tuple(
-            f"Meant to be compared on the same prompts, but these arms share {_of(group)}: {', '.join(group['arms'])}."
-            for group in unlike
+        unlike=(
+            *(
+                f"Meant to be compared on the same prompts, but these arms share {_of(group)}: {', '.join(group['arms'])}."
+                for group in unlike
+            ),
+            *repeated_draws(config),
         ),
         not_run=tuple(not_run),
         departures=tuple(_said(table.departures, table, compared)),
@@ -59,6 +67,19 @@ def study_notes(
         finding=(table.finding,) if table.finding else (),
         partial=partial_sweep(config, results or {}),
     )
+
+
+def repeated_draws(config: RunConfig) -> tuple[str, ...]:
+    """A sentence on arms that do once more what the arm they go on from did, with the same random draws: rounds as earlier
+    versions made them, or arms put behind each other with `after`."""
+    arms = {arm.name: arm for arm in config.arms}
+    behind = [(arm, arms[arm.after]) for arm in config.arms if arm.after in arms]
+    found = [
+        f"{arm.name} after {before.name}"
+        for arm, before in behind
+        if arm.pairs == before.pairs and arm.align == before.align and config.draws_of(arm) == config.draws_of(before)
+    ]
+    return (_SAME_DRAWS.format(", ".join(found)),) if found else ()
 
 
 def partial_sweep(config: RunConfig, results: Mapping[str, BenchmarkResult]) -> tuple[str, ...]:

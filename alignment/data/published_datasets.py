@@ -19,6 +19,7 @@ from alignment.data.image_names import check_limit, refuse_most_lost, require_in
 from alignment.data.invalid_pairs import Dropped, misplaced
 from alignment.data.sampling import row_id, unique
 from alignment.data.stored_pairs import from_rows, would_train
+from harness.core.digests import subsample_seed
 from harness.core.edge.files import FETCH, is_folder, json_lines, parse_json, read_text
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
@@ -102,7 +103,7 @@ class Published(ABC):
         ids = unique(self.id_of(row, number) for number, row in enumerate(rows, start=1))
         for number, (name, row) in enumerate(zip(ids, rows, strict=True), start=1):
             try:
-                pair = self.pair(row, name, seed)
+                pair = self.pair(row, name, subsample_seed(seed))
                 require_inside(pair.images)
                 read.append(pair)
             except LeftOut as reason:

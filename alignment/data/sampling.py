@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.core.digests import parts_digest
+from harness.core.digests import parts_digest, subsample_seed
 from harness.core.preference import PreferencePair, names_of
 
 
@@ -36,11 +36,12 @@ def drawn(ids: Sequence[str], limit: int | None, seed: int) -> list[int]:
     """Places of a uniform subsample of `limit` ids, in their old order; all of them without a limit or where there are fewer.
 
     Whether an id is drawn depends on its hash alone: the order of a file changes nothing, and two files that differ in a few
-    ids differ in about as many of those drawn.
+    ids differ in about as many of those drawn. All rounds of an arm have the same ones.
     """
     if limit is None or limit >= len(ids):
         return list(range(len(ids)))
-    return sorted(sorted(range(len(ids)), key=lambda i: parts_digest(seed, "limit", ids[i]))[:limit])
+    first = subsample_seed(seed)
+    return sorted(sorted(range(len(ids)), key=lambda i: parts_digest(first, "limit", ids[i]))[:limit])
 
 
 def by_images(pairs: Sequence[PreferencePair]) -> list[str]:

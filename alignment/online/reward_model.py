@@ -6,7 +6,7 @@ state at the end of an answer. It is shift-free, so only differences mean anythi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -27,7 +27,7 @@ from alignment.weights.checkpoint import HEADS
 from harness.core.digests import parts_digest, seed_of
 from harness.core.errors import TrainingError
 from harness.core.plugins import Annotator
-from harness.core.preference import PreferencePair
+from harness.core.preference import PreferencePair, names_of
 
 HEAD = "reward_head"
 _AT_ONCE = 16
@@ -112,8 +112,10 @@ class ModelReward:
         return self._policy.checkpoint.digest
 
     def __call__(self, pair: PreferencePair, answers: Sequence[str], image_root: Path) -> list[float | None]:
-        row = make_row(self._policy, _asked(pair, answers), image_root)
-        return [float(r) for r in self.of([row])[0]]
+        different = list(dict.fromkeys(answers))  # equal answers have equal rewards, whatever stands beside them in a batch
+        row = make_row(self._policy, _asked(pair, different), image_root)
+        known = dict(zip(different, map(float, self.of([row])[0]), strict=True))
+        return [known[answer] for answer in answers]
 
     @torch.no_grad()
     def of(self, rows: Sequence[Row]) -> list[Tensor]:
@@ -181,6 +183,19 @@ def held_out(pairs: Sequence[PreferencePair], share: float, seed: int) -> tuple[
     tested = [int(parts_digest(seed, "held out", about)[:8], 16) < share * 16**8 for about in by_images(pairs)]
     split = [[p for p, is_tested in zip(pairs, tested, strict=True) if is_tested == wanted] for wanted in (False, True)]
     return split[0], split[1]
+
+
+def trained_on_by_none(
+    tested: Mapping[str, Sequence[PreferencePair]], trained: Sequence[PreferencePair]
+) -> dict[str, list[PreferencePair]]:
+    """The held-out pairs of several models (by whose they are) less those about an image that one of the models trained on:
+    with another seed or share, or another pair that joins two images, what one holds out another trains on."""
+    known = {one for pair in trained for one in _about(pair)}
+    return {name: [pair for pair in pairs if known.isdisjoint(_about(pair))] for name, pairs in tested.items()}
+
+
+def _about(pair: PreferencePair) -> tuple[str, ...]:
+    return names_of(pair.shown) or (pair.id,)
 
 
 def _asked(pair: PreferencePair, answers: Sequence[str]) -> PreferencePair:

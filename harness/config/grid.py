@@ -16,6 +16,9 @@ pairs and reference values that points have in common are found in the store and
 round before, which is trained on and is the reference; with `reference: fixed` what the first round begins with stays the
 reference of all. Each round is swept like any arm. With a grid every point has its rounds.
 
+A later round draws other rejected answers, other answers in training and another order than the one before: its arm has the
+key `round`. Which prompts a `limit` takes stays as it is.
+
 `seeds: [0, 1, 2]` trains an arm (every point of its grid) once a seed, "bdhs-seed0" to "bdhs-seed2"; the report puts them
 together. An arm with seeds that goes on `after` another one goes on from that one's checkpoint of the same seed. A benchmark's
 `wordings: [{style: official}, {style: llava}]` asks it in each, "pope-wording1" and "pope-wording2", put together likewise.
@@ -27,11 +30,11 @@ import copy
 import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from harness.config.arm_order import Written, after_the_same_seed
 from harness.core.digests import text_digest
-from harness.core.nearest import did_you_mean
 
 KEY, ROUNDS, SEEDS, WORDINGS = "grid", "rounds", "seeds", "wordings"
 MOST = 1_000  # arms that an arm may be written out to
@@ -40,16 +43,23 @@ REFERENCES = ("moving", "fixed")  # of an arm with rounds
 _NOT_WORDING = ("name", "label", "judge", "judge_repeats", "limit", "limit_images", "items", "splits", WORDINGS)
 
 
-def expand(tree: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
-    """The configuration with every grid written out; what is wrong with one is added to `faults`."""
+def expand(tree: Mapping[str, Any], faults: list[str]) -> tuple[dict[str, Any], Written]:
+    """The configuration with every grid written out, and which arm of the file each is of; what is wrong with a grid is added
+    to `faults`, once however many points it has."""
     tree = {**tree, "sweep": _worded(tree["sweep"], faults)} if isinstance(tree.get("sweep"), list) else tree
     arms = tree.get("arms")
     if not isinstance(arms, list):
-        return dict(tree)
-    seeded = [_with_seeds(arm, f"arms.{i}", faults) for i, arm in enumerate(arms)]
-    points = [point for i, arm in enumerate(seeded) for point in _points(arm, f"arms.{i}", faults)]
-    rounds = [one for i, point in enumerate(points) for one in _rounds(point, f"arms.{i}", faults)]
-    return {**tree, "arms": _after_the_same_seed(rounds)}
+        return dict(tree), Written()
+    made, places, found = list[Any](), list[int](), list[str]()
+    for i, arm in enumerate(arms):
+        where = f"arms.{i}"
+        points = _points(_with_seeds(arm, where, found), where, found)
+        made += (own := [one for point in points for one in _rounds(point, where, found)])
+        places += [i] * len(own)
+    faults += dict.fromkeys(found)
+    names = tuple(str(arm.get("name")) if isinstance(arm, Mapping) else "" for arm in arms)
+    written = tuple(str(arm.get("name")) if isinstance(arm, Mapping) else "" for arm in made)
+    return {**tree, "arms": after_the_same_seed(made)}, Written(tuple(places), names, written)
 
 
 def _with_seeds(arm: Any, where: str, faults: list[str]) -> Any:  # Any: what stands in the file
@@ -58,9 +68,9 @@ def _with_seeds(arm: Any, where: str, faults: list[str]) -> Any:  # Any: what st
         return arm
     seeds, plain = arm[SEEDS], {k: v for k, v in arm.items() if k != SEEDS}
     own = plain.get(KEY, {})
-    whole = isinstance(seeds, list) and all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in seeds)
+    whole = isinstance(seeds, list) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds)
     if not whole or not seeds or len(set(seeds)) < len(seeds):
-        faults.append(f"{where}.seeds is {seeds!r}; give a list of different whole numbers of at least 0, e.g. [0, 1, 2]")
+        faults.append(f"{where}.seeds is {seeds!r}; give a list of different whole numbers, e.g. [0, 1, 2]")
         return plain
     if "seed" in plain or (isinstance(own, Mapping) and "seed" in own):
         faults.append(f"{where}: `seeds` and `seed` contradict each other; give one of them")
@@ -95,68 +105,6 @@ def _worded(sweep: Sequence[Any], faults: list[str]) -> list[Any]:
     return made
 
 
-def _after_the_same_seed(arms: Sequence[Any]) -> list[Any]:
-    """`after: sft` or `reference: sft` of the arm "dpo-seed1" means "sft-seed1" where there is no arm "sft"."""
-    names = {str(arm.get("name")) for arm in arms if isinstance(arm, Mapping)}  # names of other types are refused later
-
-    def placed(arm: Any, key: str) -> Any:  # Any: what stands in the file
-        before = str(arm.get(key) or "") if isinstance(arm, Mapping) else ""
-        found = _SEED.search(str(arm["name"])) if before and before not in names and "name" in arm else None
-        return {**arm, key: f"{before}{found.group()}"} if found and f"{before}{found.group()}" in names else arm
-
-    return [placed(placed(arm, "after"), "reference") for arm in arms]
-
-
-class Follows(Protocol):
-    """An arm, as far as its place in the order goes."""
-
-    name: str
-    after: str | None
-    reference: str | None
-
-
-def order_faults(arms: Sequence[Follows], reward_models: Sequence[Follows]) -> list[str]:
-    """What is wrong with the order: an arm goes on from one that stands before it."""
-    faults = [f"reward_models: {m.name} cannot go on `after` an arm" for m in reward_models if m.after is not None]
-    faults += [f"reward_models: {m.name} has no reference" for m in reward_models if m.reference is not None]
-    before = list[str]()
-    for arm in arms:
-        if arm.after is not None and arm.after not in before:
-            faults.append(
-                f"arms: {arm.name} goes on after {arm.after!r}, which is not an arm before it{_near(arm.after, before)}"
-            )
-        if arm.reference not in (None, "base", *before):
-            near = _near(arm.reference, ["base", *before])
-            faults.append(
-                f"arms: the reference of {arm.name} is {arm.reference!r}, which is neither base nor an arm before it{near}"
-            )
-        before.append(arm.name)
-    return faults
-
-
-def _near(name: str | None, known: Iterable[str]) -> str:
-    """`did_you_mean` behind a sentence that has no full stop."""
-    hint = did_you_mean(name or "", known)
-    return f".{hint}" if hint else ""
-
-
-def baseline_faults(baseline: str | None, arms: Sequence[Follows]) -> list[str]:
-    """The baseline is the base, an arm, or all seeds of an arm ("dpo" of "dpo-seed0" and "dpo-seed1")."""
-    names = [arm.name for arm in arms]
-    known = list(dict.fromkeys(["base", *names, *(without_seed(name) for name in names)]))
-    if baseline is None or baseline in known:
-        return []
-    return [f"baseline: no arm is named {baseline!r}.{did_you_mean(baseline, known)} Known: {', '.join(known)}"]
-
-
-_SEED = re.compile(r"-seed-?\d+(?=$|-round\d+$)")
-
-
-def without_seed(name: str) -> str:
-    """ "dpo" of the arm "dpo-seed1", "dpo-round2" of "dpo-seed1-round2"."""
-    return _SEED.sub("", name)
-
-
 def _rounds(arm: Any, where: str, faults: list[str]) -> list[Any]:
     """The rounds of an arm, each after the one before; the first after the arm's own `after`."""
     if not isinstance(arm, Mapping) or ROUNDS not in arm:
@@ -164,6 +112,9 @@ def _rounds(arm: Any, where: str, faults: list[str]) -> list[Any]:
     n, plain = arm[ROUNDS], {k: v for k, v in arm.items() if k != ROUNDS}
     if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= MOST:
         faults.append(f"{where}.rounds is {n!r}; give a whole number of at least 1, at most {MOST:,}")
+        return [plain]
+    if "round" in plain:
+        faults.append(f"{where}: `rounds` and `round` contradict each other; give one of them")
         return [plain]
     reference = plain.pop("reference", "moving")
     if reference not in REFERENCES:
@@ -174,7 +125,7 @@ def _rounds(arm: Any, where: str, faults: list[str]) -> list[Any]:
     if long:
         return [plain]
     for number in range(1, n + 1):
-        before = {"after": f"{name}-round{number - 1}"} if number > 1 else {}
+        before = {"after": f"{name}-round{number - 1}", "round": number} if number > 1 else {}
         made.append({**copy.deepcopy(plain), **before, "name": f"{name}-round{number}"})
     return made
 

@@ -18,7 +18,7 @@ _WORDINGS = {"wordings": {"type": "array", "minItems": 2, "uniqueItems": True, "
 _WRITTEN_OUT = {  # keys of an arm that `grid.expand` turns into arms
     "grid": {"type": "object", "additionalProperties": {"type": "array", "minItems": 1}},
     "rounds": {"type": "integer", "minimum": 1},
-    "seeds": {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "integer", "minimum": 0}},
+    "seeds": {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "integer"}},
 }
 _PLACES = {"BenchmarkConfig": "benchmark", "JudgeConfig": "judge", "AlignConfig": "aligner"}  # the study's model -> kind
 

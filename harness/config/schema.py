@@ -16,12 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.config import gate_policy, grid, training_form, yaml_text
 from harness.config import study_tables as study
+from harness.config.arm_order import Written, baseline_faults, order_faults
 from harness.config.changes import changed
 from harness.config.fleet_form import ArmResources, FleetConfig, Jobs
 from harness.config.gate_policy import GatePolicy
 from harness.config.option_faults import all_faults, option_faults, schema_faults
 from harness.config.study_tables import TableNotes
-from harness.core.digests import value_digest
+from harness.core.digests import round_seed, value_digest
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
@@ -84,6 +85,7 @@ class Arm(_Strict):
     seed: Seed | None = Field(None, description="seed of this arm's pairs and training; the run's where absent")
     after: Name | None = Field(None, description="earlier arm whose checkpoint makes its pairs, goes on and is its reference")
     reference: Name | None = Field(None, description="base or earlier arm as reference; absent: what it begins with")
+    round: int | None = Field(None, ge=2, description="its draws are other ones than those of the arm before; set by `rounds`")
     resources: ArmResources | None = Field(None, description="with `fleet`: processes and GPUs of its training")
 
 
@@ -123,6 +125,10 @@ class RunConfig(_Strict):
         """Seed of an arm's draws: its own, or the study's."""
         return arm.seed if arm.seed is not None else self.seed
 
+    def draws_of(self, arm: Arm) -> int:
+        """The same for what is drawn anew in each round: rejected answers, answers in training, the order of pairs."""
+        return round_seed(self.seed_of(arm), arm.round)
+
     @property
     def parts(self) -> dict[str, dict[str, Any]]:
         """Base checkpoint, reward models, arms (with the seed of their draws) and benchmarks as plain values, by name."""
@@ -137,7 +143,7 @@ class RunConfig(_Strict):
         asked = self.model_dump(exclude={**_PLACES, "table": True, "baseline": True, "gates": True})
         for arm in (*asked["reward_models"], *asked["arms"]):
             arm["align"] = training_form.flat(arm["align"])
-            for key in [key for key in ("after", "reference") if arm[key] is None]:  # as before there were rounds
+            for key in [key for key in ("after", "reference", "round") if arm[key] is None]:  # as before there were any
                 del arm[key]
         asked["sweep"] = [{k: v for k, v in spec.items() if k != "judge_repeats" or v} for spec in asked["sweep"]]
         return value_digest(asked)
@@ -196,20 +202,22 @@ def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequ
         raise ConfigError(f"{where} must hold keys and values (name, model, arms, sweep, ...).")
     faults: list[str] = []
     tree = changed(yaml_text.unshared(dict(tree), where), overrides, faults)
-    tree = training_form.nested(grid.expand(tree, faults), faults)
-    tree = gate_policy.written_out(tree, faults)
-    own = option_faults(tree, overrides)
+    own: list[str] = []  # with places among the arms as they are written out
+    tree, written = grid.expand(tree, faults)
+    tree = gate_policy.written_out(training_form.nested(tree, own), faults)
+    own += option_faults(tree, overrides)
     try:
         config = RunConfig.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(all_faults([*faults, *schema_faults(error, tree, RunConfig), *own], where)) from error
-    faults += [*own, *_contradictions(config), *gate_policy.faults_of(config.gates)]
+        refused = written.in_the_file([*schema_faults(error, tree, RunConfig), *own])
+        raise ConfigError(all_faults([*faults, *refused], where)) from error
+    faults += [*written.in_the_file(own), *_contradictions(config, written), *gate_policy.faults_of(config.gates)]
     if faults:
         raise ConfigError(all_faults(faults, where))
     return config
 
 
-def _contradictions(config: RunConfig) -> list[str]:
+def _contradictions(config: RunConfig, written: Written) -> list[str]:
     """Names that are used twice, and arms whose reward model is not there."""
     trained = [*config.reward_models, *config.arms]
     faults = [f"arms: two arms are named {name!r}" for name in _repeated([a.name for a in trained])]
@@ -233,7 +241,7 @@ def _contradictions(config: RunConfig) -> list[str]:
         for a in config.arms
         if a.align.reward is not None and a.align.reward not in rewards
     ]
-    return [*faults, *grid.order_faults(config.arms, config.reward_models), *grid.baseline_faults(config.baseline, config.arms)]
+    return [*faults, *order_faults(config.arms, config.reward_models, written), *baseline_faults(config.baseline, config.arms)]
 
 
 def _alike(names: list[str]) -> list[str]:

@@ -250,4 +250,6 @@ class NeedsReward(Protocol):
 class HoldsOutPairs(Protocol):
     """An aligner that leaves some of the pairs out of training to measure on them: a reward model."""
 
+    def trained_on(self, pairs: Sequence[PreferencePair]) -> Sequence[PreferencePair]: ...
+
     def tested_on(self, pairs: Sequence[PreferencePair]) -> list[PreferencePair]: ...

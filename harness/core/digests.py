@@ -64,6 +64,26 @@ def seed_of(*parts: Any) -> int:
     return int(parts_digest(*parts)[:16], 16) >> 1
 
 
+class RoundSeed(int):
+    """Seed of a later round's draws. `subsample` is that of the first: which rows a `limit` takes stays as it was."""
+
+    subsample: int
+
+
+def round_seed(seed: int, number: int | None) -> int:
+    """The seed of a round 2, 3, ..; `seed` itself in the first (None): a round draws nothing as the one before did."""
+    if number is None:
+        return seed
+    made = RoundSeed(seed_of(seed, "round", number))
+    made.subsample = subsample_seed(seed)
+    return made
+
+
+def subsample_seed(seed: int) -> int:
+    """The seed by which rows of a file are chosen, the same in all rounds."""
+    return seed.subsample if isinstance(seed, RoundSeed) else seed
+
+
 def image_seed(seed: int, place: int) -> int:
     """The seed of the image at a place 0.. of a prompt: each is drawn on its own, the first as if it were alone."""
     return seed if place == 0 else seed_of(seed, "image", place)

@@ -135,9 +135,9 @@ class SweepResult:
 @dataclass(frozen=True, slots=True)
 class StudyNotes:
     """Sentences on a study: `rows` of the paper's table that its arms are, `shared` prompts of its arms, arms that are `unlike`
-    though the paper has them on the same prompts, rows of the paper's table that are `not_run` and why, what the paper leaves
-    `open` and what was taken, benchmarks of which only a `partial` sweep was asked, what the paper says of the `finding` that
-    the study is about, and `departures` from what the paper prints."""
+    though the paper has them on the same prompts (or alike where they should differ), rows of the paper's table that are
+    `not_run` and why, what the paper leaves `open` and what was taken, benchmarks of which only a `partial` sweep was asked,
+    what the paper says of the `finding` that the study is about, and `departures` from what the paper prints."""
 
     rows: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
@@ -169,6 +169,7 @@ class RunRecord:
     `served`: label of a sweep, or name of a reward model -> "answers", "judge", "pairs" or "training" (its annotator) -> what
     servers were asked for; without an entry none was.
     `reward_pairs`: whose held-out pairs -> how many comparisons; empty where an older version did not keep it.
+    `reward_pairs_left_out`: whose held-out pairs -> how many comparisons a reward model was trained on the images of.
     `rater_checks`: reward model, or judge and arm, that rated answers in training -> how it agrees with people, in words.
     `overlap`: image digests that training and benchmark share -> file names; `overlap_unknown`: why it is not known, or not
     of all images. `timings`: stage -> seconds.
@@ -186,6 +187,7 @@ class RunRecord:
     reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     served: Mapping[str, Mapping[str, ServerUse]] = field(default_factory=dict)
     reward_pairs: Mapping[str, int] = field(default_factory=dict)
+    reward_pairs_left_out: Mapping[str, int] = field(default_factory=dict)
     rater_checks: Mapping[str, str] = field(default_factory=dict)
     overlap: Mapping[str, str] = field(default_factory=dict)
     overlap_unknown: str = ""

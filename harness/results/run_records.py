@@ -139,6 +139,7 @@ def _record(
     swept = {result.benchmark: result for sweep in present for result in sweep.results}
     rewards = store.get(RewardAccuracy, run.id) or RewardAccuracy()
     models = [model.name for model in config.reward_models]
+    unlike = (*notes.unlike, *_rated_before(rewards, config))
     complete = len(present) == len(labels) and all(len(s.results) == len(config.sweep) for s in present)
     return RunRecord(
         run_id=run.id,
@@ -153,6 +154,7 @@ def _record(
         served=served(store, run.id, [*(label for label in labels if label in sweeps), *models], config),
         reward_accuracy=rewards.shares,
         reward_pairs=rewards.pairs,
+        reward_pairs_left_out=rewards.left_out or {},
         rater_checks=training_checks(store.path.parent / run.id, rewards.digests, {arm: training.rated_by}),
         overlap=shared,
         overlap_unknown=unknown,
@@ -160,8 +162,19 @@ def _record(
         timings=(store.get(Timings, run.id) or Timings()).seconds,
         notes=training.notes,
         data_folder=Path(run.data_folder),
-        study=replace(notes, partial=partial_sweep(config, swept)),
+        study=replace(notes, partial=partial_sweep(config, swept), unlike=unlike),
         begun=run.created_at,
+    )
+
+
+def _rated_before(rewards: RewardAccuracy, config: RunConfig) -> tuple[str, ...]:
+    """What is wrong with held-out accuracies of earlier versions, where reward models hold out by other seeds or shares."""
+    splits = {(config.seed_of(m), m.align.options.get("seed"), m.align.options.get("held_out")) for m in config.reward_models}
+    if not rewards.shares or rewards.left_out is not None or len(splits) < 2:
+        return ()
+    return (
+        "Held-out accuracies of reward models may be of pairs that another one of them was trained on: an earlier version "
+        "rated them, and they hold out by different seeds or shares. Under another name, the run is rated without such pairs.",
     )
 
 

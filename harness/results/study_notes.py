@@ -34,6 +34,11 @@ _NOT_COMPARED = (
     "The settings of this run are not compared with the study's: it was made before studies kept their own (`shipped`), so a "
     "setting that was changed may contradict these notes."
 )
+_SAME_DRAWS = (
+    "Arms that repeat the random draws of the arm they go on from (rejected answers, answers in training, order of pairs), so "
+    "that both may have trained on the same pairs: {}. `rounds` draws anew in each round where this version begins the run; an "
+    "arm's own `round: 2` does so, too."
+)
 _OTHER_BASE = "another base checkpoint, a run of its own: this table with"
 
 
@@ -49,9 +54,12 @@ def study_notes(
     return StudyNotes(
         rows=(*unknown, *rows),
         shared=tuple(f"Arms share {_of(group)} prompts: {', '.join(group['arms'])}." for group in groups),
-        unlike=tuple(
-            f"Meant to be compared on the same prompts, but these arms share {_of(group)}: {', '.join(group['arms'])}."
-            for group in unlike
+        unlike=(
+            *(
+                f"Meant to be compared on the same prompts, but these arms share {_of(group)}: {', '.join(group['arms'])}."
+                for group in unlike
+            ),
+            *repeated_draws(config),
         ),
         not_run=tuple(not_run),
         departures=tuple(_said(table.departures, table, compared)),
@@ -59,6 +67,19 @@ def study_notes(
         finding=(table.finding,) if table.finding else (),
         partial=partial_sweep(config, results or {}),
     )
+
+
+def repeated_draws(config: RunConfig) -> tuple[str, ...]:
+    """A sentence on arms that do once more what the arm they go on from did, with the same random draws: rounds as earlier
+    versions made them, or arms put behind each other with `after`."""
+    arms = {arm.name: arm for arm in config.arms}
+    behind = [(arm, arms[arm.after]) for arm in config.arms if arm.after in arms]
+    found = [
+        f"{arm.name} after {before.name}"
+        for arm, before in behind
+        if arm.pairs == before.pairs and arm.align == before.align and config.draws_of(arm) == config.draws_of(before)
+    ]
+    return (_SAME_DRAWS.format(", ".join(found)),) if found else ()
 
 
 def partial_sweep(config: RunConfig, results: Mapping[str, BenchmarkResult]) -> tuple[str, ...]:
@@ -85,6 +106,7 @@ def _rows(table: TableNotes, compared: Compared) -> tuple[list[str], list[str]]:
     found, there = list[str](), set[str]()
     if was and last_part(path) != last_part(was):
         found.append(f"changed here: the base checkpoint is {path}, that of the study {was}")
+    found += _apart_from_arms(compared) if "model" in compared.shipped else []
     for part in filter(is_trained, compared.mine):
         name = part.partition(".")[2]
         if arm := nearest_in_front(name, rows):
@@ -96,6 +118,20 @@ def _rows(table: TableNotes, compared: Compared) -> tuple[list[str], list[str]]:
         not_run |= dict.fromkeys(table.rows.values(), f"{_OTHER_BASE} model.path={was}")
     lines = [f"{row}: {why}" for row, why in not_run.items()]
     return found, lines + [f"{row} ({arm}): left out of this run" for arm, row in rows.items() if arm not in there]
+
+
+def _apart_from_arms(compared: Compared) -> list[str]:
+    """What was changed of the model and of what is swept; the base checkpoint has a line of its own."""
+    parts = [part for part in compared.mine if not is_trained(part)]
+    there = {compared.twin(part) for part in parts}
+    found = [f"changed here: {part.partition('.')[2]} is swept" for part in parts if not compared.twin(part)]
+    found += [
+        f"changed here: {part.partition('.')[2]} is not swept"
+        for part in compared.shipped
+        if not is_trained(part) and part not in there
+    ]
+    changes = [change for part in parts if compared.twin(part) for change in compared.changes(part)]
+    return found + [f"changed here: {_changed(change)}" for change in changes if change.setting.place != "model.path"]
 
 
 def _path(parts: Mapping[str, Sequence[Setting]]) -> str:

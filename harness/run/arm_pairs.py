@@ -31,7 +31,7 @@ def make_pairs(
         with files_kept(), asked_for_pairs(store, run, arm.name, base, progress, say) as asking:
             source = registry.make("source", arm.pairs.name, arm.pairs.options)
             rows = source_digest(config, arm, data)  # before hours of drawing, in which the file may change
-            pairs = list(source.pairs(data, asking, config.seed_of(arm)))
+            pairs = list(source.pairs(data, asking, config.draws_of(arm)))
             if not pairs:
                 raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
             text = pairs_text(pairs)

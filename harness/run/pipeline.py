@@ -21,7 +21,7 @@ from alignment.data.yield_report import left_out
 from alignment.training.dropped_pairs import dropped_lines
 from alignment.weights.workers import collective, is_lost, workers
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
-from harness.core.digests import file_digest, value_digest
+from harness.core.digests import file_digest
 from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError, LostProcess
 from harness.core.files import write_text_whole
@@ -32,8 +32,9 @@ from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
 from harness.run.arm_pairs import make_pairs
 from harness.run.checks.plugin_files import keep_plugin_files
+from harness.run.checks.rounds import run_of
 from harness.run.checks.run_files import require_own_files, require_same_checkpoint
-from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, notes_of_run, pairs_record
+from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, pairs_record
 from harness.run.checks.study import check_studies
 from harness.run.checks.unchanged import require_unchanged
 from harness.run.data import open_data
@@ -85,7 +86,7 @@ def run_on(crew: Crew | None, config: RunConfig, command: str, progress: Progres
         data = open_data(config.data, output, say)
     say(f"loading the model {config.model.options.get('path', config.model.name)}")
     base = load_model(config, None, crew)
-    run_id = f"{config.name}-{value_digest([config.digest, base.checkpoint.digest])[:8]}"
+    config, run_id = run_of(config, base.checkpoint.digest, output, say)
     folder = output / run_id
     if len(set(workers().gather(run_id))) > 1:
         raise ConfigError("The processes have different studies, data or models; give all the same command and the same files.")
@@ -230,7 +231,7 @@ class _Stages:
         if (record := self.store.get(Pairs, self.run_id, arm.name)) is None:  # the store was lost; the folder was kept
             self.store.put(self.run_id, record := pairs_record(pairs, file=file_digest(path)), arm.name)
         self.say(f"{len(pairs)} pairs in {path}{left_out(record.report)}")
-        self.warn(notes_of_run(arm, base, pairs))
+        self.warn(self.training.notes(arm, base, pairs))
 
     def _align(self, base: Model, arm: Arm) -> None:
         """Train, or go on training, and keep the path of the checkpoint."""
@@ -245,7 +246,7 @@ class _Stages:
         digest = self.training.require_same(arm, done.folder)
         for line in dropped_lines(done):
             self.say(f"{arm.name}: {line}")
-        notes = (*done.notes, *notes_of_run(arm, base, pairs))
+        notes = (*done.notes, *self.training.notes(arm, base, pairs))
         self.store.put(self.run_id, TrainingLog(tuple(done.log), notes, rated_by(done.folder), digest), arm.name)
         where = str(done.folder.resolve().relative_to(self.folder.resolve()))
         write_text_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')

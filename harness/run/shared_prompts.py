@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alignment.data.pairs import read_pairs
-from harness.config.schema import RunConfig
+from harness.config.schema import Arm, RunConfig
 from harness.core.digests import parts_digest
 from harness.core.preference import PreferencePair
 from harness.storage.artifacts import SharedPrompts
@@ -42,6 +42,19 @@ def keep_shared_prompts(store: Store, run_id: str, config: RunConfig, pair_files
         return  # this run was finished before
     prompts = {name: prompts_of(read_pairs(path)) for name, path in pair_files.items() if path.is_file()}
     store.put(run_id, SharedPrompts(shared_prompts(config, prompts)))
+
+
+def equal_to_before(arm: Arm, pairs: Sequence[PreferencePair], before: Arm, path: Path) -> tuple[str, ...]:
+    """A note on the pairs of a round that the round before trained on, too; `path`: where that one's pairs are."""
+    if before.pairs != arm.pairs or not path.is_file():
+        return ()
+    known = {_asked_and_answered(pair) for pair in read_pairs(path)}
+    n = sum(_asked_and_answered(pair) in known for pair in pairs)
+    return (f"{n:,} of {len(pairs):,} pairs equal pairs of {before.name}.",) if n else ()
+
+
+def _asked_and_answered(pair: PreferencePair) -> tuple[object, ...]:
+    return pair.shown, pair.prompt, pair.chosen, pair.rejected
 
 
 def _by_seed(arms: Sequence[str], seeds: Mapping[str, int]) -> list[list[str]]:

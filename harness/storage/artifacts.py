@@ -129,12 +129,15 @@ class RewardAccuracy(Artifact):
 
     pairs: source of the held-out pairs -> comparisons of a chosen with a rejected answer; unknown of older runs.
     digests: reward model -> digest of its weights, by which `judges check` names it; unknown of older runs.
+    left_out: source of the held-out pairs -> comparisons not in `pairs`, since a reward model trained on their images; None of
+    older runs, which left none out.
     """
 
     kind = "reward_accuracy"
     shares: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     pairs: Mapping[str, int] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,28 +37,29 @@ def published_rewards(tables: Sequence[str]) -> tuple[PublishedRow, ...]:
 
 def reward_accuracy(
     records: Sequence[RunRecord], labels: Sequence[str] | None
-) -> tuple[dict[str, Mapping[str, float | None]], dict[str, int]]:
-    """(reward model -> whose held-out pairs -> share ranked rightly, whose held-out pairs -> comparisons).
+) -> tuple[dict[str, Mapping[str, float | None]], dict[str, int], dict[str, int]]:
+    """(reward model -> whose held-out pairs -> share ranked rightly, whose held-out pairs -> comparisons, those left out).
 
     Of several runs, models and pairs have their run's label (else its id) in front: equal names are other models there.
     """
     runs = {record.run_id: (i, record) for i, record in reversed(list(enumerate(records))) if record.reward_accuracy}
-    shares, pairs = dict[str, Mapping[str, float | None]](), dict[str, int]()
+    shares, pairs, left = dict[str, Mapping[str, float | None]](), dict[str, int](), dict[str, int]()
     for run, (i, record) in reversed(runs.items()):
         front = "" if len(runs) == 1 else f"{labels[i] if labels is not None else run}: "
         pairs |= {front + name: n for name, n in record.reward_pairs.items()}
+        left |= {front + name: n for name, n in record.reward_pairs_left_out.items()}
         for model, found in record.reward_accuracy.items():
             shares[front + model] = {front + name: value for name, value in found.items()}
-    return shares, pairs
+    return shares, pairs, left
 
 
 def reward_fields(records: Sequence[RunRecord], labels: Sequence[str] | None, published: Sequence[str]) -> dict[str, Any]:
     """The fields of a comparison that are about reward models; table 7 only beside models of one's own."""
-    shares, pairs = reward_accuracy(records, labels)
+    shares, pairs, left = reward_accuracy(records, labels)
     beside = published_rewards(published) if shares else ()
     checks = rater_checks(records, labels)
     made = {"reward_accuracy": shares, "reward_pairs": pairs, "rater_checks": checks, "published_rewards": beside}
-    return made | {"reward_costs": reward_model_costs(records, labels)}
+    return made | {"reward_pairs_left_out": left, "reward_costs": reward_model_costs(records, labels)}
 
 
 def rater_checks(records: Sequence[RunRecord], labels: Sequence[str] | None) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from reports.comparison.published_rows import SOURCE
 from reports.text.formatting import UNKNOWN, between, number, row_name, title_of, who
 from reports.values.comparison import Comparison
@@ -150,13 +148,15 @@ def reward_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
         rows.append([f"published, {row.table}: {row.method}", *cells])
     return [
         "reward model",
-        *(_pairs_of(name, comparison.reward_pairs) for name in tested),
+        *(_pairs_of(name, comparison) for name in tested),
         *(f"pairs of {n}" for n in theirs),
     ], rows
 
 
-def _pairs_of(name: str, comparisons: Mapping[str, int]) -> str:
-    return f"pairs of {name}" + (f" (n = {comparisons[name]:,})" if name in comparisons else "")
+def _pairs_of(name: str, comparison: Comparison) -> str:
+    n, left = comparison.reward_pairs.get(name), comparison.reward_pairs_left_out.get(name, 0)
+    trained = f"; {left:,} left out, a reward model was trained on their images" if left else ""
+    return f"pairs of {name}" + (f" (n = {n:,}{trained})" if n is not None else "")
 
 
 def published_view(comparison: Comparison) -> tuple[list[tuple[str, str]], list[list[str]], list[tuple[str, str, list[str]]]]:

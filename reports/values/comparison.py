@@ -132,6 +132,7 @@ class Comparison:
     judge_noise: tuple[JudgeNoise, ...] = ()
     reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     reward_pairs: Mapping[str, int] = field(default_factory=dict)  # whose held-out pairs -> their comparisons
+    reward_pairs_left_out: Mapping[str, int] = field(default_factory=dict)  # those that a reward model was trained on
     rater_checks: Mapping[str, str] = field(default_factory=dict)  # who rated answers in training -> agreement with people
     published_rewards: tuple[PublishedRow, ...] = ()
     runs: tuple[RunFacts, ...] = ()

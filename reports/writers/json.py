@@ -72,6 +72,7 @@ _SAME = (
     "study",
     "reward_accuracy",
     "reward_pairs",
+    "reward_pairs_left_out",
     "rater_checks",
     "published_rewards",
 )

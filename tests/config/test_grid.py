@@ -44,7 +44,7 @@ def test_values_that_no_name_can_hold_are_spelled_in_letters() -> None:
     (1e-05, "1e_05"), ("a-5", "a_5"), ("a -b", "a_b"), ("-x", "x"), ([0.5, 1], "0.5_1"),
 ])  # fmt: skip
 def test_a_minus_stays_in_the_name_of_a_point_and_no_other_name_changes(value, word) -> None:
-    point = expand({"arms": [{**ARM, "grid": {"align.beta": [value]}}]}, [])["arms"][0]
+    point = expand({"arms": [{**ARM, "grid": {"align.beta": [value]}}]}, [])[0]["arms"][0]
     assert point["name"] == f"a-beta{word}"
 
 
@@ -54,8 +54,9 @@ def test_points_that_differ_in_a_sign_alone_are_two_arms() -> None:
     ]  # fmt: skip
 
 
-def test_negative_seeds_have_names_and_a_baseline() -> None:
-    made = config.parse(GOOD | {"arms": [{**ARM, "grid": {"seed": [-1, 1]}}], "baseline": "a"})
+@pytest.mark.parametrize("given", [{"grid": {"seed": [-1, 1]}}, {"seeds": [-1, 1]}])
+def test_negative_seeds_have_names_and_a_baseline(given) -> None:
+    made = config.parse(GOOD | {"arms": [{**ARM, **given}], "baseline": "a"})
     assert [(a.name, a.seed) for a in made.arms] == [("a-seed-1", -1), ("a-seed1", 1)]
 
 
@@ -162,3 +163,36 @@ def test_a_name_that_is_not_a_text_is_refused_by_its_place(change: dict) -> None
 def test_more_arms_than_anyone_trains_are_refused_before_they_are_written_out(changes: dict, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         config.parse(GOOD | {"arms": [ARM | changes]})
+
+
+def faults_of(*arms: dict) -> list[str]:
+    with pytest.raises(ConfigError) as refused:
+        config.parse(GOOD | {"arms": list(arms)})
+    return str(refused.value).splitlines()[1:]
+
+
+def test_a_fault_behind_an_arm_with_seeds_names_the_arm_of_the_file() -> None:
+    wrong = {**ARM, "name": "b", "align": {"name": "dpo", "betta": 1}}
+    (fault,) = faults_of({**ARM, "seeds": [0, 1, 2, 3]}, wrong)
+    assert fault.startswith("  - arms.b.align: the aligner 'dpo' has no option 'betta'")
+    (fault,) = faults_of({**ARM, "seeds": [0, 1]}, {**ARM, "name": "b", "after": 3})
+    assert fault.startswith("  - arms.b.after: ")
+
+
+def test_a_fault_of_all_points_of_a_grid_is_told_once() -> None:
+    (fault,) = faults_of({**ARM, "grid": {"align.betta": [0.1]}, "seeds": [0, 1]})
+    assert "arms.a.align: the aligner 'dpo' has no option 'betta'" in fault
+    (fault,) = faults_of(ARM, {**ARM, "name": "b", "seeds": [0, 1], "rounds": 2, "reference": "a"})
+    assert fault.startswith("  - arms.1.reference is 'a'; with rounds, choose one of")
+
+
+@pytest.mark.parametrize(("first", "then", "says"), [
+    ({"seeds": [0, 1]}, {"after": "a"}, "b goes on after 'a', which is 2 arms: a-seed0, a-seed1. Give b the same `seeds`, or"),
+    ({"seeds": [0, 1]}, {"after": "a", "seeds": [2, 3]}, "arms: b goes on after 'a', which is 2 arms: a-seed0, a-seed1."),
+    ({"rounds": 2}, {"after": "a"}, "which is 2 arms: a-round1, a-round2. Name one of them; a-round2 is the last round"),
+    ({"grid": {"align.beta": [0.1, 0.2]}}, {"reference": "a"}, "the reference of b is 'a', which is 2 arms: a-beta0.1, a-be"),
+    ({}, {"after": "c"}, "arms: b goes on after 'c', which is not an arm before it"),
+])  # fmt: skip
+def test_an_arm_after_one_that_is_several_is_told_what_to_name(first, then, says) -> None:
+    (fault,) = faults_of({**ARM, **first}, {**ARM, "name": "b", **then})
+    assert says in fault

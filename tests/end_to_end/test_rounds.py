@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from alignment.data.pairs import read_pairs
+from alignment.data.sampling import drawn
 from harness.config import schema as config
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, DataError
+from harness.core.judging import NoJudge
+from harness.core.plugins import no_progress
 from harness.run import pipeline
+from harness.run.checks.models import is_begun
+from harness.run.checks.rounds import as_before, run_id, run_of
+from harness.run.on_fleet.arm_training import ArmTraining
 from harness.storage.artifacts import TrainingLog
 from harness.storage.run_folder import read_json
 from harness.storage.run_store import Store
@@ -32,7 +39,12 @@ def test_two_rounds_are_two_checkpoints_on_pairs_of_their_own(world: Path, tmp_p
     assert abs(logs["kept"]["rewards/chosen"]) > 1e-3  # it begins away from its reference, the base
     arms = outcome.folder / "arms"
     made = [read_pairs(arms / f"dpo-round{n}" / "pairs.jsonl") for n in (1, 2)]
-    assert {p.prompt for p in made[0]} == {p.prompt for p in made[1]}
+    assert [p.id for p in made[0]] == [p.id for p in made[1]]  # a limit takes the same rows in each round
+    kept = read_pairs(arms / "kept" / "pairs.jsonl")  # behind round 1 by hand, without a `round`
+    first, second, by_hand = ({p.rejected for p in pairs} for pairs in (*made, kept))
+    assert len(first & second) < len(first & by_hand)
+    notes = json.loads((outcome.folder / "report.json").read_text())["study"]["unlike"]
+    assert any("kept after dpo-round1" in note and "dpo-round2" not in note for note in notes)
     bases = [read_json(arms / f"dpo-round{n}" / "train" / "checkpoint" / "alignment.json")["base"] for n in (1, 2)]
     assert bases[1] == str(arms / "dpo-round1" / "train" / "checkpoint") and bases[0] != bases[1]
 
@@ -79,3 +91,64 @@ def test_a_study_without_rounds_keeps_its_name() -> None:
     assert "after" not in study.as_yaml()
     other = config.parse(STUDY | {"arms": [{**ARM, "rounds": 1, "name": "x"}]})
     assert other.arms[0].after is None and study.digest != other.digest
+
+
+def test_every_round_has_draws_of_its_own_and_the_rows_of_the_first() -> None:
+    study = config.parse(STUDY | {"arms": [{**ARM, "rounds": 3}]})
+    seeds = [study.draws_of(arm) for arm in study.arms]
+    assert [arm.round for arm in study.arms] == [None, 2, 3] and len(set(seeds)) == 3
+    assert seeds[0] == study.seed and {study.seed_of(arm) for arm in study.arms} == {study.seed}
+    ids = [str(n) for n in range(50)]
+    assert drawn(ids, 5, seeds[0]) == drawn(ids, 5, seeds[1]) == drawn(ids, 5, seeds[2]) != drawn(ids, 5, 7)
+
+
+def test_a_seed_of_the_aligner_is_another_one_in_each_round(tmp_path: Path) -> None:
+    align = {"name": "online_dpo", "judge": {"name": "annotations"}, "seed": 4}
+    study = config.parse(STUDY | {"arms": [{**ARM, "align": align}]})
+    training = ArmTraining(study, tmp_path, None, None, no_progress, lambda text: None)
+    first, second = (training.aligner(arm, NoJudge()).settings.seed for arm in study.arms)
+    assert first == 4 and second not in (0, 4)
+
+
+def test_rounds_and_round_contradict_each_other() -> None:
+    with pytest.raises(ConfigError, match="`rounds` and `round` contradict"):
+        config.parse(STUDY | {"arms": [{**ARM, "round": 2}]})
+
+
+BEFORE = as_before(config.parse(STUDY))  # as versions without `round` wrote it out
+
+
+def begun_before(output: Path, *trained: str) -> Path:
+    folder = output / run_id(BEFORE, "base")
+    for name in trained:
+        (folder / "arms" / name).mkdir(parents=True)
+        (folder / "arms" / name / "alignment.json").write_text("{}")
+    folder.mkdir(exist_ok=True)
+    (folder / "run.yaml").write_text(BEFORE.as_yaml())
+    return folder
+
+
+def test_a_run_of_an_earlier_version_is_the_same_run_where_its_rounds_are_trained(tmp_path: Path) -> None:
+    study, said = config.parse(STUDY), list[str]()
+    assert run_of(study, "base", tmp_path, said.append) == (study, run_id(study, "base")) and not said
+    folder = begun_before(tmp_path, "dpo-round1", "dpo-round2")
+    assert run_of(study, "base", tmp_path, said.append) == (BEFORE, folder.name)
+    assert "repeat the random draws" in said[0] and "another name" in said[0]
+    assert "round" not in BEFORE.model_dump(exclude_none=True)["arms"][1] and is_begun(
+        study.model_copy(update={"output": str(tmp_path)})
+    )
+
+
+def test_a_half_trained_run_of_an_earlier_version_is_not_gone_on_with_by_another_rule(tmp_path: Path) -> None:
+    folder = begun_before(tmp_path, "dpo-round1")
+    with pytest.raises(DataError, match=r"dpo-round2 of it is not trained(.|\n)*run.yaml"):
+        run_of(config.parse(STUDY), "base", tmp_path, print)
+    own = config.stored((folder / "run.yaml").read_text(), "it")  # what the message says to give instead
+    assert run_of(own, "base", tmp_path, print) == (own, folder.name)
+
+
+def test_a_round_by_hand_is_a_study_of_its_own(tmp_path: Path) -> None:
+    begun_before(tmp_path, "dpo-round1", "dpo-round2")
+    plain = {key: value for key, value in ARM.items() if key != "rounds"}
+    study = config.parse(STUDY | {"arms": [plain, {**plain, "name": "more", "after": "dpo", "round": 2}]})
+    assert as_before(study) == study and study.digest != BEFORE.digest

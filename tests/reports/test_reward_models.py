@@ -47,6 +47,11 @@ def test_models_of_equal_names_in_two_runs_are_not_put_in_one_place(rated: RunRe
         assert found.reward_pairs == {f"{first}: povid": 80, f"{first}: bdhs": 0, f"{second}: povid": 7}
 
 
+def test_held_out_pairs_that_a_model_was_trained_on_are_counted_beside_the_others(rated: RunRecord) -> None:
+    header, _ = reward_view(compare([replace(rated, reward_pairs_left_out={"povid": 1_100})]))
+    assert header[1] == "pairs of povid (n = 80; 1,100 left out, a reward model was trained on their images)"
+
+
 def test_arms_of_one_run_share_their_reward_models(rated: RunRecord) -> None:
     assert compare([rated, replace(rated, name="second arm")]).reward_accuracy == ACCURACY
 

@@ -9,6 +9,7 @@ from harness.config.schema import RunConfig, stored
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.plugins import ChecksOptions
+from harness.run.checks.rounds import as_before
 
 
 def check_models(config: RunConfig) -> None:
@@ -31,10 +32,11 @@ def check_models(config: RunConfig) -> None:
 
 def is_begun(config: RunConfig) -> bool:
     """Whether the output folder has a run of the same study."""
+    digests = (config.digest, as_before(config).digest)
     for written in Path(config.output).expanduser().glob("*/run.yaml"):
         if written.parent.name.startswith(f"{config.name}-"):
             try:
-                if stored(written.read_text(encoding="utf-8"), str(written)).digest == config.digest:
+                if stored(written.read_text(encoding="utf-8"), str(written)).digest in digests:
                     return True
             except (ConfigError, OSError, UnicodeDecodeError):
                 continue  # of another version, or not ours

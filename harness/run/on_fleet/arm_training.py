@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from alignment.batching.policy import Policy
 from alignment.data.pairs import read_pairs
-from alignment.online.reward_model import ModelReward
+from alignment.online.reward_model import ModelReward, trained_on_by_none
 from alignment.training.dropped_pairs import CountsDropped
 from alignment.weights.workers import workers
 from harness.config.fleet_form import ALONE
 from harness.config.schema import Arm, RunConfig
-from harness.core import errors
 from harness.core.capabilities import HoldsOutPairs
+from harness.core.digests import round_seed
 from harness.core.edge.launch import is_alone
 from harness.core.errors import HarnessError, LostProcess, ModelError, TrainingError
 from harness.core.files import write_text_whole
@@ -27,9 +27,12 @@ from harness.evaluation.checkpoint_checks import require_sound
 from harness.models._own_server.shared_servers import end_idle_servers
 from harness.run.arm_costs import annotated
 from harness.run.checks.run_files import Digests, digests_of, measured_as, require_own_pairs, require_same_checkpoint
+from harness.run.checks.sources import notes_of_run
 from harness.run.data import open_data
 from harness.run.make_aligner import annotator_of, make_aligner
 from harness.run.models import checkpoint_of, load_model, trainable_model
+from harness.run.on_fleet.left_by_training import FAULT, RESULT, fault_in, result_in
+from harness.run.shared_prompts import equal_to_before
 from harness.startup import start
 from harness.storage.artifacts import RewardAccuracy
 from harness.storage.run_folder import read_json
@@ -37,8 +40,6 @@ from harness.storage.run_store import Store
 
 if TYPE_CHECKING:
     from harness.fleet.crew import Crew
-
-_RESULT, _FAULT = "trained.json", "fault.json"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,12 @@ class ArmTraining:
         if self.store is not None:
             require_own_pairs(self.store, self.folder.name, arm.name, path)
         return read_pairs(path)
+
+    def notes(self, arm: Arm, base: Model, pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
+        """What a report says of the pairs of an arm."""
+        before = next((one for one in self.config.arms if one.name == arm.after), None)
+        repeated = equal_to_before(arm, pairs, before, self.place(before) / "pairs.jsonl") if before is not None else ()
+        return (*notes_of_run(arm, base, pairs), *repeated)
 
     def train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Trained:
         """In this process, and in those it was started with."""
@@ -115,7 +122,8 @@ class ArmTraining:
         """The arm's aligner, with the judge or the reward that it needs."""
         named = {model.name: model for model in self.config.reward_models}
         reward = self.reward(named[arm.align.reward]) if arm.align.reward is not None else None
-        return make_aligner(arm.align, {"seed": self.config.seed_of(arm), **arm.align.options}, judge, reward)
+        options = {"seed": self.config.seed_of(arm), **arm.align.options}
+        return make_aligner(arm.align, {**options, "seed": round_seed(options["seed"], arm.round)}, judge, reward)
 
     def reward(self, arm: Arm) -> ModelReward:
         """A reward model that was trained. Raises TrainingError where the model's backend cannot be trained."""
@@ -126,16 +134,18 @@ class ArmTraining:
         return ModelReward(model, arm.name)
 
     def accuracies(self, models: Sequence[Arm]) -> RewardAccuracy:
-        """Of each of these reward models on each one's held-out pairs."""
+        """Of each of these reward models on each one's held-out pairs, as far as none of them trained on their images."""
         judges = [annotator_of(m.align, self.data, self.store) for m in models]
         made = {m.name: (self.aligner(m, judge), self.pairs(m)) for m, judge in zip(models, judges, strict=True)}
-        tested = {name: a.tested_on(pairs) if isinstance(a, HoldsOutPairs) else [] for name, (a, pairs) in made.items()}
+        split = {name: (a, pairs) for name, (a, pairs) in made.items() if isinstance(a, HoldsOutPairs)}
+        held = {name: a.tested_on(pairs) for name, (a, pairs) in split.items()}
+        tested = trained_on_by_none(held, [pair for a, pairs in split.values() for pair in a.trained_on(pairs)])
         found, digests = dict[str, dict[str, float | None]](), dict[str, str]()
         for name, reward in ((model.name, self.reward(model)) for model in models):
             digests[name] = reward.digest
             found[name] = {of: reward.accuracy(pairs, self.data.folder) for of, pairs in tested.items()}
-        comparisons = {name: sum(len(pair.rejected) for pair in pairs) for name, pairs in tested.items()}
-        return RewardAccuracy(found, comparisons, digests)
+        all_of, left = ({name: sum(len(p.rejected) for p in pairs) for name, pairs in of.items()} for of in (held, tested))
+        return RewardAccuracy(found, left, digests, {name: n - left[name] for name, n in all_of.items() if n > left[name]})
 
     def begins_with(self, arm: Arm) -> str | None:
         """The checkpoint that an arm is trained on; None: the study's base."""
@@ -160,7 +170,7 @@ class ArmTraining:
 
         end_idle_servers()
         asked, place = arm.resources or ALONE, self.place(arm)
-        for left in (place / _RESULT, place / _FAULT):
+        for left in (place / RESULT, place / FAULT):
             left.unlink(missing_ok=True)
         given = {"config": self.config, "folder": self.folder.resolve(), "arm": arm.name, "threads": torch.get_num_threads()}
         known = {name: self.digests(name) for name in ("base", arm.after, arm.reference) if name}
@@ -173,22 +183,10 @@ class ArmTraining:
             else:
                 train_together(train_arm, given, arm.name, asked, crew.cluster, place / ".ray", self.say)
         except TrainingError as error:
-            raise _fault(place) or error from error
-        if (fault := _fault(place)) is not None:
+            raise fault_in(place) or error from error
+        if (fault := fault_in(place)) is not None:
             raise fault
-        return _result(place)
-
-
-@dataclass(frozen=True)
-class _Result:
-    """What an alignment ended in, as it came from another process."""
-
-    log: tuple[Mapping[str, float], ...]
-    folder: Path
-    step: int
-    notes: tuple[str, ...]
-    dropped: Mapping[str, int]
-    asked: int
+        return result_in(place)
 
 
 def train_arm(given: Mapping[str, Any], progress: Progress = no_progress) -> None:
@@ -204,7 +202,7 @@ def train_arm(given: Mapping[str, Any], progress: Progress = no_progress) -> Non
     data = open_data(config.data, given["folder"].parent)
     training = ArmTraining(config, given["folder"], data, None, progress, lambda text: None, None, given["known"])
     place = training.place(arm)
-    if _fault(place) is not None:  # Ray Train started again; what is wrong stays wrong
+    if fault_in(place) is not None:  # Ray Train started again; what is wrong stays wrong
         return
     try:
         if given["digest"] is not None:
@@ -213,14 +211,14 @@ def train_arm(given: Mapping[str, Any], progress: Progress = no_progress) -> Non
     except LostProcess:  # Ray Train starts all of them again
         raise
     except HarnessError as error:
-        write_text_whole(place / _FAULT, json.dumps([type(error).__name__, str(error)]))
+        write_text_whole(place / FAULT, json.dumps([type(error).__name__, str(error)]))
         if workers().count == 1:
             return
         raise  # ends the others too, who may wait for this one
     if workers().is_main:
         made = {"log": [dict(row) for row in done.log], "step": done.step, "notes": list(done.notes)}
         made |= {"dropped": dict(done.dropped), "asked": done.asked} if isinstance(done, CountsDropped) else {}
-        write_text_whole(place / _RESULT, json.dumps({**made, "folder": str(Path(done.folder).relative_to(place))}))
+        write_text_whole(place / RESULT, json.dumps({**made, "folder": str(Path(done.folder).relative_to(place))}))
 
 
 def _check_base(config: RunConfig, digest: str) -> None:
@@ -232,21 +230,3 @@ def _check_base(config: RunConfig, digest: str) -> None:
             f"On host {platform.node()}: the base checkpoint {own.folder} has another digest than that of the workers that "
             "answered. Give all hosts the same files."
         )
-
-
-def _fault(place: Path) -> HarnessError | None:
-    found = read_json(place / _FAULT)
-    if found is None:
-        return None
-    kind = getattr(errors, found[0], TrainingError)
-    return TrainingError(found[1]) if kind in (errors.ImageError, errors.Unanswered) else kind(found[1])
-
-
-def _result(place: Path) -> _Result:
-    found = read_json(place / _RESULT)
-    if found is None:
-        raise TrainingError(
-            f"{place.name} was trained, but {place / _RESULT} is not there. All hosts must see the output folder."
-        )
-    made = tuple(found["log"]), place / found["folder"], found["step"], tuple(found["notes"])
-    return _Result(*made, found.get("dropped", {}), found.get("asked", 0))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alignment.aligners.reward_model import RewardModel
-from alignment.online.reward_model import BradleyTerry, JudgeReward, ModelReward, held_out
+from alignment.online.reward_model import BradleyTerry, JudgeReward, ModelReward, held_out, trained_on_by_none
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Verdict
 from harness.core.preference import PreferencePair
@@ -70,6 +70,23 @@ def test_held_out_pairs_are_a_fixed_share_and_share_no_image():
     assert held_out(many[::-1], 0.25, seed=0)[1] == test[::-1]
     assert held_out(many, 0.25, seed=1)[1] != test
     assert RewardModel(held_out=0.25).tested_on(many) == test
+
+
+def test_equal_answers_have_equal_rewards_whatever_stands_beside_them(trained, pairs, images):
+    """Rows of a batch differ in the last bit, so that a prompt with one answer three times seemed to have three rewards."""
+    rate = ModelReward(loaded(trained.folder))
+    first, other, again = rate(pairs[0], ["a red cat.", "a red dog on a very long wall.", "a red cat."], images)
+    assert first == again != other
+    assert len(set(rate(pairs[0], ["a red cat."] * 3, images))) == 1
+
+
+def test_pairs_about_an_image_that_any_of_the_models_trained_on_test_none_of_them():
+    def about(name: str, *images: str) -> PreferencePair:
+        return PreferencePair(name, images[0] if len(images) == 1 else images, "", "q", "a", ("b",), "t")
+
+    first, second = [about("1", "x"), about("2", "y")], [about("3", "y"), about("4", "z"), about("5", "w")]
+    left = trained_on_by_none({"rma": first, "rmb": second}, [about("6", "y", "z")])
+    assert {name: [p.id for p in pairs] for name, pairs in left.items()} == {"rma": ["1"], "rmb": ["5"]}
 
 
 def test_a_judge_can_be_the_reward(images, pairs):

@@ -35,6 +35,7 @@ PERCEPTION = (*HALLUCINATION, "posters", "celebrity", "scene", "landmark", "artw
 COGNITION = ("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning")
 TASKS = PERCEPTION + COGNITION
 VARIANTS = {"official": mme_official, "lmms_eval": mme_lmms_eval, "vlmevalkit": vlmevalkit}
+_MOST = 200.0  # of a task: 100 for accuracy and 100 for accuracy+
 OFFICIAL_ENDING = " Please answer yes or no."
 _FILE = "mme/questions.jsonl"
 _HUB = "lmms-lab/MME on the Hugging Face hub"
@@ -44,7 +45,8 @@ def _task_score(task: str) -> Formula:
     def points(s: Sums) -> Number:
         return 100 * over(s[f"{task}/right"], s[f"{task}/n"]) + 100 * _plus(s, task)
 
-    return Formula("score", points, unit="points", group=task, unknown="no image of this task has both answers")
+    unknown = "no image of this task has both answers"
+    return Formula("score", points, unit="points", group=task, unknown=unknown, bounds=(0.0, _MOST))
 
 
 def _plus(s: Sums, task: str) -> Number:
@@ -54,7 +56,8 @@ def _plus(s: Sums, task: str) -> Number:
 def _total(name: str, tasks: Sequence[str], **about: object) -> Formula:
     parts = [_task_score(task) for task in tasks]
     words = {"unit": "points", "unknown": "a task has no image with both answers", "about": f"sum over {', '.join(tasks)}"}
-    return Formula(name, lambda s: sum(part.compute(s) for part in parts), headline=True, **{**words, **about})  # type: ignore[arg-type]
+    about = {"bounds": (0.0, _MOST * len(tasks)), **words, **about}
+    return Formula(name, lambda s: sum(part.compute(s) for part in parts), headline=True, **about)  # type: ignore[arg-type]
 
 
 def _of_task(task: str) -> tuple[Formula, ...]:

@@ -151,12 +151,12 @@ class Score:
 class Formula:
     """A metric as a function of summed addends.
 
-    `compute` gets a `Sums` (missing names read as 0). It is called with floats and with arrays of shape (R,), one
-    entry a bootstrap resample, so it uses arithmetic only; divide with `over`, which is nan where the denominator
-    is 0. nan means unknown and `unknown` says why in words.
+    `compute` gets a `Sums` (missing names read as 0), of floats or of arrays (R,), one entry a bootstrap resample, so it uses
+    arithmetic only; divide with `over`, nan where the denominator is 0. nan means unknown and `unknown` says why in words.
 
     unit: "share" (0..1, shown as per cent), "points" (already on its own scale), "words", "count".
     headline: shown in the short table. group: the slice it is about ("adversarial", a question type), "" = all.
+    bounds: least and greatest value by definition, (0, 200) of MME's scores: intervals are those of a share of this range.
     role: "hallucination" or "helpfulness" (one of each a benchmark: the report sets them against each other), or "".
     title: its name in reports where that is not `name` in words. published_as: its column in the study's tables, or "".
     """
@@ -172,6 +172,7 @@ class Formula:
     role: str = ""
     title: str = ""
     published_as: str = ""
+    bounds: tuple[float, float] | None = None
 
 
 class Sums(Mapping[str, Number]):

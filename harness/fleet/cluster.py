@@ -6,28 +6,21 @@ to an actor whose host was cut off may wait without end.
 
 from __future__ import annotations
 
-import logging
 import os
-import secrets
 import socket
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 from harness.core.errors import ConfigError, ModelError
-from harness.fleet.own_node import Say, environment, last_words, own_folder, own_handlers, watch
+from harness.fleet.own_node.life import Say, environment, last_words, own_handlers, watch
+from harness.fleet.own_node.start import QUIET, one_line, start_own_ray
 from harness.fleet.worker import Worker
 
 _ENDED = "Ray on this machine, to which this command belongs, has ended. {} the same command; what was done is kept."
 _REACH_S = 10.0
-_TOKEN = secrets.token_hex(32)  # one a process, since Ray keeps the first one that it sees
-_STARTS = 3
 _SETTINGS = b"\x04"  # kind of an HTTP/2 frame; its header has 9 bytes: length (3), kind, flags, stream (4)
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + _SETTINGS + bytes(5)
-_OBJECTS = 100 * 2**20  # bytes of shared memory: requests and answers are small
-_LONGEST_TEMP = 30  # characters: the paths of Ray's sockets have to fit in 107
 
 
 class WorkerLost(Exception):
@@ -58,7 +51,7 @@ class Cluster:
                 with own_handlers():
                     ray._private.worker._worker_logs_enabled = False  # of faults: `log_to_driver` does not silence them
                     if address is None:
-                        self._start(workers)
+                        start_own_ray(ray, workers, self._at_end)
                     else:
                         self._join(address)
             except BaseException:
@@ -67,30 +60,6 @@ class Cluster:
         self.home = str(ray.get_runtime_context().get_node_id())  # Ray's id of the driver's host
         why = _ENDED.format("Give" if address is None else "Start it again and give")
         watch(ray._private.worker.global_worker.node.raylet_socket_name, lambda: self._has_ended(why))
-
-    def _start(self, workers: int | None) -> None:
-        """A Ray on the loopback interface, with a token and a folder of its own."""
-        base = tempfile.gettempdir()
-        folder = self._at_end.enter_context(own_folder(Path(base if len(base) < _LONGEST_TEMP else "/tmp")))
-        # Ray reads it whenever it opens a connection, and turns authentication on by itself where a user set no mode.
-        self._at_end.enter_context(environment({"RAY_AUTH_TOKEN": _TOKEN}))
-        self._at_end.callback(self._ray.shutdown)
-        for left in reversed(range(_STARTS)):
-            try:
-                with environment({"PYTHONPATH": python_path()}):
-                    self._ray.init(
-                        num_cpus=max(workers or 1, os.cpu_count() or 1),
-                        include_dashboard=False,
-                        object_store_memory=_OBJECTS,
-                        _node_ip_address="127.0.0.1",
-                        _temp_dir=folder,
-                        **_QUIET,
-                    )
-                return
-            except Exception as error:  # of Ray, of many classes; half a minute is too short for it on a busy machine
-                self._ray.shutdown()
-                if not left:
-                    raise ConfigError(f"Ray does not start on this machine: {one_line(error)}") from error
 
     def _join(self, address: str) -> None:
         host, _, port = address.rpartition(":")
@@ -108,7 +77,7 @@ class Cluster:
         self._at_end.callback(self._ray.shutdown)
         try:
             with environment({}):
-                self._ray.init(address=address, **_QUIET)
+                self._ray.init(address=address, **QUIET)
         except Exception as error:  # of Ray, of many classes
             first = str(error).strip().splitlines() or [type(error).__name__]
             raise ConfigError(f"The Ray at {address} cannot be joined: {first[0]}") from error
@@ -229,22 +198,3 @@ def _what_listens(host: str, port: int) -> str:
         except OSError:
             return "something listens there and says nothing"
     return "" if greeting[3:4] == _SETTINGS else "something else listens there, such as Redis"
-
-
-_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
-
-
-def one_line(error: BaseException) -> str:
-    """What happened: of Ray's long texts the line that names it."""
-    if "worker process has died" in str(error):
-        return "its process ended without a word: killed, out of memory, or a crash of native code"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if "Error" in line or "SIGKILL" in line or "memory" in line]
-    words = (telling or lines or ["no reason given"])[-1 if "ModuleNotFoundError" in str(error) else 0]
-    return f"{type(error).__name__}: {words[:300]}"
-
-
-def python_path() -> str:
-    """Where this very project is found, for processes of a local Ray."""
-    home = str(Path(__file__).resolve().parent.parent.parent)
-    return os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])

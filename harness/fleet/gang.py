@@ -12,7 +12,7 @@ from typing import Any
 from harness.config.fleet_form import ArmResources
 from harness.core.errors import ConfigError, HarnessError, TrainingError
 from harness.fleet.cluster import Cluster
-from harness.fleet.own_node import Say
+from harness.fleet.own_node.life import Say
 from harness.fleet.processes import Processes
 
 _RESTARTS = 3  # of all processes of an arm, when one is lost

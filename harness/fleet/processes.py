@@ -22,8 +22,9 @@ from typing import Any
 from harness.core.edge.processes import MALLOC_LIMITS, give_back_memory, how_it_ended, nothing_to_repeat
 from harness.core.errors import TrainingError
 from harness.core.plugins import Progress
-from harness.fleet.cluster import WorkerLost, one_line, python_path
-from harness.fleet.own_node import environment
+from harness.fleet.cluster import WorkerLost
+from harness.fleet.own_node.life import environment
+from harness.fleet.own_node.start import one_line, python_path
 from harness.fleet.worker import Worker
 
 Work = Callable[[Mapping[str, Any], Progress], Any]  # Any: another for each kind of work

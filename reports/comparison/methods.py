@@ -15,7 +15,7 @@ from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Sample, limits, mean_of, possible, why_no_interval
 from reports.text.arm_settings import Settings, made_with
 from reports.values.common_items import CommonItems
-from reports.values.paired import Difference, is_a_share
+from reports.values.paired import Difference, width_of
 from reports.values.seeds import Seeds, seeds_of_difference, seeds_of_metric
 from reports.values.table import Cell, Column
 
@@ -145,7 +145,7 @@ class Together:
         if not (found := self._both.linear(formula)):
             return None
         shifts = [found[self._first + m].minus(found[b]) for b, m in self._pairs]
-        return seeds_of_difference(shifts, is_a_share(formula, *self._both.samples(formula)), self._tests)
+        return seeds_of_difference(shifts, width_of(formula, *self._both.samples(formula)), self._tests)
 
     def cell(self, formula: Formula, values: Seeds | None, shifts: Seeds | None, unknown: str) -> Cell:
         """The method's cell. `unknown`: why its value is, where it is."""

@@ -20,7 +20,7 @@ from reports.comparison.order import comparable, significantly_better, together,
 from reports.values.common_items import why_of_seeds
 from reports.values.comparison import SeedRow
 from reports.values.judge_noise import with_judge_noise
-from reports.values.paired import Difference, differences, is_a_share, pairs
+from reports.values.paired import Difference, differences, pairs, width_of
 from reports.values.table import Cell, Column, Row, Significance, Table, members
 from reports.values.wordings import Wordings, wording_groups
 
@@ -130,9 +130,9 @@ def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None])
     rows, alike = [], comparable(results, samples)
     for key, f in formulas.items():
         both = together(f, alike)
-        share = is_a_share(f, *(s for _, s in alike))
-        order = significantly_better(f, both, share)
-        cells = with_joint_intervals([c.get(key) for c in columns], both, share)
+        width = width_of(f, *(s for _, s in alike))
+        order = significantly_better(f, both, width)
+        cells = with_joint_intervals([c.get(key) for c in columns], both, width)
         about = (f.name, f.group, f.better, f.unit, f.headline, f.about, f.role)
         rows.append((Row(benchmark, *about, cells, f.title, f.published_as, order), f))
     return rows

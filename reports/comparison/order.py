@@ -43,12 +43,12 @@ def together(formula: Formula, alike: Sequence[tuple[int, Sample]]) -> dict[int,
     return {i: linearise(formula, s, moved) for i, s in alike}
 
 
-def significantly_better(formula: Formula, found: Mapping[int, Linear], is_share: bool) -> tuple[tuple[int, int], ...]:
+def significantly_better(formula: Formula, found: Mapping[int, Linear], width: float) -> tuple[tuple[int, int], ...]:
     """Pairs (i, j) of columns of which i is better than j, Holm-adjusted p < 0.05 over all pairs of the metric."""
     if formula.better not in ("higher", "lower"):
         return ()
     pairs = list(combinations(found, 2))
-    adjusted = holm([_p(found[i], found[j], is_share) for i, j in pairs])
+    adjusted = holm([_p(found[i], found[j], width) for i, j in pairs])
     order = []
     for (i, j), p in zip(pairs, adjusted, strict=True):
         if p is not None and p < ALPHA:
@@ -57,7 +57,7 @@ def significantly_better(formula: Formula, found: Mapping[int, Linear], is_share
     return tuple(order)
 
 
-def with_joint_intervals(cells: Sequence[Cell | None], found: Mapping[int, Linear], is_share: bool) -> tuple[Cell | None, ...]:
+def with_joint_intervals(cells: Sequence[Cell | None], found: Mapping[int, Linear], width: float) -> tuple[Cell | None, ...]:
     """Cells with intervals of their differences to the first column that hold all together; of two or more differences.
 
     Columns of other items than the first column's have no common distribution: Bonferroni over all columns.
@@ -68,11 +68,11 @@ def with_joint_intervals(cells: Sequence[Cell | None], found: Mapping[int, Linea
     alike = [i for i in tested if 0 in found and i in found and np.isfinite(found[i].minus(found[0]).value[0])]
     parts = np.array([found[i].minus(found[0]).parts[0] for i in alike])
     bonferroni = len(alike) < len(tested)
-    joint = {i: _joint(cells[i], parts, len(tested), bonferroni, is_share) for i in tested}
+    joint = {i: _joint(cells[i], parts, len(tested), bonferroni, width) for i in tested}
     return tuple(cell and replace(cell, joint=joint.get(i)) for i, cell in enumerate(cells))
 
 
-def _joint(cell: Cell | None, parts: Floats, tests: int, bonferroni: bool, is_share: bool) -> tuple[float, float] | None:
+def _joint(cell: Cell | None, parts: Floats, tests: int, bonferroni: bool, width: float) -> tuple[float, float] | None:
     from scipy.special import stdtrit
 
     difference = cell.difference if cell is not None else None
@@ -82,7 +82,7 @@ def _joint(cell: Cell | None, parts: Floats, tests: int, bonferroni: bool, is_sh
     reach = stdtrit(difference.freedom, (1 + bonferroni_level(tests)) / 2)
     reach = float(reach if bonferroni else joint_quantile(parts, difference.freedom))
     low, high = (float(end[0]) for end in change.ends(reach))
-    return (max(low, -1.0), min(high, 1.0)) if is_share else (low, high)
+    return (max(low, -width), min(high, width)) if width else (low, high)
 
 
 def _answered(result: BenchmarkResult | None) -> tuple[str, ...]:
@@ -92,6 +92,6 @@ def _answered(result: BenchmarkResult | None) -> tuple[str, ...]:
     return tuple(s.item_id if s.item_id in kept else "" for s in result.scores)
 
 
-def _p(one: Linear, other: Linear, is_share: bool) -> float | None:
+def _p(one: Linear, other: Linear, width: float) -> float | None:
     change = one.minus(other)
-    return known(difference_interval(change, is_share)[2]) if np.isfinite(change.value[0]) else None
+    return known(difference_interval(change, width)[2]) if np.isfinite(change.value[0]) else None

@@ -131,15 +131,15 @@ def _result(one: Measured, metric: Metric) -> dict[str, Any]:
 
 
 def _metric_config(one: Measured, metric: Metric, formula: Formula) -> dict[str, Any]:
-    share = formula.unit == "share"
+    low, high = formula.bounds or ((0.0, 1.0) if formula.unit == "share" else ("-Infinity", "Infinity"))
     config: dict[str, Any] = {
         "metric_id": f"{one.result.benchmark}.{metric.key}",
         "metric_name": formula.title or metric.name,
         "metric_unit": {"share": "proportion"}.get(formula.unit, formula.unit),
         "lower_is_better": formula.better == "lower",
         "score_type": "continuous",
-        "min_score": 0.0 if share else "-Infinity",
-        "max_score": 1.0 if share else "Infinity",
+        "min_score": low,
+        "max_score": high,
         "evaluation_description": formula.about or formula.title or metric.name,
     }
     if formula.better == "neither":

@@ -205,7 +205,8 @@ def _corrected(tested: Sequence[Sequence[_Tested]], alpha: float, anytime: Anyti
 def _decided(one: _Tested, p_pass: float | None, p_fail: float | None, alpha: float, n_tests: int) -> RuleResult:
     if one.result.role == "watch":
         return replace(one.result, verdict=WATCHED)
-    if one.shift is None or (p_pass is None and p_fail is None):
+    by_now = any(p is not None and p < alpha for p in (p_pass, p_fail))  # an earlier look may have decided
+    if one.shift is None or not (one.shift.typical or by_now):
         why = one.result.why or "every image tells the same difference, so nothing is known of its uncertainty"
         return replace(one.result, verdict=INCONCLUSIVE, why=why)
     result = replace(one.result, p_pass=p_pass, p_fail=p_fail)

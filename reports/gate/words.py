@@ -53,20 +53,26 @@ def _round(n: int) -> int:
 def of_checkpoint(label: str, verdict: str, rules: Sequence[RuleResult], incomplete: Sequence[str]) -> str:
     """'bdhs passes: all 5 requirements are met.'"""
     deciding = [rule for rule in rules if rule.role != "watch" and not _is_covered(rule, rules)]
-    by = {v: [_with_requirement(rule) for rule in deciding if rule.verdict == v] for v in (PASS, FAIL, INCONCLUSIVE)}
+    by = {v: [_with_requirement(rule) for rule in deciding if rule.verdict == v] for v in (PASS, INCONCLUSIVE)}
     if incomplete:
         return f"{label}: inconclusive, because {listing(list(incomplete))}."
     if verdict == PASS:
         met = len(by[PASS])
         return f"{label} passes: {met} of {count(len(deciding), 'requirement')} {'is' if met == 1 else 'are'} shown to be met."
     if verdict == FAIL:
-        return f"{label} fails: {listing(by[FAIL], 4)}."
+        unmet = [_with_requirement(r) for r in deciding if r.verdict == FAIL and not _has_open_set(r, rules)]
+        return f"{label} fails: {listing(unmet, 4)}."
     return f"{label}: inconclusive: {listing(by[INCONCLUSIVE], 4)} {'is' if len(by[INCONCLUSIVE]) == 1 else 'are'} open."
 
 
 def _is_covered(rule: RuleResult, rules: Sequence[RuleResult]) -> bool:
     """One of a set in which one is enough, and another one is met."""
     return rule.verdict != PASS and any(r.set_name == rule.set_name != "" and r.verdict == PASS for r in rules)
+
+
+def _has_open_set(rule: RuleResult, rules: Sequence[RuleResult]) -> bool:
+    """One of a set in which one is enough, and another one may still be met."""
+    return any(r.set_name == rule.set_name != "" and r.verdict == INCONCLUSIVE for r in rules)
 
 
 def _with_requirement(rule: RuleResult) -> str:

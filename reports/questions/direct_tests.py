@@ -20,7 +20,7 @@ from reports.comparison.methods import TEST as SEEDS_TEST
 from reports.comparison.methods import Method, pairing
 from reports.comparison.metric_table import results_of, samples_of, significance
 from reports.text.formatting import listing, row_name
-from reports.values.paired import Difference, is_a_share, known, on_common_items, tested_change
+from reports.values.paired import Difference, known, on_common_items, tested_change, width_of
 from reports.values.questions import DirectTest, Level
 from reports.values.seeds import seeds_of_difference
 from reports.values.table import Row, Table
@@ -122,7 +122,7 @@ def _one(measured: Measured, row: Row, both: Sequence[tuple[int, int]]) -> tuple
     shifts = _shifts(measured, formula, dict(zip(places, samples, strict=True)), methods)
     if shifts is None:
         return "they have different training seeds"
-    difference = _difference(shifts, is_a_share(formula, *samples))
+    difference = _difference(shifts, width_of(formula, *samples))
     if difference.value is None:
         return f"{row_name(row)} is unknown for {_without_value(formula, there, places, methods)}: {formula.unknown}"
     return difference, int(measured.moved(formula, samples).sum())
@@ -155,13 +155,13 @@ def _shifts(
     return [mean_of(seeds) for seeds in zip(*groups, strict=True)]
 
 
-def _difference(shifts: Sequence[Linear], is_share: bool) -> Difference:
+def _difference(shifts: Sequence[Linear], width: float) -> Difference:
     together = mean_of(shifts)
     value = known(together.value)
     if value is None:
         return Difference(None, None, None, None, None, None, 0, "")
     if len(shifts) > 1:
-        seeds = seeds_of_difference(shifts, is_share)
+        seeds = seeds_of_difference(shifts, width)
         if seeds is not None:
             return Difference(value, seeds.low, seeds.high, seeds.p, None, seeds.error, seeds.freedom, SEEDS_TEST)
-    return tested_change(together, is_share)
+    return tested_change(together, width)

@@ -15,7 +15,7 @@ import numpy as np
 from harness.core.evaluation import Metric, Score
 from harness.core.flags import UNJUDGED
 from harness.core.run_record import BenchmarkResult
-from harness.core.stats import FEWEST_CLUSTERS, Sample, evaluate, possible
+from harness.core.stats import FEWEST_CLUSTERS, Range, Sample, evaluate, possible
 from harness.core.stats.samples import Floats
 
 _NORMAL = 1.959964
@@ -70,12 +70,12 @@ def _errors(result: BenchmarkResult, data: Sample, names: Sequence[str], moved: 
     return errors
 
 
-def within(metric: Metric, formula_bounds: tuple[float, float], error: float | None) -> tuple[float | None, float | None]:
+def within(metric: Metric, bounds: Range, error: float | None) -> tuple[float | None, float | None]:
     """The metric's interval, nowhere narrower than the judge's noise alone (where images happen not to scatter)."""
     if error is None or metric.value is None or metric.low is None or metric.high is None:
         return metric.low, metric.high
     low, high = metric.value - _NORMAL * error, metric.value + _NORMAL * error
-    return min(metric.low, max(low, formula_bounds[0])), max(metric.high, min(high, formula_bounds[1]))
+    return min(metric.low, max(low, bounds.low)), max(metric.high, min(high, bounds.high))
 
 
 def with_judge_noise(metrics: tuple[Metric, ...], result: BenchmarkResult, data: Sample) -> dict[str, Metric]:

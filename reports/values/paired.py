@@ -146,9 +146,9 @@ def change(before: Sample, after: Sample, formula: Formula) -> Linear:
 
 
 def _difference(before: Sample, after: Sample, formula: Formula) -> Difference:
-    found, is_share = change(before, after, formula), is_a_share(formula, before, after)
+    found, width = change(before, after, formula), width_of(formula, before, after)
     value = known(found.value)
-    tested = tested_change(found, is_share)
+    tested = tested_change(found, width)
     if value is None or tested.p is None:
         return Difference(value, None, None, None, None, None, 0, "")
     effect = rank_biserial(_parts(formula, before.names, before.totals, after.totals))
@@ -157,19 +157,19 @@ def _difference(before: Sample, after: Sample, formula: Formula) -> Difference:
     return replace(tested, effect=effect)
 
 
-def tested_change(found: Linear, is_share: bool) -> Difference:
+def tested_change(found: Linear, width: float) -> Difference:
     """A paired difference, N = 1, with its interval and test; without an effect size."""
-    change = change_of(found, is_share)
-    low, high, p = (known(side) for side in difference_interval(found, is_share, change))
+    change = change_of(found, width)
+    low, high, p = (known(side) for side in difference_interval(found, width, change))
     error, down, up = (float(x[0]) for x in (change.error, change.down, change.up))
     scatters = np.isfinite(error) and max(error, down, up) > 0
     freedom = float(found.freedom[0])
     return Difference(known(found.value), low, high, p, None, error if scatters else None, freedom, TEST, (down, up))
 
 
-def is_a_share(formula: Formula, *samples: Sample) -> bool:
-    """All of them lie between 0 and 1 for every single cluster, and no difference is beyond -1 and 1."""
-    return all(possible(formula, one) == (0.0, 1.0) for one in samples)
+def width_of(formula: Formula, *samples: Sample) -> float:
+    """Of the range of which all of them are shares by definition, beyond which no difference is; 0 where one is not."""
+    return min((possible(formula, one).width for one in samples), default=0.0)
 
 
 def known(values: Floats) -> float | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.stats import FEWEST_CLUSTERS, LEAST_P, LEVEL, Change, Linear, bonferroni_level, change_of, mean_of
+from harness.core.stats import FEWEST_CLUSTERS, LEAST_P, LEVEL, Change, Linear, Range, bonferroni_level, change_of, mean_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Seeds:
 def seeds_of_metric(
     seeds: Sequence[Linear],
     items: tuple[float | None, float | None],
-    bounds: tuple[float, float],
+    bounds: Range,
     also: Sequence[tuple[float, int]] = (),
 ) -> Seeds | None:
     """The metric itself; `items` is the interval of the seeds' mean over images alone. None below two seeds.
@@ -52,7 +52,7 @@ def seeds_of_metric(
         return Seeds(mean, seed_sd, item_error, None, None, len(seeds))
     reach = float(np.hypot.reduce([_quantile(nu) * error for error, nu in ((of_seeds, len(seeds) - 1), *also)]))
     low, high = mean - float(np.hypot(mean - low, reach)), mean + float(np.hypot(high - mean, reach))
-    return Seeds(mean, seed_sd, item_error, max(low, bounds[0]), min(high, bounds[1]), len(seeds))
+    return Seeds(mean, seed_sd, item_error, max(low, bounds.low), min(high, bounds.high), len(seeds))
 
 
 def random_effect(levels: Sequence[Linear]) -> tuple[float, int]:
@@ -61,10 +61,10 @@ def random_effect(levels: Sequence[Linear]) -> tuple[float, int]:
 
 
 def seeds_of_difference(
-    seeds: Sequence[Linear], is_share: bool, tests: int = 1, also: Sequence[tuple[float, int]] = ()
+    seeds: Sequence[Linear], width: float, tests: int = 1, also: Sequence[tuple[float, int]] = ()
 ) -> Seeds | None:
     """The paired difference to a baseline, one entry a seed. None below two seeds. `tests`: how many methods are compared.
-    `also` as in `seeds_of_metric`.
+    `also` as in `seeds_of_metric`; `width` as in `change_of`.
 
     Reach of the interval on each side = root of (the images' reach)^2 + (t(S - 1) x seeds' error)^2; p is the level at which it
     touches 0. Satterthwaite's t of both errors together finds something in 12 % of cases with two seeds where there is nothing
@@ -75,11 +75,11 @@ def seeds_of_difference(
         return None
     n, together = len(seeds), mean_of(seeds)
     mean, seed_sd, item_error, of_seeds = _scatter(seeds)
-    both = _Both(change_of(together, is_share), float(together.freedom[0]), ((of_seeds, n - 1), *also))
+    both = _Both(change_of(together, width), float(together.freedom[0]), ((of_seeds, n - 1), *also))
     few, longest = together.counting[0] < FEWEST_CLUSTERS, both.longest(1 - LEVEL)
     if few or longest < 1e-12:
         return Seeds(mean, seed_sd, item_error, None, None, n, 1.0 if not few and abs(mean) < 1e-12 else None)
-    most = 1.0 if is_share else math.inf
+    most = width or math.inf
     low, high = both.ends(1 - LEVEL, most)
     joint = both.ends(1 - bonferroni_level(tests), most) if tests > 1 else None
     error = float(np.hypot.reduce([both.item_error(), *(size for size, _ in both.levels)]))

@@ -15,7 +15,7 @@ from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Linear, Sample, limits, mean_of, possible, why_no_interval
 from reports.values.common_items import CommonItems, why_of_seeds
-from reports.values.paired import Difference, is_a_share
+from reports.values.paired import Difference, width_of
 from reports.values.seeds import random_effect, seeds_of_difference, seeds_of_metric
 from reports.values.table import Cell
 
@@ -118,7 +118,7 @@ class Wordings:
             return cell if both.samples(formula) else replace(cell, n_left_out=n_left_out)
         shifts = [[after.minus(before) for after, before in zip(side, sides[0], strict=True)] for side in sides[1:]]
         levels, also = _effects(shifts)
-        found = seeds_of_difference(levels, is_a_share(formula, *both.samples(formula)), self._tests, also)
+        found = seeds_of_difference(levels, width_of(formula, *both.samples(formula)), self._tests, also)
         if found is None:
             return cell
         difference = Difference(found.mean, found.low, found.high, found.p, None, found.error, found.freedom, TEST)

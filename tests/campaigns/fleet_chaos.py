@@ -29,8 +29,9 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
+from harness.fleet.own_node.listening import below  # noqa: E402
 from harness.miniworld.world.write import write_world  # noqa: E402
-from tests.fleet.hosts import HEAD, PORT, Host, below, environment, hosts  # noqa: E402
+from tests.fleet.hosts import HEAD, PORT, Host, environment, hosts  # noqa: E402
 from tests.fleet.in_own_network import enter  # noqa: E402
 from tests.small_world import SMALL  # noqa: E402
 

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from pytest import approx
 
 from harness.core.evaluation import Formula, Item, Score, over, ratio, rounded
 from harness.core.stats import (
+    SHARE,
     Linear,
     Sample,
     benjamini_hochberg,
@@ -209,7 +211,7 @@ def test_images_of_unequal_weight_have_wider_intervals_for_the_same_standard_err
     # two images with the parts of 18 each: (sum u^2)^2 / sum u^4 is 40, and 40^2 / (2 x 18^2 + 4) = 2.5; t(39) and t(6.4)
     unequal = replace(equal, parts=np.array([[0.02 * 18**0.5, -0.02 * 18**0.5] + [0.02, -0.02] * 2 + [0.0] * 34]))
     assert unequal.moments.error2 == approx(equal.moments.error2)
-    widths = [float((high - low)[0]) for low, high in (limits_of(f, (0.0, 1.0)) for f in (equal, unequal))]
+    widths = [float((high - low)[0]) for low, high in (limits_of(f, SHARE) for f in (equal, unequal))]
     assert widths[1] > 1.1 * widths[0]
 
 
@@ -218,6 +220,43 @@ def test_the_interval_of_a_rating_ends_at_the_best_rating():
     (metric,) = metrics(items_of(30), scores, [ratio("rating", ["rating"], ["n"], unit="points")])
     assert metric.high == 6.0
     assert 5 <= metric.low < 5.97
+
+
+def of_one_split(right):
+    """Image i is of split i modulo 3 alone: a mean over splits has no value for a single image."""
+    return [Score(str(i), {f"{i % 3}/n": 1.0, f"{i % 3}/right": float(r)}) for i, r in enumerate(right)]
+
+
+def mean_of_splits(times=1 / 3, **about):
+    return Formula("mean", lambda s: times * sum(over(s[f"{j}/right"], s[f"{j}/n"]) for j in range(3)), **about)
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 3])
+def test_a_share_that_no_single_image_has_is_an_interval_of_shares(wrong):
+    right = [i >= wrong for i in range(60)]  # of splits of equal size: their mean is the accuracy
+    (mean,) = metrics(items_of(60), of_one_split(right), [mean_of_splits()])
+    (plain,) = metrics(items_of(60), scores_of(*map(float, right)), [ACCURACY])
+    assert (mean.low, mean.high) == approx((plain.low, plain.high), abs=0.005)
+    assert mean.high <= 1
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 3])
+def test_a_score_of_a_stated_range_has_the_interval_of_a_share_of_it(wrong):
+    scores = of_one_split([i >= wrong for i in range(60)])
+    share, points = metrics(items_of(60), scores, [mean_of_splits(), mean_of_splits(200, unit="points", bounds=(0.0, 600.0))])
+    assert (points.low, points.high) == approx((600 * share.low, 600 * share.high))
+
+
+def test_a_difference_of_a_stated_range_is_that_of_a_share_of_it():
+    sides = [sample(range(60), of_one_split([i >= wrong for i in range(60)])) for wrong in (4, 1)]
+    share, points = differences(*sides, [mean_of_splits(), mean_of_splits(200, unit="points", bounds=(0.0, 600.0))])
+    assert (points.low, points.high, points.p) == approx((600 * share.low, 600 * share.high, share.p))
+
+
+def test_a_formula_beyond_the_range_that_it_states_is_no_share_of_it():
+    scores = [Score(str(i), {"rating": 6.0 if i else 5.0, "n": 1.0}) for i in range(30)]
+    (metric,) = metrics(items_of(30), scores, [ratio("rating", ["rating"], ["n"], unit="points", bounds=(0.0, 5.0))])
+    assert 5 <= metric.low < metric.value < metric.high == 6.0
 
 
 def test_a_formula_that_rounds_has_the_slope_of_the_one_that_does_not():

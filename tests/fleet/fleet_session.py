@@ -17,11 +17,13 @@ from typing import Any
 from harness.config.fleet_form import FleetConfig
 from harness.fleet import cluster
 from harness.fleet.crew import Crew
+from harness.fleet.own_node import start
+from harness.fleet.own_node.listening import below
 from harness.models._engine import grouping
 from harness.run import models
 from harness.run.on_fleet import arm_training
 from tests.fleet import session_steps as steps
-from tests.fleet.hosts import HEAD, PORT, TOKEN, Host, below, environment, hosts
+from tests.fleet.hosts import HEAD, PORT, TOKEN, Host, environment, hosts
 from tests.fleet.session_workers import FOLDER, ROWS, SmallWaves, train_arm_and_die
 
 ARMS = steps.arms(one={}, two={"workers": 2})
@@ -69,7 +71,7 @@ def main(data: str, folder: Path) -> None:
     os.environ.update(environment())
     grouping._WAVE_ROWS = ROWS
     cluster._Hired = SmallWaves  # type: ignore[misc]
-    cluster._TOKEN = TOKEN  # Ray keeps the first one that a process has
+    start._TOKEN = TOKEN  # Ray keeps the first one that a process has
     arm_training.train_arm = train_arm_and_die
     came: dict[str, Any] = {"alone": steps.outcome(data, folder / "alone")}
     came["arms alone"] = steps.outcome(data, folder / "arms-alone", arms=ARMS)

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.fleet.own_node.listening import below
+
 MARK = "HARNESS_OWN_NETWORK"  # set by `in_own_network`: there are other namespaces of network and host name than the machine's
 HEAD = "10.77.0.1"
 PORT = 6379
@@ -104,24 +106,6 @@ def end_session(leader: int) -> None:
             os.kill(pid, 9)
         except ProcessLookupError:
             continue
-
-
-def below(pid: int) -> list[int]:
-    """Processes that a process started, and theirs."""
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except (OSError, IndexError, ValueError):
-                continue
-            children.setdefault(parent, []).append(int(folder.name))
-    found, left = list[int](), [pid]
-    while left:
-        own = children.get(left.pop(), [])
-        found += own
-        left += own
-    return found
 
 
 @contextmanager

@@ -23,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from harness.core.evaluation import over, rounded
 from harness.core.stats import (
+    SHARE,
+    UNKNOWN,
     Linear,
     difference_interval,
     expand,
@@ -32,6 +34,7 @@ from harness.core.stats import (
 )
 from reports.values.seeds import seeds_of_difference, seeds_of_metric
 from tests.proofs import other_worlds as other
+from tests.proofs import parts_worlds as parts
 from tests.proofs.worlds import Paired, Rng, World, first_over_second, skills, stacked
 
 IMAGES = (30, 60, 100, 500)
@@ -126,7 +129,7 @@ def rating(weights: tuple[float, ...]) -> World:
     def draw(rng: Rng, n: int, g: int) -> np.ndarray:
         return stacked(rng.choice(7, p=weights, size=(n, g)), np.ones((n, g)))
 
-    return World(draw, first_over_second, float(np.dot(range(7), weights)), is_share=False)
+    return World(draw, first_over_second, float(np.dot(range(7), weights)), range=UNKNOWN)
 
 
 def relative() -> World:
@@ -138,14 +141,14 @@ def relative() -> World:
         return stacked(model, reference)
 
     sums = draw(np.random.default_rng(12), 1, 4_000_000)[0].sum(axis=0)
-    return World(draw, first_over_second, float(sums[0] / sums[1]), is_share=False)
+    return World(draw, first_over_second, float(sums[0] / sums[1]), range=UNKNOWN)
 
 
 def words(sd: float) -> World:
     def draw(rng: Rng, n: int, g: int) -> np.ndarray:
         return stacked(rng.lognormal(3, sd, (n, g)), np.ones((n, g)))
 
-    return World(draw, first_over_second, float(np.exp(3 + sd * sd / 2)), is_share=False)
+    return World(draw, first_over_second, float(np.exp(3 + sd * sd / 2)), range=UNKNOWN)
 
 
 def counts(mean: float) -> World:
@@ -154,7 +157,7 @@ def counts(mean: float) -> World:
     def draw(rng: Rng, n: int, g: int) -> np.ndarray:
         return stacked(rng.poisson(mean * rng.exponential(size=(n, g))), np.ones((n, g)))
 
-    return World(draw, first_over_second, mean, is_share=False)
+    return World(draw, first_over_second, mean, range=UNKNOWN)
 
 
 METRICS: dict[str, Callable[[], World]] = {
@@ -187,10 +190,11 @@ METRICS: dict[str, Callable[[], World]] = {
 
 @dataclass(frozen=True)
 class Missed:
-    """Per cent of intervals (or tests) below the truth and above it."""
+    """Per cent of intervals (or tests) below the truth and above it, and of sweeps without an interval."""
 
     low: float
     high: float
+    without: float = 0.0
 
     @property
     def covered(self) -> float:
@@ -200,13 +204,13 @@ class Missed:
 def missed(low: np.ndarray, high: np.ndarray, truth: float) -> Missed:
     """Of the intervals that there are: a sweep without one claims nothing."""
     known = np.isfinite(low) & np.isfinite(high)
-    return Missed(float(100 * (high < truth)[known].mean()), float(100 * (low > truth)[known].mean()))
+    below, above = (float(100 * beside[known].mean()) for beside in (high < truth, low > truth))
+    return Missed(below, above, float(100 - 100 * known.mean()))
 
 
 def metric_cell(world: World, g: int, n: int, rng: Rng) -> Missed:
     totals = world.draw(rng, n, g)
-    bounds = (0.0, 1.0) if world.is_share else (-np.inf, np.inf)
-    return missed(*limits_of(expand(world.compute, totals), bounds), world.truth)
+    return missed(*limits_of(expand(world.compute, totals), world.range), world.truth)
 
 
 def old_metric_cell(world: World, g: int, n: int, rng: Rng) -> Missed:
@@ -278,7 +282,7 @@ def pair_words() -> Paired:
         old, new = (stacked(usual * rng.lognormal(0, 0.5, (n, g)), np.ones((n, g))) for _ in range(2))
         return old, new
 
-    return Paired(draw, first_over_second, is_share=False)
+    return Paired(draw, first_over_second, width=0.0)
 
 
 NULLS: dict[str, Callable[[], Paired]] = {
@@ -309,7 +313,7 @@ def paired_cell(world: Paired, g: int, n: int, rng: Rng) -> Missed:
     """Coverage of the difference; with no true difference, what is missed are the false alarms."""
     old, new = world.draw(rng, n, g)
     found = expand(world.compute, new).minus(expand(world.compute, old))
-    low, high, p = difference_interval(found, world.is_share)
+    low, high, p = difference_interval(found, world.width)
     if world.truth == 0:
         alarms = np.where(np.isfinite(p), p, 1) < 0.05
         return Missed(float(100 * (alarms & (found.value < 0)).mean()), float(100 * (alarms & (found.value > 0)).mean()))
@@ -362,8 +366,8 @@ def _one(found: Linear, i: int) -> Linear:
 
 def _seeds_of(found: list[Linear], i: int) -> tuple[float, float]:
     one = [_one(f, i) for f in found]
-    low, high = limits_of(mean_of(one), (0.0, 1.0))
-    seeds = seeds_of_metric(one, (float(low[0]), float(high[0])), (0.0, 1.0))
+    low, high = limits_of(mean_of(one), SHARE)
+    seeds = seeds_of_metric(one, (float(low[0]), float(high[0])), SHARE)
     assert seeds is not None and seeds.low is not None and seeds.high is not None
     return seeds.low, seeds.high
 
@@ -382,6 +386,7 @@ SEEDS = {
 
 def row(title: str, cells: list[Missed], alarms: bool) -> str:
     shown = [f"{100 - c.covered if alarms else c.covered:.1f} ({c.low:.1f}, {c.high:.1f})" for c in cells]
+    shown = [text + (f", none in {c.without:.1f}" if c.without >= 0.05 else "") for text, c in zip(shown, cells)]
     return f"| {title} | " + " | ".join(shown) + " |"
 
 
@@ -421,6 +426,9 @@ def main() -> None:
             sys.stdout.flush()
 
     table("95 % interval of", METRICS, metric_cell)
+    table("no single image has a value: 95 % interval of", parts.METRICS, metric_cell)
+    table("the same: difference", parts.SHIFTS, paired_cell)
+    table("the same: false alarms at 5 %, nothing changed", parts.NULLS, paired_cell, alarms=True)
     if asked.old:
         table("the same, percentile bootstrap", METRICS, old_metric_cell)
     table("95 % interval of the difference", SHIFTS, paired_cell)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, ndtri
 
-from harness.core.stats import change_of, difference_interval, expand, joint_quantile
+from harness.core.stats import UNKNOWN, change_of, difference_interval, expand, joint_quantile
 from tests.proofs.worlds import Paired, Rng, World, first_over_second, skills, stacked
 
 
@@ -47,7 +47,7 @@ def zero_rating(zero: float) -> World:
     def draw(rng: Rng, n: int, g: int) -> np.ndarray:
         return stacked(rng.choice(7, p=weights, size=(n, g)), np.ones((n, g)))
 
-    return World(draw, first_over_second, float(weights @ np.arange(7)), is_share=False)
+    return World(draw, first_over_second, float(weights @ np.arange(7)), range=UNKNOWN)
 
 
 def entangled(slope: float, start: float) -> World:
@@ -69,7 +69,7 @@ def rate_of_rates() -> World:
         both = rng.normal(size=shape)
         return stacked(*(np.exp(m + 0.6 * (0.9 * both + 0.44 * rng.normal(size=shape))) for m in (1.0, 1.3)))
 
-    return World(lambda rng, n, g: rows(rng, (n, g)), first_over_second, float(np.exp(-0.3)), is_share=False)
+    return World(lambda rng, n, g: rows(rng, (n, g)), first_over_second, float(np.exp(-0.3)), range=UNKNOWN)
 
 
 def noisy_judge(noise: float) -> World:
@@ -80,7 +80,7 @@ def noisy_judge(noise: float) -> World:
         return stacked(np.clip(np.rint(own + noise * rng.normal(size=shape)), 0, 6), np.ones(shape))
 
     found = rows(np.random.default_rng(22), (4_000_000,)).sum(axis=0)
-    return World(lambda rng, n, g: rows(rng, (n, g)), first_over_second, float(found[0] / found[1]), is_share=False)
+    return World(lambda rng, n, g: rows(rng, (n, g)), first_over_second, float(found[0] / found[1]), range=UNKNOWN)
 
 
 METRICS: dict[str, Callable[[], World]] = {
@@ -126,7 +126,7 @@ def ratings_beside(zero: float, changed: float) -> Paired:
         old, new = world.draw(rng, n, g), world.draw(rng, n, g)
         return old, np.where((rng.random((n, g)) < changed)[..., None], new, old)
 
-    return Paired(draw, first_over_second, is_share=False)
+    return Paired(draw, first_over_second, width=0.0)
 
 
 def heavy_pair(p: float) -> Paired:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.proofs import other_worlds
+from tests.proofs import other_worlds, parts_worlds
 from tests.proofs.coverage import METRICS, NULLS, SEEDS, SHIFTS, metric_cell, paired_cell
 from tests.proofs.few_changes import most_alarms
 
@@ -34,6 +34,12 @@ def test_numbers_of_questions_with_a_heavy_tail_are_covered() -> None:
     world = other_worlds.METRICS["accuracy 90 %, heavy-tailed questions an image"]()  # version 3: 91.0
     found = metric_cell(world, 60, 2000, np.random.default_rng(7))
     assert 93 <= found.covered <= 97, found
+
+
+@pytest.mark.parametrize(("world", "images"), [("mean of 6 axes, 97 %", 60), ("MME total of 4 tasks, 95 % right", 60)])
+def test_metrics_that_no_single_image_has_are_covered_and_always_have_an_interval(world: str, images: int) -> None:
+    found = metric_cell(parts_worlds.METRICS[world](), images, 2000, np.random.default_rng(12))
+    assert 93 <= found.covered <= 98 and found.without == 0, found  # version 7: 98.8, and none in 16.3 %
 
 
 def test_a_rare_error_that_was_seen_once_does_not_exclude_the_truth() -> None:

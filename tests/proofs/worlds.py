@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.core.evaluation import over
+from harness.core.stats import SHARE, Range
 
 Rng = np.random.Generator
 Compute = Callable[[np.ndarray], np.ndarray]
@@ -15,22 +16,23 @@ Compute = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class World:
-    """`draw(rng, n, g)` gives sums by image (n, g, V); `compute` the metric of such sums; `truth` its true value."""
+    """`draw(rng, n, g)` gives sums by image (n, g, V); `compute` the metric of such sums; `truth` its true value; `range`:
+    where it lies."""
 
     draw: Callable[[Rng, int, int], np.ndarray]
     compute: Compute
     truth: float
-    is_share: bool = True
+    range: Range = SHARE
 
 
 @dataclass(frozen=True)
 class Paired:
-    """`draw` gives both sides on the same images; `truth` is the true difference."""
+    """`draw` gives both sides on the same images; `truth` is the true difference; `width` that of its range, 0: unknown."""
 
     draw: Callable[[Rng, int, int], tuple[np.ndarray, np.ndarray]]
     compute: Compute
     truth: float = 0.0
-    is_share: bool = True
+    width: float = 1.0
 
 
 def first_over_second(sums: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ How intervals were chosen and what they cover: docs/statistics.md. Differences b
 `harness/labels/rater_agreement.py`.
 """
 
-from harness.core.stats.intervals import limits_of, mean_interval, share_interval
+from harness.core.stats.intervals import SHARE, UNKNOWN, Range, limits_of, mean_interval, share_interval
 from harness.core.stats.linear import Linear, expand, linearise, mean_of
 from harness.core.stats.measuring import limits, measure, metrics, possible, why_no_interval
 from harness.core.stats.multiple import benjamini_hochberg, holm, rank_biserial
@@ -32,10 +32,13 @@ __all__ = [
     "LEVEL",
     "POWER",
     "RESAMPLES",
+    "SHARE",
+    "UNKNOWN",
     "VERSION",
     "Change",
     "Floats",
     "Linear",
+    "Range",
     "Sample",
     "addend_names",
     "benjamini_hochberg",

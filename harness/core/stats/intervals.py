@@ -7,6 +7,8 @@ nothing else is left, and the interval is Clopper and Pearson's of G right or wr
 degrees of freedom. Towards the nearer of 0 and 1 an interval from few informative images leaves out up to 4 % instead of
 2.5 %: near the edge, where all answers may be right, no interval lies beyond the truth on the other side.
 
+A metric with another range by definition (a score of MME from 0 to 200) is a share of that range.
+
 Other metrics (ratings, words, relative scores): t with degrees of freedom by kurtosis, corrected for skewness to
 second order (DiCiccio and Efron 1992, Biometrika 79:231, equation 2.4: z + z0 + (2a + cq) z^2).
 
@@ -32,13 +34,30 @@ _NORMAL_KURTOSIS, _SKEWED_FREEDOM = 3.0, 0.6
 _MOST_BEND, _MOST_SHIFT = 0.12, 0.5  # the second-order correction beyond these is no longer small
 
 
-def limits_of(found: Linear, bounds: tuple[float, float]) -> tuple[Floats, Floats]:
-    """The interval of metrics, (N,) each, within `bounds`; (0, 1) says that they are shares."""
-    if bounds == (0.0, 1.0):
-        return share_interval(found)
+class Range(NamedTuple):
+    """Where a metric can lie. `whole`: by its definition, so that it is a share of this range; else as far as is known."""
+
+    low: float
+    high: float
+    whole: bool = False
+
+    @property
+    def width(self) -> float:
+        """Of the range by definition; 0 where that is not known."""
+        return self.high - self.low if self.whole else 0.0
+
+
+SHARE, UNKNOWN = Range(0.0, 1.0, True), Range(-np.inf, np.inf)
+
+
+def limits_of(found: Linear, bounds: Range) -> tuple[Floats, Floats]:
+    """The interval of metrics, (N,) each, within `bounds`."""
+    if bounds.whole:
+        low, high = share_interval(found.as_share(bounds.low, bounds.width))
+        return bounds.low + bounds.width * low, bounds.low + bounds.width * high
     low, high = mean_interval(found)
-    within = (bounds[0] <= found.value) & (found.value <= bounds[1])
-    return np.where(within, np.clip(low, *bounds), low), np.where(within, np.clip(high, *bounds), high)
+    ends, within = bounds[:2], (bounds.low <= found.value) & (found.value <= bounds.high)
+    return np.where(within, np.clip(low, *ends), low), np.where(within, np.clip(high, *ends), high)
 
 
 class _Answers(NamedTuple):

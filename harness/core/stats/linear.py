@@ -73,6 +73,11 @@ class Linear:
         value, bias, bend = self.value - other.value, self.bias - other.bias, self.bend - other.bend
         return Linear(value, parts, clusters, bias, bend, counting, (self, other))
 
+    def as_share(self, low: float, width: float) -> Linear:
+        """The same metric as a share of the range from `low` to `low` + `width`."""
+        parts, bias, bend = self.parts / width, self.bias / width, self.bend / width
+        return replace(self, value=(self.value - low) / width, parts=parts, bias=bias, bend=bend)
+
     @property
     def moments(self) -> Moments:
         n, square = self.clusters, self.parts * self.parts

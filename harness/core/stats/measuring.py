@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.core.evaluation import Formula, Item, Metric, Score
-from harness.core.stats.intervals import limits_of
+from harness.core.stats.intervals import SHARE, UNKNOWN, Range, limits_of
 from harness.core.stats.linear import Linear, linearise
 from harness.core.stats.resampling import FEWEST_CLUSTERS
 from harness.core.stats.samples import Sample, evaluate, moving, sample
+
+_ROUNDING = 1e-9
 
 
 def metrics(items: Sequence[Item], scores: Sequence[Score], formulas: Sequence[Formula]) -> tuple[Metric, ...]:
@@ -52,15 +54,18 @@ def limits(formula: Formula, samples: Sequence[Sample], found: Linear) -> tuple[
     return (float(low[0]), float(high[0])) if np.isfinite(low[0]) and np.isfinite(high[0]) else (None, None)
 
 
-def possible(formula: Formula, *samples: Sample) -> tuple[float, float]:
-    """(0, 1) of a share that lies there for every single cluster; else the extremes of single clusters.
+def possible(formula: Formula, *samples: Sample) -> Range:
+    """A formula's own range, (0, 1) of a share, where all samples and their single clusters lie there; else the extremes of
+    single clusters: a mean of ratings cannot lie beyond the best rating, whatever the scale is.
 
-    A mean of ratings cannot lie beyond the best rating, whatever the scale is.
+    No single cluster may have a value, as where a metric is a mean over splits and each image is of one split.
     """
-    each = np.concatenate([evaluate(formula, data.names, data.totals) for data in samples])
-    each = each[np.isfinite(each)]
-    if not len(each):
-        return -np.inf, np.inf
-    if formula.unit == "share" and each.min() >= 0 and each.max() <= 1:
-        return 0.0, 1.0
-    return float(each.min()), float(each.max())
+    alone = np.concatenate([evaluate(formula, data.names, data.totals) for data in samples])
+    alone = alone[np.isfinite(alone)]
+    own = SHARE if formula.unit == "share" else UNKNOWN
+    own = Range(*formula.bounds, True) if formula.bounds else own
+    whole = np.concatenate([alone, *(evaluate(formula, data.names, data.sums[None]) for data in samples)])
+    beyond = (whole < own.low - _ROUNDING * own.width) | (whole > own.high + _ROUNDING * own.width)
+    if own.whole and not beyond.any():
+        return own
+    return Range(float(alone.min()), float(alone.max())) if len(alone) else UNKNOWN

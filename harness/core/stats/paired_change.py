@@ -57,16 +57,17 @@ class Change:
         return found
 
 
-def change_of(found: Linear, is_share: bool) -> Change:
-    """Of paired differences, (N,) each. A share's lies between -1 and 1; other differences have no slope."""
+def change_of(found: Linear, width: float) -> Change:
+    """Of paired differences, (N,) each. `width`: of the range by definition, 1 of a share; 0: none is known, and there is no
+    slope."""
     error2, freedom, _, _, sums = found.moments
-    if not is_share:
+    if not width:
         return Change(found.value, np.sqrt(error2), np.zeros_like(error2), np.zeros_like(error2))
     g = np.maximum(found.clusters, 1)
     freedom = np.minimum(freedom, g - 1)
-    one_more, whole = _ONE_MORE * _size_of_changes(found.value / g, g, *sums), _WHOLE_IMAGE / g
+    one_more, whole = _ONE_MORE * _size_of_changes(found.value / g, g, *sums), _WHOLE_IMAGE * width / g
     error2 = (freedom * error2 + _CHANGE_WEIGHT * one_more) / (freedom + _CHANGE_WEIGHT)
-    error = np.sqrt(error2 + unseen_variance(found))
+    error = np.sqrt(error2 + unseen_variance(found, width))
     with np.errstate(all="ignore"):
         lean = np.where(sums[0] > 0, sums[1] / sums[0], 0.0)
     slopes = [(freedom * np.maximum(s, 0) + _CHANGE_WEIGHT * whole) / (freedom + _CHANGE_WEIGHT) for s in (-lean, lean)]
@@ -80,8 +81,8 @@ def _size_of_changes(each: Floats, g: Floats, s2: Floats, s3: Floats, s4: Floats
         return np.where(second > 0, fourth / second, 0.0)
 
 
-def unseen_variance(found: Linear) -> Floats:
-    """Variance of a share's difference that images may hide which count on one side alone, (N,).
+def unseen_variance(found: Linear, width: float = 1.0) -> Floats:
+    """Variance of a difference of shares of a range of this width that images may hide which count on one side alone, (N,).
 
     A caption that names one object, rightly, has no scatter, and nothing is known of how often others would be wrong. So the
     variance of each side is shrunk as that of a share's interval is, with the images that count on this side: towards the reach
@@ -91,31 +92,31 @@ def unseen_variance(found: Linear) -> Floats:
     none = np.zeros_like(found.value)
     if (found.counting >= found.clusters).all():  # the usual case
         return none
-    return sum((_unseen(side, np.maximum(found.clusters, 1)) for side in found.sides), none)
+    return sum((_unseen(side, np.maximum(found.clusters, 1), width) for side in found.sides), none)
 
 
-def _unseen(side: Linear, g: Floats) -> Floats:
+def _unseen(side: Linear, g: Floats, width: float) -> Floats:
     from scipy.special import stdtrit
 
     k, moments = np.maximum(side.counting, 2), side.moments
     s2, known = moments.sums[0], np.where(moments.sums[0] > 0, np.minimum(moments.freedom, k - 1), 0)
-    nothing = end_of_nothing(k) / stdtrit(k - 1, (1 + LEVEL) / 2)
+    nothing = width * end_of_nothing(k) / stdtrit(k - 1, (1 + LEVEL) / 2)
     shrunk = (known * s2 * k / (k - 1) + SHARE_WEIGHT * nothing**2) / (known + SHARE_WEIGHT)
     added: Floats = np.maximum(1 - side.counting / g, 0) * np.maximum(shrunk - s2 * g / np.maximum(g - 1, 1), 0)
     return added
 
 
-def difference_interval(found: Linear, is_share: bool, change: Change | None = None) -> tuple[Floats, Floats, Floats]:
+def difference_interval(found: Linear, width: float, change: Change | None = None) -> tuple[Floats, Floats, Floats]:
     """(low, high, p) of paired differences, (N,) each; nan below five clusters; p is 1 where no cluster changed.
 
-    change: `change_of(found, is_share)`, where that is known already.
+    change: `change_of(found, width)`, where that is known already.
     """
     from scipy.special import stdtr, stdtrit
 
-    change, freedom = change or change_of(found, is_share), found.freedom
+    change, freedom = change or change_of(found, width), found.freedom
     low, high = change.ends(stdtrit(freedom, (1 + LEVEL) / 2))
-    if is_share:
-        low, high = np.clip(low, -1, 1), np.clip(high, -1, 1)
+    if width:
+        low, high = np.clip(low, -width, width), np.clip(high, -width, width)
     still = np.abs(found.value) < _NOTHING
     with np.errstate(all="ignore"):
         p = np.where(still, 1.0, 2 * stdtr(freedom, -np.abs(found.value) / change.error))

@@ -15,7 +15,7 @@ import pytest
 
 from harness.core.errors import ModelError
 from harness.fleet.cluster import Cluster
-from harness.fleet.own_node import own_folder, watch
+from harness.fleet.own_node.life import own_folder, watch
 from harness.storage.run_folder import locked
 
 _LISTENS = """
@@ -29,7 +29,7 @@ time.sleep(60)
 _WAITS = """
 import sys, time
 from harness.fleet.cluster import Cluster
-from harness.fleet.own_node import watch
+from harness.fleet.own_node.life import watch
 cluster = Cluster.__new__(Cluster)
 cluster.ended, cluster._waiting, cluster._closed = "", [], False
 watch(sys.argv[1], lambda: cluster._has_ended("Ray has ended."))

@@ -152,12 +152,12 @@ def _second(rule: Rule, total: np.ndarray, arm: np.ndarray, value: float) -> flo
 
 
 def reach_of_images(rule: Rule, *sides: Sequence[Scored]) -> tuple[float, float]:
-    """(0, 1) of a share that lies there for every single image, else its smallest and largest value of a single image."""
+    """(0, 1) of a share that lies there for every single image that has a value, else the least and greatest of these."""
     values = [at(rule, by_image(rule, rows, list(dict.fromkeys(row.image for row in rows)))) for rows in sides]
     known = [v for v in np.concatenate(values) if np.isfinite(v)]
-    if not known:
+    inside = rule.unit == "share" and min(known, default=0) >= -1e-9 and max(known, default=1) <= 1 + 1e-9
+    if not known and not inside:
         return -np.inf, np.inf
-    inside = rule.unit == "share" and min(known) >= 0 and max(known) <= 1
     return (0.0, 1.0) if inside else (float(min(known)), float(max(known)))
 
 

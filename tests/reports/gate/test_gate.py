@@ -13,6 +13,8 @@ from harness.core.errors import ConfigError
 from harness.core.gating import Policy
 from harness.core.run_record import ProtocolRecord
 from reports.comparison.compare import compare, gated
+from reports.gate.anytime import Anytime
+from reports.gate.decide import gate
 from reports.gate.junit import junit
 from reports.values.gate import Gate
 from reports.writers import html, json, markdown
@@ -157,6 +159,29 @@ def test_one_improved_metric_of_a_kind_is_enough_where_the_policy_says_any(bette
     unchanged = replace(aligned, results=(*aligned.results[:2], replace(base.results[2])))
     found = gated([replace(better, sweeps=(base, unchanged))], policy(rule))
     assert sorted(verdicts(found)) == ["inconclusive", "pass"] and found.verdict == "pass"
+
+
+def test_a_failed_metric_of_a_set_that_is_open_is_no_reason_for_failing(make: Any) -> None:
+    rule = {"kind": "hallucination", "role": "improve", "need": "any"}
+    worse = make.record(aligned=make.Habits(0.7, 0.3, 0.6, 18))
+    base, aligned = (replace(s, results=(*s.results, replace(s.results[1], benchmark="again"))) for s in worse.sweeps)
+    half_open = replace(aligned, results=(*aligned.results[:2], base.results[2]))
+    found = gated([replace(worse, sweeps=(base, half_open))], policy(rule, ACCURACY))
+    assert sorted(verdicts(found)) == ["fail", "fail", "inconclusive"]
+    assert found.words == "aligned fails: POPE accuracy (must not fall by 2 points or more)."
+    all_failed = gated([replace(worse, sweeps=(base, aligned))], policy(rule, ACCURACY))
+    assert all_failed.words.startswith("aligned fails: CHAIRi (must fall), ") and all_failed.words.count("(must fall)") == 2
+
+
+def test_an_early_look_says_as_a_whole_gate_does_that_no_image_has_changed(better: Any) -> None:
+    base = better.sweeps[0]
+    same = replace(better, sweeps=(base, replace(base, label="aligned")))
+    words = policy({"metric": "chair.words", "role": "guard", "margin": "9 words", "better": "lower"})
+    (whole,) = gated([same], words).checkpoints[0].rules
+    columns = compare([same]).columns
+    (early,) = gate(words, columns, same.sweeps, anytime=Anytime({"chair": 60}, 0.05, 1)).checkpoints[0].rules
+    assert whole.why == early.why == "every image tells the same difference, so nothing is known of its uncertainty"
+    assert (early.p_pass, early.p_fail, early.verdict) == (None, None, "inconclusive")
 
 
 @pytest.mark.parametrize(

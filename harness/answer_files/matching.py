@@ -50,7 +50,7 @@ def match(
         column: column of the answer, where it is not one of the form's.
     Raises DataError for a row without an answer or with two, for two answers or replies to one question, for a name that
     several questions go by, for ids that are all one too low or too high, and for rows without a key that are not as many as
-    the items or ask something else.
+    the items or ask something else; for reviews of which no row holds a reply.
     """
     names = Names.of(items, form)
     found = Matched()
@@ -60,6 +60,11 @@ def match(
     for rows, review in ((answers, False), (reviews, True)):
         for task in tasks:
             _put_replies(found, names, rows, form, task, review)
+    if reviews and tasks and not any(form.reply(row.values, task, True) is not None for row in reviews for task in tasks):
+        raise DataError(
+            f"{reviews[0].where} holds no reply of the judge in a form that is read, and no other row of the reviews does. "
+            "docs/reproductions.md lists the columns of each benchmark's reviews."
+        )
     if not answers:
         asked = {item for _, item in found.replies}
         found.items = list(items)

@@ -4,7 +4,7 @@ Yu et al. 2023, arXiv:2308.02490; aggregation as in yuweihao/MM-Vet mm-vet_evalu
 over the questions that need a capability. Published numbers use GPT-4-0613, mean of five gradings.
 
 What cannot be read as a number from 0 to 1 is unjudged ("tolerant", the default). Variant "official" makes it 0.0, as
-the authors' script does after five tries.
+the authors' script does after five tries. Departure: so is "nan", which passes the script's comparisons and makes its mean nan.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from benchmarks._text.asked_object import asked_object
 from benchmarks._text.vqa_answers import normalise
 from harness.core import registry
 from harness.core.capabilities import version_for
-from harness.core.edge.answer_form import AnswerForm, Fields
+from harness.core.edge.answer_form import TEXTS, AnswerForm, Fields
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
-from harness.core.judging import Facts, JudgeTask, RatingScale, Reply
+from harness.core.judging import FROM_FILES, Facts, JudgeTask, RatingScale, Reply
 from harness.core.plugins import Data, Judge
 
 CAPABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")
@@ -66,11 +66,26 @@ TASK = JudgeTask("mmvet", prompts.MMVET, read=tolerant_grade, rule=grade, fields
 
 
 def _grading(row: Fields) -> str | None:
-    """A grading file's scores, {"score": [0.5, 0.4]}, as their mean; else the grader's own words, {"content": ["0.5"]}."""
+    """A grading file's scores, {"score": [0.5, 0.4]}, as their mean; else the grader's own words, {"content": ["0.5"]}.
+
+    A score that is no list is a grading too, but beside an answer it may be anything. Scores outside the scale stay as text.
+    """
     scores, content = row.get("score"), row.get("content", row.get("judge_reply"))
-    if isinstance(scores, list) and scores and all(isinstance(score, int | float) for score in scores):
-        return f"{sum(scores) / len(scores):.17g}"
+    alone = scores is not None and not any(row.get(name) is not None for name in TEXTS)
+    numbers = [_number(score) for score in (scores if isinstance(scores, list) else [scores] if alone else [])]
+    known = [number for number in numbers if number is not None]
+    if known and len(known) == len(numbers):
+        fits = all(0 <= number <= 1 for number in known)
+        return f"{sum(known) / len(known):.17g}" if fits else ", ".join(f"{number:g}" for number in known)
     return str(content[0]) if isinstance(content, list) and content else content if isinstance(content, str) else None
+
+
+def _number(score: object) -> float | None:
+    """0.5 and "0.5"; None for anything else."""
+    try:
+        return float(score) if isinstance(score, int | float | str) and not isinstance(score, bool) else None
+    except ValueError:
+        return None
 
 
 @registry.benchmark
@@ -82,7 +97,7 @@ class Mmvet:
     needs_judge = True
     judge_tasks = (TASK,)
     rating_scale = RatingScale(0.0, 1.0, "grade")
-    version = 2
+    version = 3  # 3: grades on other scales and ranges behind markup are unjudged
     files = (
         OfficialFile(
             "mmvet/mm-vet.json",
@@ -159,7 +174,8 @@ class Mmvet:
 
     def facts(self) -> dict[str, str]:
         judge = f"{self.judge.name} {version_for(self.judge, TASK)}"
-        return {"variant": self.variant, "judge": judge, "gradings": "1", **self._loaded}
+        gradings = "as the files have them" if self.judge.name == FROM_FILES else "1"
+        return {"variant": self.variant, "judge": judge, "gradings": gradings, **self._loaded}
 
     def _item(self, row: Row) -> Item:
         if not isinstance(row.values, Mapping):

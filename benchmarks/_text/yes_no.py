@@ -12,7 +12,6 @@ from functools import lru_cache
 
 from benchmarks._text.yes_no_rules import Reading, vlmevalkit
 from harness.core import flags
-from harness.core.final_answer import final_answer
 
 OFFICIAL_NO = frozenset({"No", "not", "no"})
 OPERA_NO = OFFICIAL_NO | {"NO"}
@@ -30,11 +29,11 @@ def official(answer: str) -> Reading:
 
 
 def llava(answer: str) -> Reading:
-    """The official rule on the answer without reasoning and surrounding white space, as LLaVA's model_vqa_loader.py stores it.
+    """The official rule on the answer without surrounding white space, as LLaVA's model_vqa_loader.py stores it.
 
     The official rule splits at the space character only, so that it reads "\\n\\nNo" and "No\\n" as yes.
     """
-    return official(final_answer(answer).text)
+    return official(answer.strip())
 
 
 def opera(answer: str) -> Reading:

@@ -22,6 +22,7 @@ from benchmarks.judges._ranking import RanksByRating
 from harness.core import registry
 from harness.core.errors import ConfigError, JudgeError
 from harness.core.evaluation import Verdict
+from harness.core.final_answer import final_answer
 from harness.core.judging import Facts
 from harness.core.plugins import Data
 from harness.core.preference import Images
@@ -56,7 +57,7 @@ class Annotations(RanksByRating):
         read = READERS["llava"]
         reference = str(facts.get("gt_answer", ""))
         if reference.split(",", maxsplit=1)[0].strip(" .").lower() in ("yes", "no"):
-            right = read(answer) == read(reference)
+            right = read(final_answer(answer).text) == read(reference)
             return Verdict(float(right), "right" if right else "wrong", "", self.name, self.version)
         if isinstance(image, tuple):
             raise JudgeError(f"The annotations judge rates answers about one image. {self.one_image}")

@@ -10,8 +10,9 @@ Of the questions about an object that this version lacks (label yes on the origi
 IG (ignorance) FN -> FP, SB+ (stubborn yes) TP -> FP, SB- (stubborn no) FN -> TN. ID (indecision) is the share of the other
 questions about edited images whose rightness changed. F1 is the harmonic mean of TU and 1 - ID.
 
-Variants differ in an answer without yes and no: "strict" (default) counts it as wrong; "official" keeps the previous question's
-answer, as the script does by an oversight. Departures: totals are counted, not 1,727; an unknown metric stops nothing.
+Variants differ in an answer without yes and no: "strict" (default) counts it as wrong (accuracy, recall, TU, ID), but neither
+as a yes nor as a no (precision, IG, SB+, SB-); "official" keeps the previous question's answer, as the script does by an
+oversight. Departures: totals are counted, not 1,727; an unknown metric stops nothing.
 """
 
 from __future__ import annotations
@@ -36,19 +37,15 @@ from harness.labels.claims import ImageAnnotations
 
 _FILE = "beaf/beaf_qna.json"
 _REPOSITORY = "github.com/postech-ami/BEAF"
-VARIANTS = {"strict": "unread is wrong", "official": "unread keeps the previous question's answer"}
+VARIANTS = {"strict": "unread is wrong, and neither yes nor no", "official": "unread keeps the previous question's answer"}
 _EDITED = re.compile(r"(.+)_\d\d\.png")
-_CELLS = ("tp", "fp", "tn", "fn")
+_UNREAD = "unread"  # the cell of an answer that said neither
 # cell on the original -> cell now -> what it is called
 _CHANGES = {("tp", "tn"): "tu", ("fn", "fp"): "ig", ("tp", "fp"): "sb_plus", ("fn", "tn"): "sb_minus"}
 
 
 def _count(s: Sums, *cells: str) -> Number:
     return sum(s[cell] + s[f"{PREFIX}{cell}"] for cell in cells)
-
-
-def _all(s: Sums) -> Number:
-    return _count(s, *_CELLS)
 
 
 def _f1(s: Sums) -> Number:
@@ -76,7 +73,7 @@ class Beaf(OneLabel):
     """Yes/no questions about original images and their versions without an object."""
 
     title = "BEAF"
-    version = 1
+    version = 2  # 2: strict counts an unread answer as wrong, no longer as a yes
     styles: Mapping[str, str] = {"official": "", "llava": WORD_OR_PHRASE}
     files = (
         OfficialFile(_FILE, f"{_REPOSITORY}, version 1 by its link", "none stated", "copy it to beaf/"),
@@ -101,10 +98,10 @@ class Beaf(OneLabel):
         Formula(
             "f1_tuid", _f1_tuid, headline=True, unknown="TU is 0 where ID is 100 %, or one of them is unknown", title="F1_TUID"
         ),
-        _of_removed("ig", "wrong on both images", title="IG"),
+        _of_removed("ig", "no on the original, yes on the image without the object", title="IG"),
         _of_removed("sb_plus", "yes on both images", role="hallucination", title="SB+"),
         _of_removed("sb_minus", "no on both images", title="SB-"),
-        Formula("accuracy", lambda s: over(_count(s, "tp", "tn"), _all(s)), unknown="no answers"),
+        Formula("accuracy", lambda s: over(_count(s, "tp", "tn"), s["n"]), unknown="no answers"),
         Formula("precision", lambda s: over(_count(s, "tp"), _count(s, "tp", "fp")), unknown="the model never said yes"),
         Formula("recall", lambda s: over(_count(s, "tp"), _count(s, "tp", "fn")), unknown="no question with the label yes"),
         Formula("f1", _f1, unknown="no true positive"),
@@ -164,7 +161,7 @@ class Beaf(OneLabel):
         said, label = repope(answer.text), item.truth["label"]
         values = {"n": 1.0} | ({} if said else {"unread": 1.0})
         right = said == label
-        if said or self.variant == "strict":
+        if said or (self.variant == "strict" and label == "yes"):  # a yes that was not said is missing in recall
             values[_cell(said, label)] = 1.0
         return same_images.flagged(Score(item.id, values, said or "neither", right, doubt(answer.text, said)), item)
 
@@ -187,7 +184,7 @@ class Beaf(OneLabel):
         for place, (item, score) in enumerate(zip(items, scores, strict=True)):
             read = score.reading if score.reading in ("yes", "no") else ""
             previous = read or (previous if self.variant == "official" else "")
-            cells.append(_cell(previous, item.truth["label"]))
+            cells.append(_cell(previous, item.truth["label"]) if previous or self.variant == "official" else _UNREAD)
             if not read and self.variant == "official":
                 added[place] = {PREFIX + cells[-1]: 1.0}
         return cells, added

@@ -129,7 +129,7 @@ class Mme(OneLabel):
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
-        """Raises DataError for an unknown task, a label that is neither yes nor no, an image without two questions."""
+        """Raises DataError for an unknown task, a label that is neither yes nor no, an image without one question of each."""
         rows = read_rows(data, self.file)
         groups = sized([{"image": row.file_name("question_id")} for row in rows])
         seen: dict[tuple[str, str], str] = {}
@@ -138,6 +138,14 @@ class Mme(OneLabel):
             if (first := seen.setdefault(asked, row.where)) != row.where:
                 raise DataError(f"{row.where} asks the same about {asked[0]} as {first}. Remove one of them.")
         items = [self._item(row, group) for row, group in zip(rows, groups, strict=True)]
+        labels: dict[tuple[str, str], str] = {}
+        for row, item in zip(rows, items, strict=True):
+            label = item.truth["label"]
+            if (first := labels.setdefault((item.image, label), row.where)) != row.where:
+                raise DataError(
+                    f"{row.where}: the label of both questions about {item.group} is {label}, as in {first}; of an image's two "
+                    "answers one is Yes and one No. Fetch the file again, or correct that line."
+                )
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
         return items
 

@@ -11,7 +11,7 @@ from harness.answer_files.names import Names
 from harness.answer_files.places import Asked, Places, check_question
 from harness.answer_files.rows import FileRow
 from harness.answer_files.taken_apart import Given, answered
-from harness.core.edge.answer_form import AnswerForm
+from harness.core.edge.answer_form import AnswerForm, Fields, by_id
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 
@@ -50,7 +50,7 @@ def match(
         column: column of the answer, where it is not one of the form's.
     Raises DataError for a row without an answer or with two, for two answers or replies to one question, for a name that
     several questions go by, for ids that are all one too low or too high, and for rows without a key that are not as many as
-    the items or ask something else.
+    the items or ask something else; for reviews of which no row holds a reply.
     """
     names = Names.of(items, form)
     found = Matched()
@@ -60,6 +60,11 @@ def match(
     for rows, review in ((answers, False), (reviews, True)):
         for task in tasks:
             _put_replies(found, names, rows, form, task, review)
+    if reviews and tasks and not any(form.reply(row.values, task, True) is not None for row in reviews for task in tasks):
+        raise DataError(
+            f"{reviews[0].where} holds no reply of the judge in a form that is read, and no other row of the reviews does. "
+            "docs/reproductions.md lists the columns of each benchmark's reviews."
+        )
     if not answers:
         asked = {item for _, item in found.replies}
         found.items = list(items)
@@ -71,15 +76,9 @@ def _by_name(
     rows: Sequence[FileRow], names: Names, form: AnswerForm, found: Matched, value: Callable[[FileRow, Item], str]
 ) -> Iterator[tuple[Item, Given]]:
     """The rows' items and what they hold. Of a question that is listed several times, the n-th row answers the n-th item."""
-    keyless = [row for row in rows if not _keys(row, form)]
-    if keyless and len(keyless) != len(names.order):
-        raise DataError(
-            f"{keyless[0].where} names no item, so answers go by their place; but there are {len(keyless):,} such rows and "
-            f"{len(names.order):,} questions. Give the file that belongs to these questions, or one with ids."
-        )
-    places, times, compared = iter(names.order), Counter[str](), found.compared
-    placed = {id(row) for row in keyless}
-    keys_of = [(row, _keys(row, form) or [next(places)]) for row in rows]
+    placed = names.by_place([(row, form.section(_fields(row))) for row in rows if not form.keys(_fields(row))])
+    times, compared = Counter[str](), found.compared
+    keys_of = [(row, [placed[id(row)]] if id(row) in placed else _keys(row, names, form)) for row in rows]
     asked = Asked.of([item for bearers in names.items.values() for item in bearers])
     strangers = len(found.strangers)
     for row, keys in keys_of:
@@ -99,8 +98,15 @@ def _by_name(
         names.check_count(keys_of)
 
 
-def _keys(row: FileRow, form: AnswerForm) -> Sequence[str]:
-    return form.keys({"file": row.file, **row.values})
+def _keys(row: FileRow, names: Names, form: AnswerForm) -> Sequence[str]:
+    """Without the bare id where the row's section is asked: there it is another section's question."""
+    fields = _fields(row)
+    keys, bare = form.keys(fields), by_id(fields)
+    return [key for key in keys if key not in bare] if form.section(fields) in names.sections else keys
+
+
+def _fields(row: FileRow) -> Fields:
+    return {"file": row.file, **row.values}
 
 
 def _put_answers(found: Matched, items: Sequence[Item], given: Sequence[tuple[Item, Given]], form: AnswerForm) -> None:

@@ -23,6 +23,7 @@ from harness.core.evaluation import Verdict
 Facts = Mapping[str, Any]  # JSON-able values about an item, by name; part of the key of a stored verdict
 
 
+FROM_FILES = "answer files"  # name of the judge whose replies were given elsewhere and came from files
 REPEAT = "repeat"  # fact of a verdict that is asked for again: 1 the second time; a judge that draws its replies draws anew
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.mmvet import Mmvet
 from harness.core.errors import DataError
 from harness.results.run_records import records_of
 from harness.storage.data_folder import DataFolder
@@ -234,6 +235,32 @@ def test_mm_vets_results_and_gradings(score, folder_of: DataFolder, tmp_path: Pa
     grades = {f"v1_{n}": {"model": "gpt-4", "content": ["0.5"], "score": [n / 4, n / 4]} for n in range(4)}
     got = score("mmvet", "--answers", answers, "--reviews", write(tmp_path / "grades.json", grades), data=folder_of)
     assert got["score"] == pytest.approx((0 + 0.25 + 0.5 + 0.75) / 4)
+    with open_store(tmp_path / "runs") as store:
+        facts = store.results(store.runs()[0].id)[0].protocol.facts
+    assert facts["gradings"] == "as the files have them"
+
+
+@pytest.mark.parametrize(
+    ("row", "reply"),
+    [
+        ({"score": 0.5}, "0.5"),
+        ({"score": ["0.5", 1]}, "0.75"),
+        ({"score": [0, 1.5]}, "0, 1.5"),  # not 0.75
+        ({"score": [True]}, None),
+        ({"score": [], "content": ["0.6"]}, "0.6"),
+        ({"answer": "x", "score": 0.9}, None),  # of whom, is not known
+    ],
+)
+def test_the_forms_of_a_grade_of_mm_vet(row: dict, reply: str | None) -> None:
+    assert Mmvet.answer_form.reply(row, "mmvet", True) == reply
+
+
+def test_reviews_of_which_no_row_holds_a_reply_are_refused(score, folder_of: DataFolder, tmp_path: Path) -> None:
+    question = {"imagename": "a.jpg", "question": "?", "answer": "x", "capability": ["ocr"]}
+    put(folder_of, "mmvet/mm-vet.json", {"v1_0": question})
+    answers, grades = write(tmp_path / "results.json", {"v1_0": "x"}), write(tmp_path / "grades.json", {"v1_0": 0.5})
+    with pytest.raises(DataError, match="entry v1_0 holds no reply of the judge in a form that is read"):
+        score("mmvet", "--answers", answers, "--reviews", grades, data=folder_of)
 
 
 def test_textvqa_and_gqa_as_llava_writes_them(score, folder_of: DataFolder, tmp_path: Path) -> None:

@@ -53,6 +53,14 @@ def test_answers_are_scored_as_written_unless_reasoning_is_cut(score, golden_dat
     assert "4 answers with reasoning, which is scored" in score.said
 
 
+@pytest.mark.parametrize("variant", ["llava", "official"])
+def test_no_rule_of_pope_cuts_reasoning_off_by_itself(variant: str, score, pope: DataFolder, tmp_path: Path) -> None:
+    answers = [{"question_id": n, "text": f"<think>no no no</think>\n\n{text}"} for n, text in ((1, "yes"), (2, "no"))]
+    words = ("pope", "splits=[random]", f"variant={variant}", "--answers", lines(tmp_path / "random.jsonl", answers))
+    assert score(*words, data=pope)["accuracy"] == 0.5  # both are read as no
+    assert "2 answers with reasoning, which is scored as written" in score.said
+
+
 def test_reasoning_is_cut_on_request(score, golden_data: DataFolder, tmp_path: Path) -> None:
     words = {"q0_i0": "Yes", "q0_i1": "No", "q1_i0": "No", "q1_i1": "Yes"}
     yes_no = [row for row in ROWS if row["Index"] == 0]

@@ -103,10 +103,8 @@ def test_a_file_whose_labels_are_all_the_same_is_refused(folder: DataFolder, var
         Pope(splits=["random"], variant=variant).load(folder)
 
 
-@pytest.mark.parametrize(
-    "answer", ["\n\nNo", "No\n", " \tno", "No", "<think>yes</think>No", "<|begin_of_box|>No<|end_of_box|>"]
-)
-def test_white_space_and_reasoning_are_stripped_before_the_official_rule(answer: str) -> None:
+@pytest.mark.parametrize("answer", ["\n\nNo", "No\n", " \tno", "No"])
+def test_white_space_is_stripped_before_the_official_rule(answer: str) -> None:
     score = Pope().score(dog(random=["no"]), said(answer))
     assert (score.reading, score.flag) == ("no", "") and score.values["random/tn"] == 1
 

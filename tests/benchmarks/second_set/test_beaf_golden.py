@@ -45,6 +45,34 @@ def test_by_default_an_unread_answer_is_wrong_and_not_the_previous_one(golden_da
     assert measured(Beaf(variant="official"), items, ["Yes.", "Correct"])["accuracy"] == 1.0
 
 
+GONE = [  # a dog, painted out in the second image; a cat that stays
+    ROW | {"removed_q": True},
+    {**ROW, "id": 1, "question": "Is there a cat?"},
+    {**ROW, "id": 2, "image": "COCO_1_01.png", "orig_img": False, "removed_q": True, "gt": "no"},
+    {**ROW, "id": 3, "image": "COCO_1_01.png", "orig_img": False, "question": "Is there a cat?"},
+]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (["Yes", "Yes", "There isn't any.", "Yes"], {"sb_plus": 0.0, "precision": 1.0, "accuracy": 0.75, "tu": 0.0, "id": 0.0}),
+        (["Hm.", "Hm.", "Hm.", "Hm."], {"ig": 0.0, "sb_minus": 0.0, "accuracy": 0.0, "recall": 0.0, "tu": 0.0, "id": 0.0}),
+        (["Hm.", "Yes", "No", "Hm."], {"sb_minus": 0.0, "tu": 0.0, "id": 1.0, "accuracy": 0.5, "recall": 1 / 3}),
+    ],
+)
+def test_an_unread_answer_is_wrong_but_neither_yes_nor_no(answers: list[str], expected: dict, folder: DataFolder) -> None:
+    put(folder, "beaf/beaf_qna.json", GONE)
+    got = measured(Beaf(), Beaf().load(folder), answers)
+    assert {name: got[name] for name in expected} == pytest.approx(expected)
+
+
+def test_where_nothing_was_read_precision_is_unknown(folder: DataFolder) -> None:
+    put(folder, "beaf/beaf_qna.json", GONE)
+    got = measured(Beaf(), Beaf().load(folder), ["Hm."] * 4)["precision"]
+    assert got != got
+
+
 def test_an_edited_image_without_its_original_is_counted_and_in_no_metric_of_change(golden_data: DataFolder) -> None:
     edited = [item for item in Beaf().load(golden_data) if item.truth["edited"]][:4]
     got = measured(Beaf(), edited, ["no"] * 4)

@@ -103,6 +103,7 @@ def test_an_image_with_one_answer_is_in_no_pair(golden_data: DataFolder) -> None
         ({"answer": "maybe"}, "the label is 'maybe'"),
         ({"question_id": ""}, "'question_id' names no image file"),
         ({"question_id": "existence/other.jpg"}, "has 1 question"),
+        ({"answer": "No"}, "label of both questions about .* is no"),
     ],
 )
 def test_a_bad_row_is_named(change: dict, words: str, folder: DataFolder) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from harness.answer_files.file_judge import FileJudge
 from harness.answer_files.matching import Matched, match
-from harness.answer_files.rows import digests, rows_of
+from harness.answer_files.rows import rows_of
+from harness.answer_files.used_files import UsedFiles
 from harness.config.schema import BenchmarkConfig, RunConfig
 from harness.core.capabilities import Judged
 from harness.core.digests import value_digest
@@ -73,7 +74,7 @@ def score_files(
 
     Raises DataError, with file and row, for what cannot be read.
     """
-    used = {n: digest for path in (*files.answers, *files.reviews) for n, digest in digests(path).items()}
+    used = UsedFiles.of(files.answers, files.reviews, files.column)
     answers = [row for path in files.answers for row in rows_of(path)]
     reviews = [row for path in files.reviews for row in rows_of(path)]
     with Store(output / "store.sqlite") as store:
@@ -83,9 +84,9 @@ def score_files(
         tasks = [task.name for task in benchmark.judge_tasks] if isinstance(benchmark, Judged) else []
         matched = match(items, form_of(benchmark), answers, reviews, tasks, files.column)
         if not matched.answers:
-            raise DataError(_no_answer(spec.name, form_of(benchmark).names(items[0])[0], list(used), matched.strangers))
+            raise DataError(_no_answer(spec.name, form_of(benchmark).names(items[0])[0], used.names, matched.strangers))
         if matched.replies:
-            judge = FileJudge(matched.replies, value_digest(sorted(used.items()))[:16])
+            judge = FileJudge(matched.replies, used.digest[:16])
             benchmark = build(spec, judge)
             benchmark.load(data)  # its facts name the files it read
         run = _Run(spec, name, used, files, benchmark, judge, matched)
@@ -118,7 +119,7 @@ def _scores(benchmark: Benchmark, judge: Judge, matched: Matched, cut: bool) -> 
 class _Run:
     spec: BenchmarkConfig
     name: str
-    used: Mapping[str, str]
+    used: UsedFiles
     files: AnswerFiles
     benchmark: Benchmark
     judge: Judge
@@ -129,13 +130,12 @@ class _Run:
         config = RunConfig.model_validate({
             "name": self.name,
             "data": str(data.folder),
-            "model": {"name": "answers", "files": dict(self.used)},
+            "model": {"name": "answers", **self.used.settings(), "cut_reasoning": self.files.cut},
             "sweep": [self.spec.model_dump(exclude_none=True)],
         })  # fmt: skip
-        run_id, title = f"{self.name}-{config.digest[:8]}", self.spec.title
-        digest = value_digest(sorted(self.used.items()))
+        run_id, title, digest = self._run_id(config), self.spec.title, self.used.digest
         checkpoint = Checkpoint(self.name, "answers from files", "", digest)
-        keys = {item: value_digest([digest, self.spec.name, item]) for item in self.matched.answers}
+        keys = {item: value_digest([digest, self.spec.name, item, text]) for item, text in self.matched.answers.items()}
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         with locked(output / run_id):
             store.begin(
@@ -151,6 +151,12 @@ class _Run:
             store.set_status(run_id, store.how_complete(run_id))
             return report(store, run_id, output / run_id)
 
+    def _run_id(self, config: RunConfig) -> str:
+        """Another run for whatever could change a number, so that none takes the place of another's."""
+        matched = self.matched
+        scored = [item_digest(matched.items), matched.answers, sorted([*key, text] for key, text in matched.replies.items())]
+        return f"{self.name}-{value_digest([config.digest, benchmark_version(self.benchmark), *scored])[:8]}"
+
     def _result(self, checkpoint: Checkpoint, keys: Mapping[str, str], scores: tuple[Score, ...]) -> StoredResult:
         items = tuple(self.matched.items)
         return StoredResult(
@@ -165,14 +171,13 @@ class _Run:
         )
 
     def _facts(self, items: Sequence[Item]) -> dict[str, str]:
-        files = ", ".join(f"{name} sha256 {digest[:16]}" for name, digest in self.used.items())
         facts = {
             "benchmark": self.spec.name,
             VERSION: benchmark_version(self.benchmark),
             "items": str(len(items)),
             "item digest": item_digest(items),
             FROM_FILES: "from files; prompt and decoding are not known here",
-            FILES: files,
+            FILES: self.used.fact(),
             STRANGERS: str(len(self.matched.strangers)),
             **benchmark_facts(self.benchmark, items),
         }

@@ -7,7 +7,7 @@ digest; its checkpoint is these files.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from harness.core.edge.versions import versions
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer
+from harness.core.flags import UNJUDGED
 from harness.core.plugins import Benchmark, Data, Judge
 from harness.core.run_record import AS_WRITTEN, FILES, FROM_FILES, STRANGERS, Checkpoint, ProtocolRecord
 from harness.evaluation.protocol import VERSION, benchmark_facts, benchmark_version, item_digest
@@ -105,14 +106,21 @@ def _file_judge(spec: BenchmarkConfig, store: Store, data: Data) -> Judge:
 
 
 def _scores(benchmark: Benchmark, judge: Judge, matched: Matched, cut: bool) -> tuple[Score, ...]:
-    answers = {item: Answer(item, text, -1, "end") for item, text in matched.answers.items()}
+    answers = {item: Answer(item, text, -1, "") for item, text in matched.answers.items()}
     answered = [item for item in matched.items if item.id in answers]
     scores = []
     for item in answered:
         if isinstance(judge, FileJudge):
             judge.item_id = item.id
         scores.append(score_answer(benchmark, item, answers[item.id], not cut))
-    return together(benchmark, answered, scores, answers, not cut)
+    return tuple(map(_without_value, together(benchmark, answered, scores, answers, not cut)))
+
+
+def _without_value(score: Score) -> Score:
+    """Replies in files have a value, so that official rules count them; one that no rule could read states none."""
+    if score.flag != UNJUDGED or score.verdict is None:
+        return score
+    return replace(score, verdict=replace(score.verdict, value=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +149,7 @@ class _Run:
             store.begin(
                 StoredRun(run_id, self.name, now, "running", config.as_yaml(), command, versions(), str(data.folder.resolve()))
             )
-            given = {keys[item]: Answer("", text, -1, "end") for item, text in self.matched.answers.items()}
+            given = {keys[item]: Answer("", text, -1, "") for item, text in self.matched.answers.items()}
             store.add_answers(digest, given)
             missing = {item.id: "the files have no answer" for item in self.matched.items if item.id not in keys}
             store.put(run_id, MissingItems(missing), "base", title)

@@ -116,7 +116,7 @@ class _Run:
     def keep(self, store: Store, command: str, data: Path, output: Path, say: Callable[[str], None]) -> Outcome:
         """Score and store the run, and write its reports."""
         spec, digest = self.config.sweep[0], file_digest(self.file)
-        answers = {item: Answer(item, row.answer, -1, "end") for item, row in self.rows.items()}
+        answers = {item: Answer(item, row.answer, -1, "") for item, row in self.rows.items()}
         keys = {item: value_digest(["imported", digest, spec.name, item, answer.text]) for item, answer in answers.items()}
         kept = tuple(keys.get(item.id) for item in self.items)
         checkpoint, options = Checkpoint(self.file.stem, self.log.tool, "", digest), spec.model_dump(exclude_none=True)

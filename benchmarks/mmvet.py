@@ -82,7 +82,7 @@ class Mmvet:
     needs_judge = True
     judge_tasks = (TASK,)
     rating_scale = RatingScale(0.0, 1.0, "grade")
-    version = 2
+    version = 3  # 3: grades on other scales and ranges behind markup are unjudged
     files = (
         OfficialFile(
             "mmvet/mm-vet.json",

@@ -42,7 +42,8 @@ def tolerant_rating(reply: str) -> int | None:
     """A whole number 0..6 ("4", "4.0") that the reply states after "rating" or "score", whatever the markup; None where it
     states none. The scale that the judge is asked for has whole numbers alone.
 
-    Also None: fractions ("2.5"), negative numbers, other scales ("8/10"), ranges ("3-4"), and ratings that disagree.
+    Also None: fractions ("2.5"), negative numbers, other scales ("**5**/10", "4 (out of 10)"), ranges and alternatives ("3-4",
+    "3 (or 4)"), and ratings that disagree.
     """
     rating = labelled_rating(reply, 0, 6, whole=True)
     return None if rating is None else int(rating)
@@ -100,7 +101,7 @@ class MmhalBase:
     rating_scale: ClassVar[RatingScale] = RatingScale(0.0, 6.0, "score_sum")
     shows_image: ClassVar[bool] = False
     published_as: ClassVar[str] = "MMHal"  # the study's column of the score
-    version = 3  # 3: tolerant reads "4.0" as 4; it was unjudged before
+    version = 4  # 3: tolerant reads "4.0" as 4. 4: ratings on other scales and ranges behind markup are unjudged
     files: ClassVar[tuple[OfficialFile, ...]] = (
         OfficialFile(
             "mmhal/mmhal_bench.json",

@@ -18,13 +18,17 @@ def _keys(row: Fields) -> list[str]:
     """What names the row's question, surest first: its image and question, then its id, in the split that `category` or the
     file's name tells. A name may hold a split's word for another reason: a row that repeats its question shows whether it does.
     """
-    category, name = _splits_in(str(row.get("category", ""))), _splits_in(str(row["file"]))
-    told = category or name
-    split = f"{told[0]}/" if len(told) == 1 else ""
+    category, split = _splits_in(str(row.get("category", ""))), _section(row)
     seen = [f"{row['image']} {row.get('question', row.get('text', ''))}"] if "image" in row else []
     repeats = bool(row.get("question") or row.get("prompt"))
     bare = by_id(row) if not split or (repeats and not category) else []
     return [*(f"{split}{key}" for key in seen if split), *seen, *(f"{split}{key}" for key in by_id(row) if split), *bare]
+
+
+def _section(row: Fields) -> str:
+    """The split that `category`, else the file's name tells, as names begin; "" where it tells none or several."""
+    told = _splits_in(str(row.get("category", ""))) or _splits_in(str(row["file"]))
+    return f"{told[0]}/" if len(told) == 1 else ""
 
 
 def _splits_in(text: str) -> list[str]:
@@ -60,4 +64,12 @@ _APART = (
     "Say which split the answers are of: in the file's name (random.jsonl, with one split in it), in a column `category`, "
     "or by scoring one split alone: splits=[random]."
 )
-ANSWER_FORM = AnswerForm(keys=_keys, names=_names, order=_order, apart=_APART, part=_part)
+ANSWER_FORM = AnswerForm(
+    keys=_keys,
+    names=_names,
+    order=_order,
+    sections=[f"{split}/" for split in SPLITS],
+    section=_section,
+    apart=_APART,
+    part=_part,
+)

@@ -11,7 +11,7 @@ from harness.answer_files.names import Names
 from harness.answer_files.places import Asked, Places, check_question
 from harness.answer_files.rows import FileRow
 from harness.answer_files.taken_apart import Given, answered
-from harness.core.edge.answer_form import AnswerForm
+from harness.core.edge.answer_form import AnswerForm, Fields, by_id
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 
@@ -71,15 +71,9 @@ def _by_name(
     rows: Sequence[FileRow], names: Names, form: AnswerForm, found: Matched, value: Callable[[FileRow, Item], str]
 ) -> Iterator[tuple[Item, Given]]:
     """The rows' items and what they hold. Of a question that is listed several times, the n-th row answers the n-th item."""
-    keyless = [row for row in rows if not _keys(row, form)]
-    if keyless and len(keyless) != len(names.order):
-        raise DataError(
-            f"{keyless[0].where} names no item, so answers go by their place; but there are {len(keyless):,} such rows and "
-            f"{len(names.order):,} questions. Give the file that belongs to these questions, or one with ids."
-        )
-    places, times, compared = iter(names.order), Counter[str](), found.compared
-    placed = {id(row) for row in keyless}
-    keys_of = [(row, _keys(row, form) or [next(places)]) for row in rows]
+    placed = names.by_place([(row, form.section(_fields(row))) for row in rows if not form.keys(_fields(row))])
+    times, compared = Counter[str](), found.compared
+    keys_of = [(row, [placed[id(row)]] if id(row) in placed else _keys(row, names, form)) for row in rows]
     asked = Asked.of([item for bearers in names.items.values() for item in bearers])
     strangers = len(found.strangers)
     for row, keys in keys_of:
@@ -99,8 +93,15 @@ def _by_name(
         names.check_count(keys_of)
 
 
-def _keys(row: FileRow, form: AnswerForm) -> Sequence[str]:
-    return form.keys({"file": row.file, **row.values})
+def _keys(row: FileRow, names: Names, form: AnswerForm) -> Sequence[str]:
+    """Without the bare id where the row's section is asked: there it is another section's question."""
+    fields = _fields(row)
+    keys, bare = form.keys(fields), by_id(fields)
+    return [key for key in keys if key not in bare] if form.section(fields) in names.sections else keys
+
+
+def _fields(row: FileRow) -> Fields:
+    return {"file": row.file, **row.values}
 
 
 def _put_answers(found: Matched, items: Sequence[Item], given: Sequence[tuple[Item, Given]], form: AnswerForm) -> None:

@@ -16,11 +16,15 @@ _NUMBER = re.compile(r"(.*?)(\d{1,18})", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """name -> items that go by it; names in the order of the question file, for rows that have none."""
+    """name -> items that go by it; names in the order of the question file, for rows that have none.
+
+    `sections`: those of `AnswerForm.sections` that have an item.
+    """
 
     items: Mapping[str, Sequence[Item]]
     order: Sequence[str]
     apart: str
+    sections: Sequence[str] = ()
 
     @classmethod
     def of(cls, items: Sequence[Item], form: AnswerForm) -> Names:
@@ -28,7 +32,33 @@ class Names:
         for item in items:
             for name in form.names(item):
                 bearers.setdefault(name, {})[item.id] = item
-        return cls({name: list(own.values()) for name, own in bearers.items()}, list(form.order(items)), form.apart)
+        order = list(form.order(items))
+        sections = [section for section in form.sections if any(name.startswith(section) for name in order)]
+        return cls({name: list(own.values()) for name, own in bearers.items()}, order, form.apart, sections)
+
+    def by_place(self, rows: Sequence[tuple[FileRow, str]]) -> dict[int, str]:
+        """`id` of each row without a key -> the name at its place, counted within its section of the questions.
+
+        Raises DataError where a section has not as many rows as questions, or where there are several and a row tells none.
+        """
+        of: dict[str, list[FileRow]] = {}
+        for row, section in rows:
+            of.setdefault(section, []).append(row)
+        found: dict[int, str] = {}
+        for section, own in of.items():
+            if not section and len(self.sections) > 1:
+                raise DataError(f"{own[0].where} names no item, so answers go by their place, but in which file? {self.apart}")
+            order = [name for name in self.order if name.startswith(section)]
+            if section and not order:  # not asked: no item goes by such a name
+                order = [f"{section}{number}" for number in range(1, len(own) + 1)]
+            if len(own) != len(order):
+                which = f" of {section.rstrip('/')}" if section else ""
+                raise DataError(
+                    f"{own[0].where} names no item, so answers go by their place; but there are {len(own):,} such rows{which} "
+                    f"and {len(order):,} questions. Give the file that belongs to these questions, or one with ids."
+                )
+            found |= {id(row): name for row, name in zip(own, order, strict=True)}
+        return found
 
     def meant(self, row: FileRow, keys: Sequence[str]) -> str | None:
         """The first key that means one item, or a question that is listed several times; None where no item goes by any.

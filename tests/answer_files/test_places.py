@@ -12,6 +12,7 @@ from harness.answer_files.rows import FileRow
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 from harness.storage.data_folder import DataFolder
+from tests.benchmarks.scoring import put
 
 ITEMS = [Item("1", "coco/a.jpg", "Is there a dog?"), Item("2", "coco/b.jpg", "Is there a cat?")]
 ASKED = Asked.of(ITEMS)
@@ -74,3 +75,33 @@ def test_of_rows_with_ids_nothing_is_said(score, pope: DataFolder, tmp_path: Pat
     file = lines(tmp_path / "a.jsonl", [{"question_id": n, "answer": "No"} for n in (1, 2)])
     score("pope", "splits=[random]", "--answers", file, data=pope)
     assert "by place" not in score.said
+
+
+def test_answers_by_place_are_of_the_split_that_the_files_name_tells(score, pope: DataFolder, tmp_path: Path) -> None:
+    said = {"random": ("Yes", "No"), "popular": ("No", "No"), "adversarial": ("No", "Yes")}  # not in alphabetical order
+    files = [lines(tmp_path / f"m_{split}.jsonl", [{"answer": text} for text in texts]) for split, texts in said.items()]
+    got = score("pope", *(word for file in files for word in ("--answers", file)), data=pope)
+    assert [got[f"accuracy[{split}]"] for split in said] == [1.0, 0.5, 0.0]
+
+
+def test_answers_by_place_of_a_split_that_is_not_asked_are_not_scored(score, pope: DataFolder, tmp_path: Path) -> None:
+    file = lines(tmp_path / "popular.jsonl", [{"answer": "Yes"}, {"answer": "No"}])
+    with pytest.raises(DataError, match=r"No row of popular.jsonl.*\(popular/1\)"):
+        score("pope", "splits=[random]", "--answers", file, data=pope)
+
+
+def test_answers_by_place_that_tell_no_split_of_several_are_refused(score, pope: DataFolder, tmp_path: Path) -> None:
+    file = lines(tmp_path / "a.jsonl", [{"answer": "No"}] * 6)
+    with pytest.raises(DataError, match=r"line 1 names no item.* but in which file\? Say which split"):
+        score("pope", "--answers", file, data=pope)
+
+
+def test_a_row_that_its_split_no_longer_has_is_no_other_splits(score, pope: DataFolder, tmp_path: Path) -> None:
+    left = {"random": (1, POPES[0], "yes"), "popular": (2, "Is there a car in the image?", "no")}
+    for split, (number, text, label) in left.items():
+        kept = [{"question_id": number, "image": "a.jpg", "text": text, "label": label}]
+        put(pope, f"pope/coco_repope_{split}.json", kept)
+    rows = [{"question_id": n, "prompt": question, "text": "No"} for n, question in enumerate(POPES, 1)]
+    file = lines(tmp_path / "random.jsonl", rows)
+    score("pope", "labels=repope", "splits=[random,popular]", "--answers", file, data=pope)
+    assert "1 row without an item, not scored" in score.said and "(random/2)" in score.said

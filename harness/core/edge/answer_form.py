@@ -51,6 +51,10 @@ def in_order(items: Sequence[Item]) -> list[str]:
     return [item.id for item in items]
 
 
+def no_section(row: Fields) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerForm:
     """Columns and keys of a benchmark's answer files.
@@ -60,6 +64,8 @@ class AnswerForm:
     keys: what a row may go by; the first that some item goes by counts. A row without any goes by its place in the file.
     names: what an item goes by. order: names in the order of the question file, for rows without a key.
     apart: what to do about a name that several questions go by, the end of that error's message.
+    sections: how the names of each question file begin ("random/"), where there are several that count their rows alike.
+    section: the one that a row is of, as its columns or its file's name tell; "" where nothing does.
     replies: task of a judge -> columns that may hold its reply (or a function of the row).
     part: (item, name) -> the part of an item that a name means, where one item stands for several rows of the question file;
         None where the name means several of them.
@@ -71,6 +77,8 @@ class AnswerForm:
     keys: Callable[[Fields], Sequence[str]] = by_id
     names: Callable[[Item], Sequence[str]] = item_id
     order: Callable[[Sequence[Item]], Sequence[str]] = in_order
+    sections: Sequence[str] = ()
+    section: Callable[[Fields], str] = no_section
     replies: Mapping[str, Sequence[str] | Callable[[Fields], str | None]] = field(default_factory=dict)
     apart: str = "Give the rows the ids of the question file."
     part: Callable[[Item, str], Item | None] | None = None

@@ -26,6 +26,9 @@ REFUSAL = "I'm sorry, but I can't grade this answer (policy 1)."
     ('half', None), ('', None), ('0.5, 0.7', None), ('0.5 - 0.7', None), ('0.5\n0.7', None), ('0.5\n0.5', 0.5),
     ('0.5 for the first, 0.9 for the second', None), ('0.5\nScore: 0.9', None), ('01', None), ('[[0.5]]', 0.5),
     ('The maximum score is 1.0, but I cannot grade this.', None), ('0.5: 1 of 2 parts', None),
+    ('Score: **1**/5', None), ('Score: 1 (out of 5)', None), ('Score: 0.7~0.8', None), ('Grade: 0.4 | 0.6', None),
+    ('0.5, on a scale from 0 to 5', None), ('1\n(out of 5)', None), ('Grade: `0.5`/1', 0.5),
+    ('Grade: 0.7 because it misses 1 of 2', 0.7),
 ])  # fmt: skip
 def test_a_grade_of_mmvet(reply: str, grade: float | None) -> None:
     assert tolerant_grade(reply) == grade
@@ -45,6 +48,15 @@ def test_a_grade_of_mmvet(reply: str, grade: float | None) -> None:
     ('6 is best. Rating: 2', 2), ('Rating: 5\n- 2 objects are named', 5), ('[[5]]', None), ('Rating: [[5]]', 5),
     ('Rating: 4.0', 4), ('**Rating**: 4.00/6.0', 4), ('Rating: 0.0', 0), ('Rating: 4.5', None), ('Rating: 4.01', None),
     ('Rating: 7.0', None), ('Rating: 4.0. Final rating: 4', 4),
+    ('**Rating:** **5**/10', None), ('Rating: 4 (out of 10)', None), ('Rating: `5`/10', None), ('Rating: 5 \uff0f 10', None),
+    ('Rating: 4, on a scale from 0 to 10', None), ('On a 10-point scale: Rating: 4', None), ('Rating: [4]/10', None),
+    ('Rating: 4\n(out of 10)', None), ('{"rating": 4, "out_of": 10}', None), ('Rating: 4, out of ten', None),
+    ('Rating: 3~4', None), ('**Rating:** **3** - **4**', None), ('Rating: [5] or [1]', None), ('Rating: 3\u20264', None),
+    ('Rating: 3|4', None), ('Rating: 2 & 5', None), ('Rating: 3 (or 4)', None), ('Rating: 3, maybe four', None),
+    ('Rating: 3\u00a0\u2012\u00a04', None), ('Rating: **3**.5', None), ('Rating: 3 (of 10)', None),
+    ('**Rating:** **5**/6', 5), ('Rating: `5` (out of 6)', 5), ('Rating: 4, on a scale from 0 to 6', 4), ('Rating: _4_', 4),
+    ('Rating: 4 (0\u20136)', 4), ('{"rating": 4, "reason": "2 of 3 dogs"}', 4), ('On a scale of 0-6, rating: 4', 4),
+    ('Rating: 4, very good, no hallucination', 4),
 ])  # fmt: skip
 def test_a_rating_of_mmhal(reply: str, rating: int | None) -> None:
     assert tolerant_rating(reply) == rating

@@ -22,9 +22,9 @@ _SAME = 60  # characters that must agree
 
 @dataclass(slots=True)
 class AnswerColumns:
-    """The columns to read, by file. `read`: those that were; `passed`: those that hold another text and were not."""
+    """The columns to read, by path. `read`: those that were; `passed`: those that hold another text and were not."""
 
-    by_file: Mapping[str, Sequence[str]]
+    by_path: Mapping[str, Sequence[str]]
     candidates: Sequence[str]
     read: set[str] = field(default_factory=set)
     passed: set[str] = field(default_factory=set)
@@ -33,20 +33,20 @@ class AnswerColumns:
     def of(cls, rows: Sequence[FileRow], form: AnswerForm, column: str = "") -> AnswerColumns:
         """`column`: the one that the user names. A file has one choice, so that a row that lacks it is not read by another."""
         if column:
-            return cls({row.file: (column,) for row in rows}, ())
+            return cls({row.path: (column,) for row in rows}, ())
         held: dict[str, set[str]] = {}
         for row in rows:
-            held.setdefault(row.file, set()).update(row.values)
+            held.setdefault(row.path, set()).update(row.values)
         candidates = tuple(dict.fromkeys((*form.texts, *MODELS)))
         sure = [name for name in candidates if name in MODELS or name == form.texts[0]]
-        return cls({file: [name for name in sure if name in names] or candidates for file, names in held.items()}, candidates)
+        return cls({path: [name for name in sure if name in names] or candidates for path, names in held.items()}, candidates)
 
     def text(self, row: FileRow, item: Item) -> str:
         """The row's answer to this item.
 
         Raises DataError for a row without an answer, one whose answer is not text, and two columns of which either may be it.
         """
-        columns = self.by_file[row.file]
+        columns = self.by_path[row.path]
         held = [name for name in columns if name in row.values]
         if len(held) > 1:
             held = [name for name in held if name != "text" or not _is_question(str(row.values[name]), item)]

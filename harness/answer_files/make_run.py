@@ -7,13 +7,14 @@ digest; its checkpoint is these files.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from harness.answer_files.file_judge import FileJudge
 from harness.answer_files.matching import Matched, match
-from harness.answer_files.rows import digests, rows_of
+from harness.answer_files.rows import rows_of
+from harness.answer_files.used_files import UsedFiles
 from harness.config.schema import BenchmarkConfig, RunConfig
 from harness.core.capabilities import Judged
 from harness.core.digests import value_digest
@@ -23,6 +24,7 @@ from harness.core.edge.versions import versions
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer
+from harness.core.flags import UNJUDGED
 from harness.core.plugins import Benchmark, Data, Judge
 from harness.core.run_record import AS_WRITTEN, FILES, FROM_FILES, STRANGERS, Checkpoint, ProtocolRecord
 from harness.evaluation.protocol import VERSION, benchmark_facts, benchmark_version, item_digest
@@ -73,7 +75,7 @@ def score_files(
 
     Raises DataError, with file and row, for what cannot be read.
     """
-    used = {n: digest for path in (*files.answers, *files.reviews) for n, digest in digests(path).items()}
+    used = UsedFiles.of(files.answers, files.reviews, files.column)
     answers = [row for path in files.answers for row in rows_of(path)]
     reviews = [row for path in files.reviews for row in rows_of(path)]
     with Store(output / "store.sqlite") as store:
@@ -83,9 +85,9 @@ def score_files(
         tasks = [task.name for task in benchmark.judge_tasks] if isinstance(benchmark, Judged) else []
         matched = match(items, form_of(benchmark), answers, reviews, tasks, files.column)
         if not matched.answers:
-            raise DataError(_no_answer(spec.name, form_of(benchmark).names(items[0])[0], list(used), matched.strangers))
+            raise DataError(_no_answer(spec.name, form_of(benchmark).names(items[0])[0], used.names, matched.strangers))
         if matched.replies:
-            judge = FileJudge(matched.replies, value_digest(sorted(used.items()))[:16])
+            judge = FileJudge(matched.replies, used.digest[:16])
             benchmark = build(spec, judge)
             benchmark.load(data)  # its facts name the files it read
         run = _Run(spec, name, used, files, benchmark, judge, matched)
@@ -104,21 +106,28 @@ def _file_judge(spec: BenchmarkConfig, store: Store, data: Data) -> Judge:
 
 
 def _scores(benchmark: Benchmark, judge: Judge, matched: Matched, cut: bool) -> tuple[Score, ...]:
-    answers = {item: Answer(item, text, -1, "end") for item, text in matched.answers.items()}
+    answers = {item: Answer(item, text, -1, "") for item, text in matched.answers.items()}
     answered = [item for item in matched.items if item.id in answers]
     scores = []
     for item in answered:
         if isinstance(judge, FileJudge):
             judge.item_id = item.id
         scores.append(score_answer(benchmark, item, answers[item.id], not cut))
-    return together(benchmark, answered, scores, answers, not cut)
+    return tuple(map(_without_value, together(benchmark, answered, scores, answers, not cut)))
+
+
+def _without_value(score: Score) -> Score:
+    """Replies in files have a value, so that official rules count them; one that no rule could read states none."""
+    if score.flag != UNJUDGED or score.verdict is None:
+        return score
+    return replace(score, verdict=replace(score.verdict, value=None))
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
     spec: BenchmarkConfig
     name: str
-    used: Mapping[str, str]
+    used: UsedFiles
     files: AnswerFiles
     benchmark: Benchmark
     judge: Judge
@@ -129,19 +138,18 @@ class _Run:
         config = RunConfig.model_validate({
             "name": self.name,
             "data": str(data.folder),
-            "model": {"name": "answers", "files": dict(self.used)},
+            "model": {"name": "answers", **self.used.settings(), "cut_reasoning": self.files.cut},
             "sweep": [self.spec.model_dump(exclude_none=True)],
         })  # fmt: skip
-        run_id, title = f"{self.name}-{config.digest[:8]}", self.spec.title
-        digest = value_digest(sorted(self.used.items()))
+        run_id, title, digest = self._run_id(config), self.spec.title, self.used.digest
         checkpoint = Checkpoint(self.name, "answers from files", "", digest)
-        keys = {item: value_digest([digest, self.spec.name, item]) for item in self.matched.answers}
+        keys = {item: value_digest([digest, self.spec.name, item, text]) for item, text in self.matched.answers.items()}
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         with locked(output / run_id):
             store.begin(
                 StoredRun(run_id, self.name, now, "running", config.as_yaml(), command, versions(), str(data.folder.resolve()))
             )
-            given = {keys[item]: Answer("", text, -1, "end") for item, text in self.matched.answers.items()}
+            given = {keys[item]: Answer("", text, -1, "") for item, text in self.matched.answers.items()}
             store.add_answers(digest, given)
             missing = {item.id: "the files have no answer" for item in self.matched.items if item.id not in keys}
             store.put(run_id, MissingItems(missing), "base", title)
@@ -150,6 +158,12 @@ class _Run:
             store.add_result(run_id, 0, self._result(checkpoint, keys, scores))
             store.set_status(run_id, store.how_complete(run_id))
             return report(store, run_id, output / run_id)
+
+    def _run_id(self, config: RunConfig) -> str:
+        """Another run for whatever could change a number, so that none takes the place of another's."""
+        matched = self.matched
+        scored = [item_digest(matched.items), matched.answers, sorted([*key, text] for key, text in matched.replies.items())]
+        return f"{self.name}-{value_digest([config.digest, benchmark_version(self.benchmark), *scored])[:8]}"
 
     def _result(self, checkpoint: Checkpoint, keys: Mapping[str, str], scores: tuple[Score, ...]) -> StoredResult:
         items = tuple(self.matched.items)
@@ -165,14 +179,13 @@ class _Run:
         )
 
     def _facts(self, items: Sequence[Item]) -> dict[str, str]:
-        files = ", ".join(f"{name} sha256 {digest[:16]}" for name, digest in self.used.items())
         facts = {
             "benchmark": self.spec.name,
             VERSION: benchmark_version(self.benchmark),
             "items": str(len(items)),
             "item digest": item_digest(items),
             FROM_FILES: "from files; prompt and decoding are not known here",
-            FILES: files,
+            FILES: self.used.fact(),
             STRANGERS: str(len(self.matched.strangers)),
             **benchmark_facts(self.benchmark, items),
         }

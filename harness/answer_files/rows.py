@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.core.digests import file_digest
 from harness.core.edge.answer_form import IDS
 from harness.core.edge.files import json_lines, parse_json, read_text
 from harness.core.errors import DataError
@@ -21,31 +20,33 @@ _TABLE = ("image", "question", "label", "answer")  # columns of MME's tables, wh
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One row and where it stands; `file` is the file's name without its ending."""
+    """One row and where it stands; `file` is the file's name without its ending, `path` its whole path."""
 
     where: str
     file: str
     values: Mapping[str, Any]
+    path: str = ""
 
 
 def rows_of(path: Path) -> list[FileRow]:
     """All rows of a file, or of the files in a folder by name. Raises DataError naming file and line."""
     if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
-        if not files:
-            raise DataError(f"{path} is a folder without files. Give the file, or the folder, with the answers.")
-        return [row for file in files for row in rows_of(file)]
+        return [row for file in files_of(path) for row in rows_of(file)]
     text = read_text(path)
-    found = [FileRow(where, path.stem, _fields(value, where)) for where, value in _entries(text, path)]
+    found = [FileRow(where, path.stem, _fields(value, where), str(path)) for where, value in _entries(text, path)]
     if not found:
         raise DataError(f"{path} holds no rows. Give a file with one JSON object a line, or a list of them.")
     return found
 
 
-def digests(path: Path) -> dict[str, str]:
-    """File name -> sha256 of a file, or of the files of a folder."""
-    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
-    return {file.name: file_digest(file) for file in files}
+def files_of(path: Path) -> list[Path]:
+    """The file, or the files of a folder by name. Raises DataError for a folder without files."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+    if not files:
+        raise DataError(f"{path} is a folder without files. Give the file, or the folder, with the answers.")
+    return files
 
 
 def _entries(text: str, path: Path) -> Iterator[tuple[str, Any]]:

@@ -41,7 +41,7 @@ class LoadedBenchmark:
         from harness.results.server_use import asked_since_cleared
 
         texts = self._texts(answers)
-        given = {item.id: Answer(item.id, texts[item.id], -1, "end") for item in self.items if item.id in texts}
+        given = {item.id: Answer(item.id, texts[item.id], -1, "") for item in self.items if item.id in texts}
         result = BenchmarkResult(
             self.name,
             ProtocolRecord(benchmark_facts(self.benchmark, self.items)),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.api.changes import folder_of, own_errors, text_of
 from harness.api.forms import require_shown
 from harness.core.evaluation import Answer, Item, Score
+from harness.core.flags import UNJUDGED
 from harness.core.run_record import BenchmarkResult, RunRecord, ServerUse, SweepResult
 
 if TYPE_CHECKING:
@@ -156,12 +157,14 @@ def _item_row(item: Item, answer: Answer | None, score: Score | None, missing: s
     row: dict[str, Any] = {"item": item.id, "image": item.image, "group": item.cluster, "question": item.question}
     row["truth"] = dict(item.truth)
     if answer is not None:
-        row |= {"answer": answer.text, "n_tokens": answer.n_tokens, "stopped": answer.stopped}
+        row |= {"answer": answer.text, "n_tokens": answer.n_tokens if answer.n_tokens >= 0 else None}
+        row |= {"stopped": answer.stopped or None}
         row |= {"yes_log_odds": answer.yes_nats, "option_log_probs": answer.option_nats}
     if score is not None:
         row |= {"reading": score.reading, "correct": score.correct, "flag": score.flag, "why": score.why}
         if (verdict := score.verdict) is not None:
-            row |= {"judge": verdict.judge, "judge_value": verdict.value, "judge_reply": verdict.raw}
+            value = None if score.flag == UNJUDGED else verdict.value  # versions before kept a 0 for a reply in a file
+            row |= {"judge": verdict.judge, "judge_value": value, "judge_reply": verdict.raw}
     return row | {"missing": missing}
 
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 from rich.text import Text
 
-from harness.core.edge.text import printable
+from harness.core.edge.text import count, ending, printable
 from harness.core.run_record import RunRecord
 
 
@@ -147,8 +147,8 @@ def show_items(records: Iterable[RunRecord]) -> None:
                 facts: dict[str, Any] = {"image": item.image, "question": item.question, "truth": dict(item.truth)}
                 if item.id in said:
                     answer, score = said[item.id], scores[item.id]
-                    told = f" ({answer.n_tokens} tokens, stopped: {answer.stopped})" if answer.n_tokens >= 0 else ""
-                    facts |= {"answer": f"{answer.text}{told}"}
+                    ended = ending(answer.n_tokens, answer.stopped)
+                    facts |= {"answer": f"{answer.text} ({ended})" if ended else answer.text}
                     facts |= {"read as": score.reading, "right": score.correct, "flag": score.flag, "why": score.why}
                     facts |= {"values": {name: value for name, value in score.values.items() if value}}
                 console.print(plain(f"{result.benchmark}, item {item.id}", "bold"), soft_wrap=True)
@@ -243,7 +243,6 @@ def show_costs(costs: Iterable[Any], peak_memory: Callable[[], str]) -> None:
 
 
 def _show_sums(console: Console, costs: Sequence[Any], peak_memory: Callable[[], str]) -> None:
-    from harness.core.edge.text import count
     from reports.text.formatting import duration
 
     judged, measured = sum(cost.judge_requests for cost in costs), [c.seconds for c in costs if c.seconds is not None]

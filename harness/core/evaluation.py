@@ -92,7 +92,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, without the request's prefix. `stopped`: "end", "stop" (a stop string), "length". -1 tokens: unknown."""
+    """What came back, without the prefix. `stopped`: "end", "stop" (a stop string), "length". -1 tokens and "" are unknown."""
 
     item_id: str
     text: str

@@ -116,11 +116,11 @@ class _Run:
     def keep(self, store: Store, command: str, data: Path, output: Path, say: Callable[[str], None]) -> Outcome:
         """Score and store the run, and write its reports."""
         spec, digest = self.config.sweep[0], file_digest(self.file)
-        answers = {item: Answer(item, row.answer, -1, "end") for item, row in self.rows.items()}
-        keys = {item: value_digest(["imported", digest, item]) for item in answers}
+        answers = {item: Answer(item, row.answer, -1, "") for item, row in self.rows.items()}
+        keys = {item: value_digest(["imported", digest, spec.name, item, answer.text]) for item, answer in answers.items()}
         kept = tuple(keys.get(item.id) for item in self.items)
         checkpoint, options = Checkpoint(self.file.stem, self.log.tool, "", digest), spec.model_dump(exclude_none=True)
-        run = _stored_run(self.config, digest, command, data)
+        run = self._stored_run(digest, command, data)
         with locked(output / run.id):
             write_text_whole(output / run.id / "run.yaml", self.config.as_yaml())
             store.begin(run)
@@ -134,6 +134,13 @@ class _Run:
             store.add_result(run.id, 0, result)
             store.set_status(run.id, store.how_complete(run.id))
             return report(store, run.id, output / run.id)
+
+    def _stored_run(self, digest: str, command: str, data: Path) -> StoredRun:
+        """Another run for whatever could change a number, so that none takes the place of another's."""
+        now, config = datetime.now(timezone.utc).isoformat(timespec="seconds"), self.config
+        scored = [item_digest(self.items), {item: row.answer for item, row in self.rows.items()}]
+        run_id = f"{config.name}-{value_digest([config.digest, digest, benchmark_version(self.benchmark), *scored])[:8]}"
+        return StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), str(data.resolve()))
 
     def _facts(self, benchmark: str) -> dict[str, str]:
         first = next((row.prompt for row in self.rows.values() if row.prompt), "")
@@ -153,12 +160,6 @@ class _Run:
             "token limit": unknown,
             **labels,
         }
-
-
-def _stored_run(config: RunConfig, digest: str, command: str, data: Path) -> StoredRun:
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    run_id = f"{config.name}-{value_digest([config.digest, digest])[:8]}"
-    return StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), str(data.resolve()))
 
 
 def _plain(prompt: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from harness.core.errors import ConfigError
 from harness.core.gating import Policy
 from harness.core.nearest import did_you_mean
-from harness.core.run_record import ADAPTER, IMAGES, ProtocolRecord, RunRecord, SweepResult
+from harness.core.run_record import ADAPTER, FROM_FILES, IMAGES, BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
 from reports.comparison import published_rows as study
 from reports.comparison import reward_models as rewards
 from reports.comparison.baseline import with_baseline
@@ -163,10 +163,16 @@ def _columns(
 
 def _same_baseline(one: SweepResult, other: SweepResult) -> bool:
     """The same weights, measured the same way wherever both were measured."""
-    protocols = {result.benchmark: result.protocol for result in other.results}
-    pairs = [(r.protocol, protocols.get(r.benchmark, r.protocol)) for r in one.results]
-    alike = not any(own.differs_from(its) or own.facts.get(ADAPTER) != its.facts.get(ADAPTER) for own, its in pairs)
-    return one.checkpoint.digest == other.checkpoint.digest and alike
+    results = {result.benchmark: result for result in other.results}
+    pairs = [(own, results[own.benchmark]) for own in one.results if own.benchmark in results]
+    return one.checkpoint.digest == other.checkpoint.digest and all(_same_measurement(own, its) for own, its in pairs)
+
+
+def _same_measurement(one: BenchmarkResult, other: BenchmarkResult) -> bool:
+    """Under the same protocol; of files, which tell little of it (in older versions not the column), with the same scores."""
+    own, its = one.protocol, other.protocol
+    known = FROM_FILES not in own.facts or one.scores == other.scores
+    return known and not own.differs_from(its) and own.facts.get(ADAPTER) == its.facts.get(ADAPTER)
 
 
 def _both(one: SweepResult, other: SweepResult) -> SweepResult:

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from harness.core.digests import text_digest
-from harness.core.edge.text import count
+from harness.core.edge.text import count, ending
 from harness.core.errors import HarnessError, StoreError
 from reports.page import cards
 from reports.text.formatting import shortened, title_of
@@ -107,7 +107,8 @@ def _environment(package: str, versions: Mapping[str, str]) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"said": cards.said, "pretty": title_of, "short": shortened, "plain": _plain}
-    environment.globals |= {"count": count, "static": lambda file: f"/static/{file}?v={versions[file]}", "paging": paging}
+    environment.globals |= {"count": count, "ending": ending, "paging": paging}
+    environment.globals |= {"static": lambda file: f"/static/{file}?v={versions[file]}"}
     for template in environment.list_templates(extensions=["html"]):
         environment.get_template(template)  # read now, so that no visitor waits for it
     return environment

@@ -96,3 +96,12 @@ def test_a_table_with_two_columns_of_one_name_is_refused_where_they_differ(tmp_p
 def test_columns_without_a_name_and_a_column_that_stands_twice_with_equal_texts_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(",,answer,answer\n0,7,Yes,Yes\n")
     assert [dict(row.values) for row in rows_of(tmp_path / "a.csv")] == [{"answer": "Yes"}]
+
+
+def test_files_of_one_name_have_each_their_own_column(tmp_path: Path) -> None:
+    for folder, row in (("a", {"answer": "Yes", "prediction": "No"}), ("b", {"answer": "No"})):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "m.json").write_text(json.dumps([row]))
+    rows = [row for folder in ("a", "b") for row in rows_of(tmp_path / folder / "m.json")]
+    columns = AnswerColumns.of(rows, AnswerForm())
+    assert [columns.text(row, ITEM) for row in rows] == ["No", "No"]

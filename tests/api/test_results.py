@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.api.results import Results
 from harness.core.evaluation import Answer, Item, Score, Verdict, ratio
 from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, RunRecord, SweepResult
@@ -46,6 +48,14 @@ def test_a_verdict_that_could_not_be_read_is_empty_not_zero() -> None:
     row = results().items().query("checkpoint == 'one' and item == '2'").iloc[0]
     assert row.flag == "unjudged" and row.judge == "strict" and row.judge_reply == "???"
     assert row[["judge_value", "correct"]].isna().all()
+
+
+def test_the_value_that_older_versions_kept_for_an_unread_reply_of_a_file_is_empty() -> None:
+    sweep = swept("files", 1.0)
+    score = sweep.results[0].scores[0]
+    old = replace(score, verdict=Verdict(0.0, "", "???", "answer files", "1"))
+    sweep = replace(sweep, results=(replace(sweep.results[0], scores=(old,)),))
+    assert Results(lambda: [RunRecord("r", "files", True, "{}", "", (sweep,))]).items().judge_value.isna().all()
 
 
 def test_truth_and_log_odds_stand_beside_the_answer() -> None:

@@ -39,6 +39,17 @@ def test_a_base_measured_in_another_way_keeps_its_own_column(make):
     assert len(compare([make.record("one"), other]).columns) == 4
 
 
+def test_answers_from_files_that_are_said_to_be_one_checkpoint_but_score_otherwise_keep_their_columns(make):
+    """Runs of older versions do not tell two columns of a file apart."""
+    facts = ProtocolRecord({"benchmark": "pope", "answers": "from files", "answer files": "a.csv sha256 1"})
+    ours, theirs = make.record("ours"), make.record("theirs", seed=1)
+    sweeps = [replace(s, results=tuple(replace(r, protocol=facts) for r in s.results)) for s in ours.sweeps]
+    sweeps[1] = replace(sweeps[1], checkpoint=sweeps[0].checkpoint)
+    records = [replace(ours, sweeps=tuple(sweeps[:1])), replace(theirs, sweeps=tuple(sweeps[1:]))]
+    assert [c.label for c in compare(records).columns] == ["ours", "theirs"]
+    assert [c.label for c in compare([records[0], replace(records[0], run_id="2")]).columns] == ["ours"]
+
+
 def test_labels_replace_the_names_of_runs(make):
     found = compare([make.record("one"), make.record("two", seed=1)], labels=["A", "B"])
     assert [c.label for c in found.columns] == ["base", "A", "B"]

@@ -38,3 +38,8 @@ def without_surrogates(value: Any) -> Any:  # Any: a JSON value
 def count(n: int, thing: str) -> str:
     """'1 item', '2 items'."""
     return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
+def ending(n_tokens: int, stopped: str) -> str:
+    """'3 tokens, stopped at end': how an answer ended, as far as it is known; '' where nothing is."""
+    return ", ".join([count(n_tokens, "token")] * (n_tokens >= 0) + [f"stopped at {stopped}"] * bool(stopped))

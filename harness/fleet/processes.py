@@ -177,7 +177,13 @@ def _has_server() -> bool:
 
 
 def _begun() -> None:
-    """Ctrl-C is for the driver, which ends its processes; a driver that is killed takes them along."""
+    """Ctrl-C is for the driver, which ends its processes; a driver that is killed takes them along.
+
+    It ends them by SIGKILL, and multiprocessing warns of semaphores ("leaked") whose process did not remove them: tqdm makes
+    one. Those of processes that fork have no name that would stay. A worker starts no processes, so nothing else follows.
+    """
+    if "fork" in multiprocessing.get_all_start_methods():
+        multiprocessing.set_start_method("fork", force=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None

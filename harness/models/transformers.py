@@ -26,7 +26,7 @@ from harness.core.preference import Images
 from harness.models._checkpoint import loading, requirements
 from harness.models._checkpoint.image_features import FeatureCache
 from harness.models._checkpoint.image_noise import ONE_DRAW
-from harness.models._checkpoint.own_files import file_findings, identity_ahead, require_own_base
+from harness.models._checkpoint.own_files import file_findings, identity_ahead, require_as_trained
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
@@ -123,8 +123,8 @@ class TransformersModel:
             self.prompts = PromptBuilder(self.processor, self.family, image_token, rope, longest, images=images, **options)
             self.noise_rule = ONE_DRAW if self.prompts.frames > 1 else ""  # see `DrawsNoise`
             self._training = TrainingView(self.module, self.family, image_token, rope)
-            self.checkpoint = require_own_base(identity := ahead.result(), self.despite)
-            self._of_files = tuple(file_findings(Path(source), adapters, unread, identity.other_base))
+            self.checkpoint = require_as_trained(identity := ahead.result(), self.despite)
+            self._of_files = tuple(file_findings(Path(source), adapters, unread, identity.faults))
             self.slot_bytes, self.budget = slot_bytes(self.module), Budget(cache_slots(tokens, self.module), rows)
             self._settings = GenerationSettings(self.module, generation_config)
             self._features, self._steps = FeatureCache(self.module, self.prompts), RecordedSteps()

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from harness.config.fleet_form import FleetConfig
 from harness.config.schema import RunConfig
 from harness.core import registry
+from harness.core.digests import folder_state
 from harness.core.errors import ModelError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Model
 from harness.core.run_record import Checkpoint
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.models._own_server.shared_servers import end_idle_servers
+from harness.storage.remembered_digests import RememberedDigests
 from harness.storage.run_folder import FLEET_FILE
 
 if TYPE_CHECKING:
@@ -62,6 +64,16 @@ def checkpoint_of(path: str) -> Checkpoint:
     from harness.models._checkpoint.own_files import identity_of
 
     return identity_of(path, *resolve(path)).checkpoint
+
+
+def digest_of(path: str, cache: Path) -> str:
+    """The same checkpoint's digest, kept in `cache` as long as its files stay as they are."""
+    from harness.models._checkpoint.loading import resolve
+
+    source, adapters = resolve(path)
+    state = [folder_state(folder) for folder in (Path(source), *adapters)]
+    known = RememberedDigests(cache / "checkpoint_digests.json")
+    return known.digest(str(Path(path).resolve()), state, lambda: checkpoint_of(path).digest)
 
 
 def trainable_model(config: RunConfig, path: str | None = None, crew: Crew | None = None) -> Model:

@@ -98,7 +98,7 @@ def run_on(crew: Crew | None, config: RunConfig, command: str, progress: Progres
         check_places(folder)
         require_unchanged(config, folder, data, store, say)
         stages = _Stages(config, run_id, folder, data, store, progress, say, crew)
-        require_own_files(config, folder, store, stages.done, stages.training.digest_of)
+        require_own_files(config, folder, store, stages.done, stages.training.digest_of, say)
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         where = str(data.folder.resolve())
         store.begin(StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), where))

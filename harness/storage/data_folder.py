@@ -20,6 +20,7 @@ from harness.core.digests import file_digest, file_state, text_digest
 from harness.core.edge.files import FETCH, instead_of_file, is_file, read_text
 from harness.core.errors import DataError
 from harness.core.files import write_text_whole
+from harness.storage.remembered_digests import RememberedDigests
 
 _DIGESTS = "file_digests.json"  # digests.json, of older versions, did not see every change
 _LARGE = 1 << 20  # bytes from which hashing again costs more than remembering
@@ -36,7 +37,7 @@ class DataFolder:
             )
         self._folder = folder
         self._cache = cache if cache is not None else folder / ".cache"
-        self._digests: dict[str, list[Any]] | None = None
+        self._digests = RememberedDigests(self._cache / _DIGESTS)
 
     @property
     def folder(self) -> Path:
@@ -68,23 +69,8 @@ class DataFolder:
     def digest(self, name: str) -> str:
         """sha256 of a file; read again when its state (`file_state`) changed. Large ones are remembered across runs."""
         path = self.path(name)
-        key, now = str(path.resolve()), list(file_state(path))
-        known = self._remembered().get(key)
-        if known is not None and known[:-1] == now:
-            return str(known[-1])
-        made = file_digest(path)
-        self._remembered()[key] = [*now, made]
-        if now[0] >= _LARGE:
-            self._write(_DIGESTS, {k: v for k, v in self._remembered().items() if v[0] >= _LARGE})
-        return made
-
-    def _remembered(self) -> dict[str, list[Any]]:
-        if self._digests is None:
-            try:
-                self._digests = dict(json.loads((self._cache / _DIGESTS).read_text(encoding="utf-8")))
-            except (OSError, ValueError):
-                self._digests = {}
-        return self._digests
+        now = file_state(path)
+        return self._digests.digest(str(path.resolve()), now, lambda: file_digest(path), lasting=now[0] >= _LARGE)
 
     def cached(self, key: str, make: Callable[[], Any]) -> Any:  # Any: a JSON value
         """A JSON-able value kept on disk by key; made again where the cache cannot be read or written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -153,6 +154,32 @@ def test_a_training_that_is_lost_raises_one_line(two: Processes, how: str, why: 
     given = {"wrong": False, "killed": False, "sleep_s": 0} | {how: True}
     with pytest.raises(TrainingError, match=why):
         two.train(trains, given, lambda *words: None)
+
+
+def makes_a_lock(given: Mapping[str, Any], progress: Any) -> None:
+    lock = multiprocessing.RLock()  # as tqdm does
+    progress()
+    time.sleep(60)
+    lock.acquire()
+
+
+_ENDS_WHILE_IT_HAS_A_LOCK = """
+from contextlib import suppress
+from harness.core.errors import TrainingError
+from harness.fleet.processes import Processes
+from tests.fleet.test_processes import makes_a_lock
+
+if __name__ == "__main__":
+    made = Processes(1)
+    with suppress(TrainingError):
+        made.train(makes_a_lock, {}, made.close)
+    print("ended")
+"""
+
+
+def test_a_process_that_is_ended_leaves_no_semaphores_to_warn_of() -> None:
+    found = subprocess.run([sys.executable, "-c", _ENDS_WHILE_IT_HAS_A_LOCK], capture_output=True, text=True, timeout=200)
+    assert found.stdout == "ended\n" and "semaphore" not in found.stderr
 
 
 def study(jobs: Any, **model: Any) -> schema.RunConfig:

@@ -25,6 +25,7 @@ from harness.models._checkpoint.adapters import PICKLES
 
 WEIGHTS = "weights"  # the name of the check
 PROVENANCE, MERGED_DIGEST = "alignment.json", "merged_base_digest"  # as alignment/weights/checkpoint.py writes them
+_TRAINED, _DONE = "checkpoint", "done.json"  # as alignment/training/train.py writes them side by side
 INDEX = "model.safetensors.index.json"
 _OBJECTS = ("config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json", "chat_template.json")
 _HARMLESS = (".inv_freq", ".position_ids", ".num_batches_tracked")  # buffers that older versions stored: made anew on loading
@@ -50,13 +51,13 @@ def ignored_pickles(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.suffix.lower() in PICKLES)
 
 
-def file_findings(source: Path, adapters: Sequence[Path], unread: Sequence[str], other_base: str) -> Iterator[Finding]:
+def file_findings(source: Path, adapters: Sequence[Path], unread: Sequence[str], faults: Sequence[str]) -> Iterator[Finding]:
     """What the folders of a checkpoint hold that its numbers do not come from.
 
-    unread: names of tensors that the model of config.json does not have. other_base: see `Identity`.
+    unread: names of tensors that the model of config.json does not have. faults: see `Identity`.
     """
-    if other_base:
-        yield Finding(WEIGHTS, WRONG, other_base)
+    for fault in faults:
+        yield Finding(WEIGHTS, WRONG, fault)
     for adapter in adapters:
         own, base = _template(adapter), _template(source)
         if own and own.strip() != base.strip():
@@ -155,44 +156,61 @@ def _read(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A checkpoint by content. `other_base`: in a sentence, the adapter that was trained on other files than those it would be
-    merged into; "" where there is none."""
+    """A checkpoint by content. `faults`, in sentences: files that are not those that its training wrote, and an adapter that
+    was trained on other files than those it would be merged into."""
 
     checkpoint: Checkpoint
-    other_base: str = ""
+    faults: tuple[str, ...] = ()
 
 
 def identity_of(path: str, source: str, adapters: Sequence[Path]) -> Identity:
     """Identity by content; an adapter's digest includes its base's."""
-    parent, digest, other, below = "", _base_digest(source), "", Path(source)
+    parent, digest, below = "", _base_digest(source), Path(source)
+    faults = [_changed(below, digest)]
     for adapter in adapters:
-        other = other or _other_base(adapter, below, digest)
-        parent, digest, below = digest, value_digest([digest, model_digest(adapter)]), adapter
+        faults.append(_other_base(adapter, below, digest))
+        faults.append(_changed(adapter, own := model_digest(adapter)))
+        parent, digest, below = digest, value_digest([digest, own]), adapter
+    found = tuple(fault for fault in faults if fault)
     if not adapters:
-        return Identity(Checkpoint(digest[:12], path, source, digest))
-    return Identity(Checkpoint(digest[:12], source, str(adapters[-1]), digest, parent=parent), other)
+        return Identity(Checkpoint(digest[:12], path, source, digest), found)
+    return Identity(Checkpoint(digest[:12], source, str(adapters[-1]), digest, parent=parent), found)
+
+
+def _changed(folder: Path, digest: str) -> str:
+    """That a checkpoint which was trained here is not what its training wrote; nothing is known of copies elsewhere and of
+    what older versions trained."""
+    place = folder.resolve()
+    if place.name != _TRAINED or not (place / PROVENANCE).is_file():
+        return ""
+    written = _read(place.parent / _DONE).get("digest")
+    if written in (None, digest):
+        return ""
+    return (
+        f"{folder} is not what its training wrote: {place.parent / _DONE} names the digest {str(written)[:12]}, and the files "
+        f"have {digest[:12]}; one was changed, lost or damaged since. Put it back, or copy the folder to another place to use "
+        "it as it is."
+    )
 
 
 def _other_base(adapter: Path, base: Path, digest: str) -> str:
     """That what was trained here says it was trained on other files than the base's; adapters from elsewhere say nothing."""
     facts = _read(adapter / PROVENANCE)
     trained_on = [str(facts[name]) for name in ("base_digest", MERGED_DIGEST) if facts.get(name)]
-    beside = adapter.name == "checkpoint" and base.resolve() == adapter.resolve().parent / "base"
+    beside = adapter.name == _TRAINED and base.resolve() == adapter.resolve().parent / "base"
     if not trained_on or digest in trained_on or (beside and MERGED_DIGEST not in facts):
         return ""  # the last: trained on an adapter by a version that did not keep the digest of the two merged
     return (
         f"The adapter {adapter} was trained on another base: its {PROVENANCE} names the digest {trained_on[-1][:12]}, and the "
-        f"files of {base} have {digest[:12]}. Merged, they are a model that nobody trained."
+        f"files of {base} have {digest[:12]}. Merged, they are a model that nobody trained. Put that base back, or name its "
+        "folder in adapter_config.json."
     )
 
 
-def require_own_base(identity: Identity, despite: Sequence[str]) -> Checkpoint:
-    """The checkpoint. Raises ModelError where an adapter lies on another base, unless `despite` names the check of weights."""
-    if identity.other_base and WEIGHTS not in despite:
-        raise ModelError(
-            f"{identity.other_base} Put that base back, or name its folder in adapter_config.json; model.despite=[{WEIGHTS}] "
-            "goes on all the same."
-        )
+def require_as_trained(identity: Identity, despite: Sequence[str]) -> Checkpoint:
+    """The checkpoint. Raises ModelError where it has faults, unless `despite` names the check of weights."""
+    if identity.faults and WEIGHTS not in despite:
+        raise ModelError(f"{' '.join(identity.faults)} model.despite=[{WEIGHTS}] goes on all the same.")
     return identity.checkpoint
 
 

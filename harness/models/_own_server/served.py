@@ -42,8 +42,8 @@ def served(path: str, serve: str, name: str | None) -> Served:
     own = name or (adapters[-1] if adapters else Path(source)).resolve().name
     files = _state(source, adapters)
     identity = identity_of(path, source, adapters)
-    if identity.other_base:
-        raise ModelError(f"{identity.other_base} Put that base back, or name its folder in adapter_config.json.")
+    if identity.faults:
+        raise ModelError(" ".join(identity.faults))
     return Served(path, source, adapters, identity.checkpoint, own, files)
 
 

@@ -19,10 +19,15 @@ _TRAINED = "its training"
 
 
 def require_own_files(
-    config: RunConfig, folder: Path, store: Store, done: Set[tuple[str, str]], digest_of: Callable[[Arm], str]
+    config: RunConfig,
+    folder: Path,
+    store: Store,
+    done: Set[tuple[str, str]],
+    digest_of: Callable[[Arm], str],
+    say: Callable[[str], None],
 ) -> None:
     """Raise DataError where an arm would be trained on other pairs than those that were made for it, and where something is
-    still to be done with a checkpoint that is another one than the run has results of.
+    still to be done with a checkpoint that is another one than the run has results of. Of one that is done with, `say` so.
 
     folder: the run's, which has its id as name. done: (label, benchmark) of whole results. digest_of: of an arm's checkpoint.
     """
@@ -33,10 +38,26 @@ def require_own_files(
             require_own_pairs(store, folder.name, arm.name, folder / config.place_of(arm) / "pairs.jsonl")
     used = {arm.name for arm in config.arms if any((arm.name, spec.title) not in done for spec in config.sweep)}
     used |= {name for arm in arms if not trained[arm.name] for name in (arm.after, arm.reference, arm.align.reward) if name}
-    for arm in (arm for arm in arms if arm.name in used and trained[arm.name]):
-        if before := digests_of(store, folder.name, arm.name):
+    for arm in (arm for arm in arms if trained[arm.name]):
+        if not (before := digests_of(store, folder.name, arm.name)):
+            continue
+        if arm.name in used:
             with suppress(ModelError, OSError):  # what cannot be read says so where it is used
                 require_same_checkpoint(folder.name, arm.name, before, digest_of(arm))
+        elif config.fleet is None and (found := _not_as_measured(before, arm, digest_of)):  # a fleet would load each of them
+            say(f"{arm.name}: {found} Put its files back before you use {folder / config.place_of(arm)} or pass it on.")
+
+
+def _not_as_measured(before: Digests, arm: Arm, digest_of: Callable[[Arm], str]) -> str:
+    """That an arm's checkpoint is another one than that of the run's numbers, or gone; "" where it is the same or not known."""
+    were = ", ".join(dict.fromkeys(digest[:12] for digest in before.values()))
+    try:
+        digest = digest_of(arm)
+    except (ModelError, OSError) as error:
+        return f"the numbers are of a checkpoint (digest {were}) that cannot be read any more: {error}"
+    if not digest or digest in before.values():
+        return ""
+    return f"the numbers are of a checkpoint with the digest {were}; the files that are there now have {digest[:12]}."
 
 
 def digests_of(store: Store, run: str, label: str) -> Digests:

@@ -30,7 +30,7 @@ from harness.run.checks.run_files import Digests, digests_of, measured_as, requi
 from harness.run.checks.sources import notes_of_run
 from harness.run.data import open_data
 from harness.run.make_aligner import annotator_of, make_aligner
-from harness.run.models import checkpoint_of, load_model, trainable_model
+from harness.run.models import digest_of, load_model, trainable_model
 from harness.run.on_fleet.left_by_training import FAULT, RESULT, fault_in, result_in
 from harness.run.shared_prompts import equal_to_before
 from harness.startup import start
@@ -54,6 +54,10 @@ class ArmTraining:
     say: Callable[[str], None]
     crew: Crew | None = None
     known: Mapping[str, Digests] = field(default_factory=dict)  # see `digests`, for a fleet's hosts
+
+    @property
+    def _cache(self) -> Path:
+        return self.folder.parent / ".cache"
 
     def place(self, arm: Arm) -> Path:
         """The folder of an arm."""
@@ -79,10 +83,10 @@ class ArmTraining:
             aligner = self.aligner(arm, judge)
             policy = self._opened(arm.after or "base", self.begins_with(arm))
             require_sound(arm.name, policy, self.say, training=True)
-            cache, place = self.folder.parent / ".cache", self.place(arm) / "train"
+            place = self.place(arm) / "train"
             reference = None if arm.reference in (None, arm.after or "base") else self.reference(arm.reference)
             return aligner.align(
-                policy, pairs, self.data.folder, place, progress=self.progress, cache=cache, reference=reference
+                policy, pairs, self.data.folder, place, progress=self.progress, cache=self._cache, reference=reference
             )
 
     def reference(self, name: str) -> Model:
@@ -116,7 +120,7 @@ class ArmTraining:
     def _digest_in(self, path: str) -> str:
         if self.config.fleet is not None:
             return load_model(self.config, path, self.crew).checkpoint.digest
-        return checkpoint_of(path).digest if self.config.model.name == "transformers" else ""
+        return digest_of(path, self._cache) if self.config.model.name == "transformers" else ""
 
     def aligner(self, arm: Arm, judge: Annotator | None) -> Aligner:
         """The arm's aligner, with the judge or the reward that it needs."""

@@ -38,7 +38,8 @@ def overwrite(base: Path) -> None:
 
 def rewrite(file: Path, **changes: object) -> None:
     facts = {**json.loads(file.read_text()), **changes}
-    file.write_text(json.dumps({name: value for name, value in facts.items() if value is not None}))
+    gone = {name for name, value in changes.items() if value is None}
+    file.write_text(json.dumps({name: value for name, value in facts.items() if name not in gone}))
 
 
 def test_an_adapter_whose_base_was_overwritten_is_refused(adapter: Path, base: Path) -> None:

@@ -19,7 +19,7 @@ from harness.core.errors import DataError, HarnessError
 from harness.evaluation.sweep import sweep
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.results.run_records import records_of
-from harness.run import pipeline
+from harness.run import models, pipeline
 from harness.run.on_fleet.arm_training import ArmTraining
 from harness.storage.artifacts import Pairs
 from harness.storage.run_store import Store
@@ -227,10 +227,34 @@ def test_a_finished_run_with_an_item_missing_asks_no_other_checkpoint_and_a_whol
         assert store.run(done.run_id).status == before
 
 
+def test_a_finished_run_says_which_files_are_not_those_that_were_measured_and_reads_them_once(
+    study: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said() -> list[str]:
+        lines = list[str]()
+        assert pipeline.run(study, "test", say=lines.append) is not None
+        return [line for line in lines if line.startswith("a: ")]
+
+    said()
+    folder, was = arm_of(study) / "train/checkpoint", measured(study)["a", "pope"][:12]
+    with monkeypatch.context() as patch:
+        patch.setattr(models, "checkpoint_of", stopped)  # its training's end read it
+        assert not said()
+    other_weights(folder)
+    (told,) = said()
+    assert f"a checkpoint with the digest {was}; the files that are there now have {model_digest(folder)[:12]}." in told
+    shutil.rmtree(folder)
+    (told,) = said()
+    assert f"a checkpoint (digest {was}) that cannot be read any more: There is no model folder" in told
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["its training's digest", "no digest, as of older versions"])
 def test_a_checkpoint_that_is_overwritten_while_others_are_at_work_is_not_swept(
-    half_swept: RunConfig, monkeypatch: pytest.MonkeyPatch
+    half_swept: RunConfig, monkeypatch: pytest.MonkeyPatch, knows: bool
 ) -> None:
     before, load = measured(half_swept), pipeline.load_model
+    if not knows:
+        (arm_of(half_swept) / "train/done.json").unlink()
 
     def later(config: RunConfig, path: str | None = None, crew: Any = None) -> Any:
         if path is not None:
@@ -238,7 +262,8 @@ def test_a_checkpoint_that_is_overwritten_while_others_are_at_work_is_not_swept(
         return load(config, path, crew)
 
     monkeypatch.setattr(pipeline, "load_model", later)
-    with pytest.raises(DataError, match=r"^a: the run .* has results \(pope\) of a checkpoint"):
+    told = "is not what its training wrote" if knows else r"^a: the run .* has results \(pope\) of a checkpoint"
+    with pytest.raises(HarnessError, match=told):
         pipeline.run(half_swept, "test")
     assert measured(half_swept) == before
 

@@ -49,6 +49,7 @@ _OF_MARKS = (
 )
 
 
+BEGUN = {"reasoning": "begun by the prompt"}  # a fact of a protocol
 MARKS_KEPT = {"reasoning marks": "special tokens, kept in the answers"}  # a fact: without them both would be one text
 
 

@@ -18,6 +18,7 @@ from harness.core.digests import value_digest
 from harness.core.edge.images import DECODING
 from harness.core.errors import FactsChanged, ImageError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Request
+from harness.core.final_answer import BEGUN
 from harness.core.preference import Images, paths_of
 from harness.core.run_record import SERVED, UNKNOWN_WEIGHTS, Checkpoint
 from harness.models._engine.generation_settings import HONOURED
@@ -109,7 +110,9 @@ class OpenAIModel:
         self._marks = self._own.marks if self._own else runs
         sent = self._marks.beside(self._own.generation.beside(self._extra) if self._own else self._extra)
         tempered = True if self._kind in _CONTINUES else None
-        self._exchange = Exchange(self._thinking, sent, tempered, self._own.name if self._own else "", self._marks)
+        self._opened = self._own.opened_reasoning(self._extra.get("chat_template_kwargs")) if self._own else ""
+        name = self._own.name if self._own else ""
+        self._exchange = Exchange(self._thinking, sent, tempered, name, self._marks, self._opened)
         self._told: dict[str, str] | None = None  # what `facts` said last: answers are kept under it
         self._images: OrderedDict[Path, str] = OrderedDict()
         self._lock = threading.Lock()
@@ -141,7 +144,7 @@ class OpenAIModel:
             }
         if self._exchange.tempered is False:
             facts["temperature"] = "the server's own: it refuses one, so answers may be drawn at random"
-        facts |= {**self._thinking.facts(), **self._marks.facts()}
+        facts |= {**self._thinking.facts(), **self._marks.facts(), **(BEGUN if self._opened else {})}
         return {**facts, "extra": json.dumps(self._extra, sort_keys=True)} if self._extra else facts
 
     def _require_told(self) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from harness.core.errors import ModelError
 from harness.core.evaluation import NoisyImage, Request
-from harness.core.final_answer import MARKS_KEPT, is_mark, opened_by, turn_marks
+from harness.core.final_answer import BEGUN, MARKS_KEPT, is_mark, opened_by, turn_marks
 from harness.core.preference import Images, paths_of
 from harness.models._checkpoint.families import Family
 from harness.models._checkpoint.image_noise import add_noise, frames_of, of_image
@@ -226,7 +226,7 @@ class Conversations:
         """What can move answers behind a reasoning: whether the template's prompts open one, and how its marks are read."""
         marks = dict(MARKS_KEPT) if self.tokens.special_marks else {}
         try:
-            return {"reasoning": "begun by the prompt", **marks} if opened_by(self.text(None, "?")) else marks
+            return {**BEGUN, **marks} if opened_by(self.text(None, "?")) else marks
         except ModelError:  # refused with its reason when it is asked
             return marks
 

@@ -14,13 +14,14 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness.core.errors import ConfigError, ModelError
 from harness.models._engine.generation_settings import HONOURED
 from harness.models._own_server.arguments import checked, with_content
 from harness.models._own_server.generation import generation_of
 from harness.models._own_server.installed import installed_version
+from harness.models._own_server.opened_reasoning import opened_reasoning
 from harness.models._own_server.replicas import Replicas, shares
 from harness.models._own_server.served import served
 from harness.models._own_server.special_tokens import special_tokens
@@ -86,6 +87,10 @@ class OwnServers:
             self._running = self._started()
             self._version = self._running.version
         return self._running
+
+    def opened_reasoning(self, options: Any) -> str:  # Any: what a user gave
+        """The mark that prompts end in, "" where there is none; `options`: those of the chat template."""
+        return opened_reasoning(self._what.source, self._arguments, options)
 
     def facts(self) -> dict[str, str]:
         """What stands in place of a server's address in the protocol; files that arguments name count by content.

@@ -13,7 +13,7 @@ from harness.models._server.chat_format import Reply, chat_body, continued, draw
 from harness.models._server.connection import Connection
 from harness.models._server.refusals import Unanswerable
 from harness.models._server.special_marks import SpecialMarks
-from harness.models._server.thinking import Thinking
+from harness.models._server.thinking import Thinking, begun
 
 
 class Exchange:
@@ -21,7 +21,7 @@ class Exchange:
 
     sent: further keys of each request. tempered: whether the model takes a temperature; None until a server has shown it.
     shown_as: the model's name in answers, where servers have it under another one (those of one's own).
-    marks: which special tokens of their replies are no part of an answer.
+    marks: which special tokens of their replies are no part of an answer. opened: the mark of a reasoning that prompts end in.
     """
 
     def __init__(
@@ -31,7 +31,9 @@ class Exchange:
         tempered: bool | None,
         shown_as: str = "",
         marks: SpecialMarks | None = None,
+        opened: str = "",
     ) -> None:
+        self._opened = opened
         self._thinking, self._sent, self._shown_as, self._marks = thinking, sent, shown_as, marks or SpecialMarks()
         self.tempered, self._limit = tempered, "max_tokens"
 
@@ -52,7 +54,8 @@ class Exchange:
             if tempered and self.tempered is None and isinstance(data, Mapping) and data.get("choices"):
                 self.tempered = True  # whatever it replied
             took = round(time.perf_counter() - started, 4)
-            return self._named(read_reply(data, request.decoding, took, thinking, self._marks), at.name)
+            reply = read_reply(data, request.decoding, took, thinking, self._marks)
+            return self._named(replace(reply, answer=begun(reply.answer, self._opened)), at.name)
 
         try:
             return at.pool.ask(body, read, next(iter(paths_of(request.image)), None))

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.core.errors import ConfigError
-from harness.core.evaluation import Request
-from harness.core.final_answer import without_marks
+from harness.core.evaluation import Answer, Request
+from harness.core.final_answer import reasoning_marks, without_marks
 from harness.core.options.secrets import ADVICE, secret_in
 
 _FIELDS = ("reasoning_content", "reasoning")
@@ -74,6 +74,14 @@ def reasoning_of(message: Mapping[str, Any]) -> str:
         texts = thought if isinstance(thought, list) else [thought]
         found += [str(t.get("text") or "") if isinstance(t, dict) else t for t in texts if isinstance(t, (str, dict))]
     return next((text for text in found if text.strip()), "") if not parts else "".join(found)
+
+
+def begun(answer: Answer, opened: str) -> Answer:
+    """An answer behind a prompt that ends in the mark `opened`: cut off by the token limit and without any mark, all of it is
+    reasoning, as where the model wrote the mark itself."""
+    if not opened or answer.stopped != "length" or reasoning_marks(answer.text):
+        return answer
+    return replace(answer, text=opened + answer.text)
 
 
 def marked(reasoning: str, answer: str, ended: bool) -> str:

@@ -18,10 +18,12 @@ from harness.core.evaluation import Answer, Request
 from harness.core.run_record import SERVED
 from harness.models._own_server import replicas, shared_servers
 from harness.models._own_server.installed import installed_version
+from harness.models._server.thinking import begun
 from harness.models.openai import OpenAIModel
 from harness.models.transformers import TransformersModel
 from tests.models.fake_server import serving
 from tests.models.own_server.stand_in import asked, noted, noting_server, runs
+from tests.models.test_answer_tokens import THINKING
 
 
 @pytest.fixture
@@ -172,6 +174,18 @@ def test_a_checkpoint_whose_marks_of_reasoning_are_special_tokens_has_them_in_it
     assert model._marks.answer(f"{marks}{plain}<pad>") == marks + plain
     answer(model)
     assert asked(starts)[0]["skip_special_tokens"] is False
+
+
+def test_a_reasoning_that_the_prompt_opens_and_the_limit_cuts_off_is_no_answer(starts: Path, folder: Path) -> None:
+    """Without a reasoning parser no mark stands in such a reply; behind one, and with thinking off, nothing is added."""
+    (folder / "chat_template.jinja").write_text(THINKING)
+    cut_off, ended = Answer("", "A dog? Yes", 9, "length"), Answer("", "A dog?</think>No", 9, "length")
+    thinks = served(folder, enable_thinking=True)
+    assert thinks.facts()["reasoning"] == "begun by the prompt"
+    assert begun(cut_off, thinks._opened).text == "<think>A dog? Yes" and begun(ended, thinks._opened) == ended
+    parsed = served(folder, enable_thinking=True, serve_args=["--reasoning-parser", "qwen3"])
+    for model in (parsed, served(folder, enable_thinking=False)):
+        assert "reasoning" not in model.facts() and begun(cut_off, model._opened) == cut_off
 
 
 def test_other_checkpoints_are_asked_as_before(starts: Path, folder: Path) -> None:

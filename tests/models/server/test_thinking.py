@@ -84,6 +84,14 @@ def test_a_server_is_asked_for_the_marks_of_a_reasoning_that_are_special_tokens(
             assert "reasoning marks" not in OpenAIModel(server.url, **other).facts()
 
 
+def test_a_reply_that_the_limit_cut_off_in_a_reasoning_that_the_prompt_opened_is_no_answer() -> None:
+    with serving(lambda body, count: reply("A dog? Yes", "length")) as server:
+        model = OpenAIModel(server.url)
+        model._exchange._opened = "<think>\n"  # known of a checkpoint's template, where the server is started here
+        (((_, answer),),) = list(model.generate([Request(None, "q", Decoding(10))]))
+        assert answer.text == "<think>\nA dog? Yes" and not final_answer(answer.text).finished
+
+
 def test_a_provider_is_sent_no_key_that_it_may_not_know() -> None:
     with serving(lambda body, count: reply("No."), models=[{"id": "tiny", "owned_by": "openai"}]) as server:
         list(OpenAIModel(server.url, thinking_tokens=20).generate([Request(None, "q", Decoding(10))]))

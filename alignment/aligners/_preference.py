@@ -20,6 +20,7 @@ _PER_TOKEN = ("simpo",)  # beta multiplies a mean log-probability
 _SMALLEST_PER_TOKEN = 0.5
 _NOT_PER_TOKEN = {"cpo": "the difference of two sums of log-probabilities", "orpo": "the whole odds-ratio term"}
 _LARGEST = 2.0  # from here on it is a value of simpo's
+_NO_BETA = "The loss sft is a likelihood, on which beta has no effect. Take its beta out."
 _ALPHA = 0.5  # the default of f_alpha_divergence_coef
 
 
@@ -39,9 +40,17 @@ def preference(
     if sft_weight < 0:
         raise ConfigError(f"sft_weight is {sft_weight}; it cannot be negative.")
     entries = _entries(loss, loss_options or {})
+    if sft_weight and any(isinstance(entry, Mapping) and entry.get("name") == "sft" for entry in entries):
+        named = f"the loss {loss}" if isinstance(loss, str) else "the list of losses"
+        raise ConfigError(
+            f"sft_weight adds the loss sft, which {named} has already. Leave sft_weight out, or write the losses as a list, "
+            "with the whole weight of sft."
+        )
     entries += [{"name": "sft", "weight": sft_weight}] if sft_weight else []
     sync = None if reference_sync is None else _sync(reference_sync)
     terms = _terms(entries, beta)
+    if beta not in (None, _default_beta("sft")) and all(term.name == "sft" for term in terms):
+        raise ConfigError(_NO_BETA)
     found = Preference(terms, f_divergence_type, f_alpha_divergence_coef, ld_alpha, use_weighting, sync)
     _check(found)
     return found
@@ -101,10 +110,10 @@ def _terms(entries: Sequence[Mapping[str, Any]], beta: float | None) -> tuple[Te
             raise ConfigError(f"The weight of the loss {name} is {weight!r}; it must be a number of at least 0.")
         made = registry.get("loss", name)
         own = {k: v for k, v in entry.items() if k not in ("name", "weight")}
-        default = next((o.default for o in registry.options("loss", name) if o.name == "beta"), 0.1)
+        default = _default_beta(name)
         options = {"beta": default if beta is None else beta, **registry.check_options("loss", name, made, own)}
         if name == "sft" and own.get("beta", default) != default:
-            raise ConfigError("The loss sft is a likelihood, on which beta has no effect. Take its beta out.")
+            raise ConfigError(_NO_BETA)
         check_beta(options["beta"])
         terms.append(Term(name, made, float(weight), options))
     names = [term.name for term in terms]
@@ -115,6 +124,10 @@ def _terms(entries: Sequence[Mapping[str, Any]], beta: float | None) -> tuple[Te
     if not sum(term.weight for term in terms) > 0:
         raise ConfigError(f"The weights of {', '.join(names)} sum to 0; nothing would be learned.")
     return tuple(terms)
+
+
+def _default_beta(loss: str) -> Any:  # Any: an option's default
+    return next((option.default for option in registry.options("loss", loss) if option.name == "beta"), 0.1)
 
 
 def _check(made: Preference) -> None:

@@ -21,6 +21,7 @@ from alignment.batching.rows import Rows
 from alignment.data.bdhs_drafts import Draft
 from alignment.data.pairs import image_of
 from alignment.data.prompts import Prompt
+from alignment.data.similarity import Embedder
 from alignment.online.ranked_pairs import answering, require_answering
 from alignment.settings import make_settings
 from alignment.sources.bdhs import Bdhs
@@ -59,6 +60,10 @@ class OnlineBdhs(Aligner):
             "" if keep_stored else "Set keep_stored: true, which keeps the stored one beside the fresh one, or use loss: dpo."
         )
         self.objective, self.settings = preference_of(self.name, dpo, cure), make_settings(training, seed=seed)
+
+    @property
+    def embedder(self) -> Embedder:
+        return self._source.embedder
 
     def facts(self) -> dict[str, Any]:
         return self._facts

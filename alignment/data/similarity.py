@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from importlib.util import find_spec
 from math import sqrt
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from harness.core.edge.foreign import refused_as
 from harness.core.errors import ConfigError
 
 _FUNCTION_WORDS = """
@@ -29,13 +31,27 @@ class Embedder(Protocol):
 
     name: str
 
+    def check(
+        self, load: bool
+    ) -> None: ...  # ConfigError where it cannot be used; `load`: also where its model cannot be loaded
     def similarities(self, texts: Sequence[tuple[str, str]]) -> list[float]: ...
+
+
+@runtime_checkable
+class UsesEmbedder(Protocol):
+    """A source or an aligner that compares texts."""
+
+    @property
+    def embedder(self) -> Embedder: ...
 
 
 class BagOfWords:
     """Cosine of word counts without function words; two texts without any content word are alike if equal."""
 
     name = "bag_of_words"
+
+    def check(self, load: bool) -> None:
+        """Nothing can be missing."""
 
     def similarities(self, texts: Sequence[tuple[str, str]]) -> list[float]:
         return [self._one(_content(a), _content(b)) for a, b in texts]
@@ -62,17 +78,28 @@ class SentenceTransformer:
         right = model.encode([b for _, b in texts], normalize_embeddings=True)
         return [float(value) for value in (left * right).sum(axis=1)]
 
+    def check(self, load: bool) -> None:
+        """Raise ConfigError where the package is not installed or, with `load`, the model cannot be loaded; it is not kept."""
+        if find_spec("sentence_transformers") is None:
+            raise ConfigError(
+                f"The embedder {self.name!r} needs sentence-transformers, which is not installed. "
+                "Install it, or use embedder: bag_of_words."
+            )
+        if load:
+            self._made()
+
     def _loaded(self) -> Any:  # Any: an optional package without types
         if self._model is None:
-            try:
-                from sentence_transformers import SentenceTransformer as Model  # type: ignore[import-not-found,unused-ignore]
-            except ImportError as error:
-                raise ConfigError(
-                    f"The embedder {self.name!r} needs sentence-transformers, which is not installed. "
-                    "Install it, or use embedder: bag_of_words."
-                ) from error
-            self._model = Model(self.name)
+            self.check(load=False)
+            self._model = self._made()
         return self._model
+
+    def _made(self) -> Any:  # Any: an optional package without types
+        advice = "Put the model into the cache of this machine, give its folder, or use embedder: bag_of_words."
+        with refused_as(ConfigError, f"The embedder {self.name!r} cannot be loaded", advice):
+            from sentence_transformers import SentenceTransformer as Model  # type: ignore[import-not-found,unused-ignore]
+
+            return Model(self.name)
 
 
 def make_embedder(name: str) -> Embedder:

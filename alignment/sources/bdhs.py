@@ -81,7 +81,7 @@ class Bdhs(ReadsPrompts):
         self.take(locals())
         self._check()
         self._vocabulary_name = str((matched or {}).get("vocabulary", vocabulary))
-        self._embedder, self._epsilon_s, self._n_rejected = make_embedder(embedder), epsilon_s, n_rejected
+        self.embedder, self._epsilon_s, self._n_rejected = make_embedder(embedder), epsilon_s, n_rejected
         self.rejected_each = 1 if n_rejected == 1 else None  # of several, some may not be found
         self._matched, self._keep_unmatched = matched, keep_unmatched
         decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p)
@@ -143,7 +143,7 @@ class Bdhs(ReadsPrompts):
         for draft, own in zip(drafts, asked, strict=True):
             tried.append(taken(draft, answers[start : start + len(own)], rules, seed))
             start += len(own)
-        similar = self._embedder.similarities([(d.text, d.prompt.chosen) for d in tried])
+        similar = self.embedder.similarities([(d.text, d.prompt.chosen) for d in tried])
         return [replace(d, similarity=s) for d, s in zip(tried, similar, strict=True)]
 
     def _fault(self, draft: Draft, rules: Rules) -> str:

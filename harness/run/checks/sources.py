@@ -34,6 +34,7 @@ from harness.core.preference import (
 from harness.models._checkpoint.families import note_ahead
 from harness.models._own_server.shared_servers import own_servers
 from harness.run.checks.adapters import check_layers, noted_experts, noted_rank
+from harness.run.checks.embedders import unusable_embedders
 from harness.storage.artifacts import Pairs
 
 IMAGES = 8  # of a source's that are opened before anything is asked
@@ -86,7 +87,7 @@ def looked_at(config: RunConfig, data: Data, missing: list[str], ahead: bool = F
             found[arm.name] = look(arm)
         except HarnessError as error:
             missing.append(f"pairs of {arm.name}: {error}")
-        missing += unreached_models(arm)
+        missing += [*unreached_models(arm), *unusable_embedders(arm, load=not ahead)]
     return found
 
 
@@ -215,6 +216,7 @@ def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Dat
             except HarnessError as error:
                 faults.append(f"pairs of {arm.name}: {error}")
             faults += unreached_models(arm)
+        faults += unusable_embedders(arm)
     if faults:
         raise DataError("Preference pairs cannot be made:" + indented(faults))
     return tuple(notes)

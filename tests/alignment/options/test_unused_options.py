@@ -64,7 +64,9 @@ def test_label_smoothing_of_a_shape_that_has_none_is_refused(shape: str) -> None
 SFT = {"name": "sft", "beta": 0.3}
 
 
-@pytest.mark.parametrize("options", [{"loss": "sft", "loss_options": {"beta": 0.3}}, {"loss": [{"name": "dpo"}, SFT]}])
+@pytest.mark.parametrize(
+    "options", [{"loss": "sft", "loss_options": {"beta": 0.3}}, {"loss": [{"name": "dpo"}, SFT]}, {"loss": "sft", "beta": 0.3}]
+)
 def test_a_beta_of_the_likelihood_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="The loss sft is a likelihood, on which beta has no effect"):
         make("aligner", "dpo", options)

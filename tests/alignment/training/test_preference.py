@@ -144,6 +144,11 @@ def test_options_of_the_loss_train(llava_next, images, tmp_path, options):
         ({"loss": "dpoo"}, "Did you mean 'dpo'"),
         ({"loss": [{"name": "dpo"}, {"name": "dpoo"}]}, "Did you mean 'dpo'"),
         ({"loss": [{"name": "dpo"}, {"name": "sigmoid"}]}, r"dpo is named twice \(also as sigmoid\)"),
+        (
+            {"loss": "mpo", "sft_weight": 0.5},
+            "sft_weight adds the loss sft, which the loss mpo has already. Leave sft_weight out",
+        ),
+        ({"loss": [{"name": "sft"}], "sft_weight": 0.5}, "sft_weight adds the loss sft, which the list of losses has already"),
         ({"loss": [{"name": "dpo", "weight": 0}, {"name": "sft", "weight": 0}]}, "sum to 0"),
         ({"loss": [{"name": "dpo", "weight": -1}]}, "number of at least 0"),
         ({"loss": [{"name": "dpo", "weight": "much"}]}, "number of at least 0"),

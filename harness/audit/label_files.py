@@ -30,8 +30,14 @@ def import_labels(name: str, benchmark: str, texts: Mapping[str, str], data: Dat
 
 
 def export_labels(revision: Revision, benchmark: str, data: Data) -> tuple[dict[str, str], tuple[Conflict, ...]]:
-    """File name -> text in the official form, and the edits that do not fit the official files."""
+    """File name -> text in the official form, and the edits that do not fit the official files.
+
+    Raises ConfigError for a revision of other benchmarks' labels, whose files would be the official ones under its name.
+    """
     plugin = _files_of(benchmark)
+    if not revision.of(benchmark):
+        named = ", ".join(dict.fromkeys(edit.benchmark for edit in revision.edits)) or "none"
+        raise ConfigError(f"The revision {revision.name} holds no label of {benchmark}. Its benchmarks: {named}.")
     if not isinstance(plugin, Auditable):
         return plugin.export_labels(data, revision.of(benchmark), revision.name), ()
     applied = apply(plugin, plugin.load(data), revision.of(benchmark))

@@ -226,6 +226,9 @@ def test_a_reward_model_is_measured_by_its_scores_of_both_answers(tmp_path: Path
     files = [str(tmp_path / "pairs.jsonl"), "--scores", str(tmp_path / "scores.jsonl")]
     said = CliRunner().invoke(app, ["judges", "check", *files]).output
     assert "overall       66.67%" in said and "1 rows name no pair" in said, said
+    (tmp_path / "scores.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:2]))
+    part = CliRunner().invoke(app, ["judges", "check", *files])
+    assert part.exit_code == 1 and "2 of 4 pairs have no row in" in part.output and "50.0% of 4 undecided" in part.output
 
 
 @pytest.mark.parametrize("scores", [None, [1.0], [1.0, float("nan")], [True, 1], ["2", 1], [1, 2, 3]])

@@ -17,10 +17,14 @@ from harness.storage.spreadsheets import read_bytes
 def votes_in(store: Store, file: Path, reviewer: str, at: str) -> Filled:
     """All votes of the file, with a warning of those on labels that only older runs have.
 
-    Raises DataError with what cannot be kept, ConfigError where nobody says whose votes they are.
+    Raises DataError with what cannot be kept, ConfigError where nobody says whose votes they are, or two do.
     """
     known = KnownLabels(store)
     if file.suffix.lower() == ".json":
+        if reviewer:
+            raise ConfigError(
+                f"--reviewer: {file} is read as an export of Label Studio, which names its reviewers. Leave it out."
+            )
         text = read_text(file)
         votes = [checked(vote) for vote in votes_from(text, str(file))]
         check_known(votes, {name: known.ids(name) for name in {vote.benchmark for vote in votes}}, known.fault, str(file))

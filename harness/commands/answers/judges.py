@@ -53,8 +53,8 @@ def check(
 
     Every pair is judged in both orders. Accuracy over decided pairs by group, overall and macro; the share undecided and the
     share judged alike in both orders belong beside it. Reports of runs that used this judge with these settings, or were
-    trained with this reward model, state the result. Where a question got no reply nothing is kept, and the exit code is 1.
-    What a server was asked and charged is shown at the end.
+    trained with this reward model, state the result. Where a question got no reply nothing is kept, and the exit code is 1,
+    as where pairs have no row in `--replies` or `--scores`. What a server was asked and charged is shown at the end.
     """
     from harness.answer_files.rows import rows_of
     from harness.audit.judges.judge_check import pairs_of, recorded, rewarded
@@ -75,6 +75,9 @@ def check(
             raise DataError(f"No row of {given} names a pair of {pairs} by its `id`. Is it another set's file?")
         _show("judge" if replies is not None else "reward model", found)
         echo(f"{odd:,} rows name no pair and are not counted.") if odd else None
+        if absent := len(known.keys() - {str(row.values.get("id", "")) for row in rows}):
+            echo(f"{absent:,} of {len(known):,} pairs have no row in {given}: they are among the undecided.", err=True)
+            raise typer.Exit(1)
         return
     asked, folder = list(known.values())[:limit], images or pairs.parent
     if reward_model is not None:

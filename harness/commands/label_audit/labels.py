@@ -68,7 +68,7 @@ def queue_(
     from harness.storage.vote_store import Reviews
     from reports.web.review.desk import mixed
 
-    check_form(to, form)
+    check_form(to, form, answers)
     with open_store(output) as store, Display() as display:
         cases = queue(store, benchmark, runs or (), sample=sample, seed=seed, progress=display.progress)
     chosen = mixed(cases, most)
@@ -165,6 +165,8 @@ def import_(
     texts = {str(file): read_text(file) for file in files}
     first, text = next(iter(texts.items()))
     if len(texts) == 1 and is_revision(text):
+        if source:
+            raise ConfigError(f"--source: {first} is a revision and has its own citation. Leave it out.")
         revision = replace(loads(text, first), name=name)
     else:
         revision = import_labels(name, benchmark, texts, open_data(data, output, echo), source or name, _now())
@@ -195,6 +197,8 @@ def export(
 
     if form not in ("", "croissant"):
         raise ConfigError(f"`--as {form}` is not a form of export. Give `--as croissant`, or none for official question files.")
+    if not form and (licence or url):
+        raise ConfigError("--license and --url go with `--as croissant`: official question files have no place for them.")
     revision = read(name, output)
     if form:
         texts = croissant.files(revision, licence, url)

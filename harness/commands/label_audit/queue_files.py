@@ -45,8 +45,8 @@ def require_unfilled(to: Path, column: str) -> None:
         )
 
 
-def check_form(to: Path | None, form: str) -> None:
-    """Raises ConfigError where the file cannot be written in that form ("" or "coco")."""
+def check_form(to: Path | None, form: str, answers: bool = False) -> None:
+    """Raises ConfigError where the file cannot be written in that form ("" or "coco"), or has no place for answers."""
     if form not in ("", "coco") or (form and (to is None or to.suffix.lower() != ".json")):
         raise ConfigError(
             "`--as coco` writes a COCO file: give `--to FILE.json` with it. Without `--as`, .csv is a sheet and .json is for "
@@ -54,6 +54,8 @@ def check_form(to: Path | None, form: str) -> None:
         )
     if to is not None:
         require_ending(to, ENDINGS)
+        if answers and to.suffix.lower() != ".csv":
+            raise ConfigError(f"--answers: {to} has no place for answers. A sheet has: give `--to FILE.csv`, or leave it out.")
         if to.suffix.lower() == ".csv":
             require_unfilled(to, "judgement")
 

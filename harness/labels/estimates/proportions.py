@@ -50,12 +50,15 @@ def within(share: Share, known: int, undecided: int, of: int) -> Share:
 
 
 def clustered(hits: Sequence[bool], clusters: Sequence[Hashable]) -> Share:
-    """A share of all there is, as it would scatter with other images; exact where all are alike."""
+    """A share of all there is, as it would scatter with other images. All alike of a few images: exact for their number."""
     n, of = sum(hits), len(hits)
-    if n in (0, of):
-        return drawn(n, of)
+    if not of:
+        return Share(0, 0, None)
     scores = [Score("", {"hits": float(hit), "all": 1.0}) for hit in hits]
     (metric,) = measure(sample(clusters, scores), [ratio("share", ["hits"], ["all"])])
+    if metric.low is None and n in (0, of):
+        images = len(set(clusters))
+        return replace(drawn(images if n else 0, images), n=n, of=of)
     return Share(n, of, n / of, metric.low, metric.high)
 
 

@@ -112,8 +112,10 @@ class ModelReward:
         return self._policy.checkpoint.digest
 
     def __call__(self, pair: PreferencePair, answers: Sequence[str], image_root: Path) -> list[float | None]:
-        row = make_row(self._policy, _asked(pair, answers), image_root)
-        return [float(r) for r in self.of([row])[0]]
+        different = list(dict.fromkeys(answers))  # equal answers have equal rewards, whatever stands beside them in a batch
+        row = make_row(self._policy, _asked(pair, different), image_root)
+        known = dict(zip(different, map(float, self.of([row])[0]), strict=True))
+        return [known[answer] for answer in answers]
 
     @torch.no_grad()
     def of(self, rows: Sequence[Row]) -> list[Tensor]:

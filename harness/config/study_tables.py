@@ -26,6 +26,13 @@ from harness.core.nearest import did_you_mean
 PREFIX = "study:"
 FOLDER = Path(__file__).parent / "studies"
 SEEDS = (0, 1, 2)  # of a finding; tables have one run an arm, as the paper
+_NO_STUDY = {  # the paper's tables without a study -> where they are, as docs/study.md says
+    "table1": "lists preference sets: they are sources of pairs (`python -m harness list sources`).",
+    "table4": "shows corruptions by GPT-4: the source `corruption` writes them (`python -m harness list corruption`).",
+    "table10": "trains nothing: `python -m harness annotators study:table10` measures its annotators.",
+    "table13": "is the prompt for corruptions: the source `corruption` has a paraphrase of it (its option `template`).",
+    "table14": "is the annotator's prompt: the judge `chat` has a paraphrase of it.",
+}
 _SEEDS_OF_A_FINDING = {
     "default": "0, 1 and 2 of every arm: of subsamples, draws and training; the paper has one run an arm and prints no seed",
     "settings": ["seed"],
@@ -68,11 +75,11 @@ def findings() -> list[str]:
 def tree(name: str, mini: bool) -> tuple[dict[str, Any], list[str]]:
     """A table or finding as plain values, and its rows that are left out. Raises ConfigError for one that does not exist."""
     known = [*names(), *findings()]
-    if name == "table10":
-        raise ConfigError("Table 10 trains nothing: `python -m harness annotators study:table10` measures its annotators.")
+    if name in _NO_STUDY:
+        raise ConfigError(f"Table {name.removeprefix('table')} {_NO_STUDY[name]}")
     if name not in known:
         raise ConfigError(f"There is no table {name!r} of the study.{did_you_mean(name, known)} Known: {', '.join(known)}.")
-    made = _read(FOLDER / ("small.yaml" if mini else "real.yaml"))
+    made = _miniature() if mini else _read(FOLDER / "real.yaml")
     is_table = name in names()
     blocks, rows = made.pop("blocks"), _read(FOLDER / ("tables" if is_table else "findings") / f"{name}.yaml")
     made = {"name": f"{name}-mini" if mini else name, "seed": 0, "published": rows.pop("published"), **made}
@@ -101,6 +108,12 @@ def tree(name: str, mini: bool) -> tuple[dict[str, Any], list[str]]:
         **_notes(made.pop("open"), rows.get("open", {}), made.pop("departures", {}), _read(FOLDER / "departures.yaml")),
     }
     return made, left_out
+
+
+def _miniature() -> dict[str, Any]:
+    """The miniature's blocks, and what the paper leaves open; its own notes replace the others of their name."""
+    made, real = _read(FOLDER / "small.yaml"), _read(FOLDER / "real.yaml")
+    return {**made, "open": {**real["open"], **made["open"]}, "grids": real["grids"]}
 
 
 def _notes(open_: Mapping[str, Any], of_rows: Mapping[str, Any], *departures: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from harness.config.check_plugins import no_judge
-from harness.config.schema import BenchmarkConfig, JudgeConfig
+from harness.config.schema import BenchmarkConfig, JudgeConfig, RunConfig
 from harness.core import flags, registry
 from harness.core.capabilities import NeedsJudge, ScoresTogether
 from harness.core.edge.foreign import words_of
@@ -48,6 +48,19 @@ def _made(spec: JudgeConfig, data: Data | None) -> object:
         if isinstance(made, StartsServer):
             made.start()  # one that does not start is known before hours of answers
     return registry.make("judge", spec.name, options, data=data)
+
+
+def judge_faults(config: RunConfig, data: Data | None) -> list[str]:
+    """What is wrong with the judges of a study; in front, the keys under which such a judge stands."""
+    judges = [(make_judge, f"sweep.{spec.title}.judge", spec.judge) for spec in config.sweep]
+    annotators = [(make_annotator, f"arms.{arm.name}.align.judge", arm.align.judge) for arm in config.arms]
+    places = dict[str, list[str]]()
+    for make, place, judge in (*judges, *annotators):
+        try:
+            _ = make(judge, None, data) if judge is not None else None
+        except HarnessError as error:
+            places.setdefault(str(error), []).append(place)
+    return [f"{', '.join(where)}: {fault}" for fault, where in places.items()]
 
 
 def judge_of(spec: BenchmarkConfig, store: Store | None = None, data: Data | None = None) -> Judge | None:

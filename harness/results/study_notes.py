@@ -106,6 +106,7 @@ def _rows(table: TableNotes, compared: Compared) -> tuple[list[str], list[str]]:
     found, there = list[str](), set[str]()
     if was and last_part(path) != last_part(was):
         found.append(f"changed here: the base checkpoint is {path}, that of the study {was}")
+    found += _apart_from_arms(compared) if "model" in compared.shipped else []
     for part in filter(is_trained, compared.mine):
         name = part.partition(".")[2]
         if arm := nearest_in_front(name, rows):
@@ -117,6 +118,20 @@ def _rows(table: TableNotes, compared: Compared) -> tuple[list[str], list[str]]:
         not_run |= dict.fromkeys(table.rows.values(), f"{_OTHER_BASE} model.path={was}")
     lines = [f"{row}: {why}" for row, why in not_run.items()]
     return found, lines + [f"{row} ({arm}): left out of this run" for arm, row in rows.items() if arm not in there]
+
+
+def _apart_from_arms(compared: Compared) -> list[str]:
+    """What was changed of the model and of what is swept; the base checkpoint has a line of its own."""
+    parts = [part for part in compared.mine if not is_trained(part)]
+    there = {compared.twin(part) for part in parts}
+    found = [f"changed here: {part.partition('.')[2]} is swept" for part in parts if not compared.twin(part)]
+    found += [
+        f"changed here: {part.partition('.')[2]} is not swept"
+        for part in compared.shipped
+        if not is_trained(part) and part not in there
+    ]
+    changes = [change for part in parts if compared.twin(part) for change in compared.changes(part)]
+    return found + [f"changed here: {_changed(change)}" for change in changes if change.setting.place != "model.path"]
 
 
 def _path(parts: Mapping[str, Sequence[Setting]]) -> str:

@@ -85,10 +85,10 @@ class Compared:
         return nearest_in_front(part, self.shipped)
 
     def changes(self, part: str) -> list[Change]:
-        """The settings of an arm that differ from its shipped ones; of another plug-in the name alone. Seeds, and paths to a
+        """The settings of a part that differ from its shipped ones; of another plug-in the name alone. Seeds, and paths to a
         folder of the same name, are no change."""
-        own = {s.place: s for s in self.mine[part]}
-        theirs = {s.place: s for s in self.shipped.get(self.twin(part), ())}
+        own = {s.place.removeprefix(part): s for s in self.mine[part]}
+        theirs = {s.place.removeprefix(self.twin(part)): s for s in self.shipped.get(self.twin(part), ())}
         found = list[Change]()
         for place in dict.fromkeys([*own, *theirs]):
             mine, was = own.get(place), theirs.get(place)

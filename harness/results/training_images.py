@@ -13,7 +13,7 @@ from harness.storage.artifacts import Pairs
 from harness.storage.result_queries import ResultQueries
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
-NOTHING_TRAINED = "this run trained nothing"
+NOTHING_TRAINED = "this run trained no checkpoint that it swept"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from harness.core.edge.text import count
 from harness.core.errors import ConfigError, DataError, HarnessError
 from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
-from harness.evaluation.scoring import make_annotator, make_judge
+from harness.evaluation.scoring import judge_faults
 from harness.evaluation.sweep import check_before_asking
 from harness.run.checks.adapters import check_layers
 from harness.run.checks.report import check_report
@@ -141,11 +141,7 @@ def _present(
     except HarnessError as error:
         is_known = data is None and any(fault.startswith("data:") for fault in missing)  # the folder itself is missing
         missing += [] if is_known else [str(error)]
-    for make, judges in (
-        (make_judge, [spec.judge for spec in config.sweep]),
-        (make_annotator, [arm.align.judge for arm in config.arms]),
-    ):
-        missing += [fault for judge in judges if judge is not None for fault in _refused(partial(make, judge, None, data))]
+    missing += judge_faults(config, data)
     if not any(fault.startswith("model") for fault in missing):
         try:
             model = load_model(config)

@@ -51,12 +51,16 @@ class DataFolder:
         if not is_file(path):
             if found := instead_of_file(path):
                 raise DataError(f"{name[:200]} in the data folder {self._folder} {found}. Put the file there.")
-            raise DataError(
-                f"{name[:200]} is not in the data folder {self._folder}. Put a file of your own there, or correct its name. "
-                f"Official files: `python -m harness fetch NAME --data {shlex.quote(str(self._folder))}`, with the name of the "
-                "benchmark or source, brings them, or reports where each comes from and belongs."
-            )
+            raise DataError(f"{name[:200]} is not in {self.where_files_belong()}")
         return path
+
+    def where_files_belong(self) -> str:
+        """The folder, and how a file that is missing gets there."""
+        return (
+            f"the data folder {self._folder}. Put a file of your own there, or correct its name. "
+            f"Official files: `python -m harness fetch NAME --data {shlex.quote(str(self._folder))}`, with the name of the "
+            "benchmark or source, brings them, or reports where each comes from and belongs."
+        )
 
     def read_text(self, name: str) -> str:
         return read_text(self.path(name), FETCH)

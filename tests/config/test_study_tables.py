@@ -136,3 +136,9 @@ def _rows(table: config.RunConfig) -> list[str]:
     assert table.table is not None
     left_out = [line.rpartition(" (")[2].removesuffix(")") for line in table.table.not_run]
     return [*(arm.name for arm in (*table.reward_models, *table.arms)), *left_out]
+
+
+@pytest.mark.parametrize("number", [1, 4, 10, 13, 14])
+def test_a_table_of_the_paper_without_a_study_is_told_where_it_is(number: int) -> None:
+    with pytest.raises(ConfigError, match=rf"^Table {number} .*(`corruption`|`chat`|sources|annotators)"):
+        config.load_table(f"table{number}", mini=False)

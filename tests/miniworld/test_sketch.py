@@ -43,3 +43,9 @@ def test_a_sketched_world_draws_nothing_to_say_what_is_there(world: Path, tmp_pa
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(DataError, match=r"x\.jpg is not in the data folder"):
         sketch.path("coco/val2014/x.jpg")
+
+
+def test_a_file_that_the_world_lacks_is_not_to_be_fetched_into_the_sketch_s_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as refused:
+        SketchedWorld(tmp_path, SMALL).path("own.jsonl")
+    assert str(tmp_path) not in str(refused.value) and "data=FOLDER" in str(refused.value)

@@ -133,12 +133,14 @@ def test_images_that_were_trained_on_are_said_in_the_conclusion_of_every_form(ma
 
 
 def test_training_that_is_not_known_is_not_said_to_share_nothing(make, record):
-    theirs = replace(make.record("theirs", seed=1), overlap={}, overlap_unknown="this run trained nothing")
+    theirs = replace(make.record("theirs", seed=1), overlap={}, overlap_unknown="this run trained no checkpoint that it swept")
     clean = replace(make.record("clean", seed=2), overlap={})
     for write in (html_writer.write, markdown_writer.write):
         alone, both = write(compare([theirs])), write(compare([theirs, clean]))
-        assert "Not known: this run trained nothing." in alone and "None." not in alone.partition("Overlap")[2]
-        assert "Not known of theirs: this run trained nothing." in both and "None of clean." in both
+        assert (
+            "Not known: this run trained no checkpoint that it swept." in alone and "None." not in alone.partition("Overlap")[2]
+        )
+        assert "Not known of theirs: this run trained no checkpoint that it swept." in both and "None of clean." in both
 
 
 def test_the_caption_of_the_latex_table_says_what_is_in_it(make, record):

@@ -48,7 +48,7 @@ def test_what_a_checkpoint_was_trained_on_before_is_followed_by_its_weights(stor
 def test_a_checkpoint_that_was_trained_elsewhere_is_not_known(store: Store) -> None:
     assert trained_on(store, "theirs", "", [BASE]) is None
     asked = BenchmarkImages({"x": "x.jpg"}, 1)
-    assert asked.shared_with(None, has_arm=False) == ({}, "this run trained nothing")
+    assert asked.shared_with(None, has_arm=False) == ({}, "this run trained no checkpoint that it swept")
     assert asked.shared_with(frozenset(), has_arm=True) == ({}, "")  # pairs without images
 
 

@@ -231,3 +231,68 @@ def test_notes_of_two_runs_that_differ_name_their_runs() -> None:
     assert "dpo: DPO, POVID" in found.rows and "ipo: IPO, POVID (run a)" in found.rows
     assert "ipo: IPO, POVID; changed here: align.beta 0.8 instead of 0.9 (run b)" in found.rows
     assert merged([("a", one), ("a", one)]) == one
+
+
+OF_THE_MINIATURE: dict[str, dict[str, Any]] = {  # what its texts say -> the values that run
+    "decoding of BDHS": {"temperature": 1, "top_p": 1, "max_new_tokens": 40},
+    "online sampling": {"candidates": 2, "ties": "drop", "sampling.temperature": 0.9, "sampling.top_p": 1,
+                        "sampling.max_new_tokens": 80},
+    "cut of a sentence": {"cut_unit": "word", "splitter": "stop_and_space"},
+    "weights that are trained": {"training.lora": None, "training.projector_learning_rate": None},
+    "judges of benchmarks": {"judge.name": "keywords"},
+    "text model that corrupts": {"model": None},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", OF_THE_MINIATURE)
+def test_the_values_in_a_note_on_the_miniature_are_those_that_run(what: str) -> None:
+    found: dict[str, Any] = {}
+    for table in study.names():
+        made = config.load_table(table, True)[0]
+        assert made.table is not None
+        keys = made.table.settings.get(what, [])
+        for s in (s for part in parts_of(made).values() for s in part if f"{s.of}.{s.name}".startswith(tuple(keys or ["-"]))):
+            assert found.setdefault(s.name, s.value) == s.value
+    assert {name: found[name] for name in OF_THE_MINIATURE[what]} == OF_THE_MINIATURE[what]
+
+
+def test_a_report_on_the_miniature_lists_what_the_paper_leaves_open() -> None:
+    names = {one.partition(": ")[0] for one in notes("table9", mini=True).open}
+    wanted = {"online sampling", "schedule of DPO", "POPE", "object recall", "versions of the judges", "seeds", "learning_rate"}
+    assert wanted <= names
+    assert {one.partition(": ")[0] for one in notes("table9").open} <= names | {"projector_learning_rate"} | {
+        "pair of four ranked answers of VLFeedback"
+    }
+    assert {"cut of a sentence", "hidden image tokens", "policy of online BDHS"} <= {
+        one.partition(": ")[0] for one in notes("table6", mini=True).open
+    }
+
+
+def test_a_report_on_the_miniature_names_what_stands_for_the_paper_s_models_and_answers() -> None:
+    found = notes("table11", mini=True).departures
+    assert "annotations" in line(found, "annotator of online DPO: ") and "keywords" in line(
+        found, "weak annotator of online DPO: "
+    )
+    assert "GPT-4V" in line(found, "external rejected answers: ") and "LLaVA-1.6-7B" in line(found, "base checkpoint: ")
+    assert not any(one.startswith("corrupted answers") for one in found)
+
+
+def test_changes_of_the_model_and_of_what_is_swept_are_named() -> None:
+    changes = ("model.dtype=bfloat16", "sweep.pope.prompt_suffix=X", "sweep.pope.limit_images=10")
+    assert notes("table12", *changes, mini=True).rows[:3] == (
+        "changed here: model.dtype bfloat16 instead of float32",
+        "changed here: sweep.pope.prompt_suffix X instead of not set",
+        "changed here: sweep.pope.limit_images 10 instead of 150",
+    )
+    rows = notes("table12", "sweep=[{name: pope, limit_images: 150}, {name: mmstar}]", mini=True).rows
+    assert "changed here: mmstar is swept" in rows and "changed here: gqa is not swept" in rows
+    assert not any("pope" in row for row in rows)
+
+
+def test_held_out_pairs_are_the_same_for_all_models_only_as_shipped() -> None:
+    said = "one in ten images of every set, the same for all models"
+    assert line(notes("table7").open, "held-out pairs: ") == said
+    found = line(notes("table7", "reward_models.povid.align.held_out=0.5").open, "held-out pairs: ")
+    assert found == f"changed here: held_out 0.5 (povid); as shipped: {said}"
+    found = line(notes("table8", "reward_models.reward-povid.seed=3").open, "held-out pairs of the reward models: ")
+    assert found == f"changed here: seed 3 (reward-povid); as shipped: {said}"

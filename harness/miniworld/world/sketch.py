@@ -53,6 +53,9 @@ class SketchedWorld(DataFolder):
             return self._files.texts.get(name)  # the second set is made where it is asked for alone
         return partial(str, self._more.texts[name]) if name in self._more.texts else None
 
+    def where_files_belong(self) -> str:
+        return "the miniature world, which has its own files alone. Correct its name, or give a data folder (`data=FOLDER`)."
+
     def path(self, name: str) -> Path:
         """Path of a file, which is made now. Raises DataError where the world has no such file."""
         if not (self.folder / name).is_file():

@@ -72,6 +72,14 @@ def test_held_out_pairs_are_a_fixed_share_and_share_no_image():
     assert RewardModel(held_out=0.25).tested_on(many) == test
 
 
+def test_equal_answers_have_equal_rewards_whatever_stands_beside_them(trained, pairs, images):
+    """Rows of a batch differ in the last bit, so that a prompt with one answer three times seemed to have three rewards."""
+    rate = ModelReward(loaded(trained.folder))
+    rate.of = lambda rows: [torch.arange(float(len(rows[0].answers)))]  # each place of a batch has its own error
+    assert rate(pairs[0], ["a red cat.", "a red dog.", "a red cat."], images) == [0.0, 1.0, 0.0]
+    assert rate(pairs[0], ["a red cat."] * 3, images) == [0.0] * 3
+
+
 def test_pairs_about_an_image_that_any_of_the_models_trained_on_test_none_of_them():
     def about(name: str, *images: str) -> PreferencePair:
         return PreferencePair(name, images[0] if len(images) == 1 else images, "", "q", "a", ("b",), "t")

@@ -75,9 +75,9 @@ def test_held_out_pairs_are_a_fixed_share_and_share_no_image():
 def test_equal_answers_have_equal_rewards_whatever_stands_beside_them(trained, pairs, images):
     """Rows of a batch differ in the last bit, so that a prompt with one answer three times seemed to have three rewards."""
     rate = ModelReward(loaded(trained.folder))
-    first, other, again = rate(pairs[0], ["a red cat.", "a red dog on a very long wall.", "a red cat."], images)
-    assert first == again != other
-    assert len(set(rate(pairs[0], ["a red cat."] * 3, images))) == 1
+    rate.of = lambda rows: [torch.arange(float(len(rows[0].answers)))]  # each place of a batch has its own error
+    assert rate(pairs[0], ["a red cat.", "a red dog.", "a red cat."], images) == [0.0, 1.0, 0.0]
+    assert rate(pairs[0], ["a red cat."] * 3, images) == [0.0] * 3
 
 
 def test_pairs_about_an_image_that_any_of_the_models_trained_on_test_none_of_them():

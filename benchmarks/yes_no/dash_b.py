@@ -25,6 +25,7 @@ from harness.core.edge.answer_form import AnswerForm, Fields
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
 from harness.core.plugins import Data
+from harness.core.run_record import RESAMPLED
 
 _REPOSITORY = "github.com/YanNeu/DASH-B"
 _SIGNS = {"neg": "no", "pos": "yes"}
@@ -160,7 +161,7 @@ class DashB(OneLabel):
 
     def facts(self) -> dict[str, str]:
         resampled = f"{self.cluster}s"
-        return {"variant": "official", "prompt style": self.style, "intervals resample": resampled, **self._loaded}
+        return {"variant": "official", "prompt style": self.style, RESAMPLED: resampled, **self._loaded}
 
     def facts_of(self, items: Sequence[Item]) -> dict[str, str]:
         without = sum(item.truth["label"] == "no" for item in items)

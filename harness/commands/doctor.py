@@ -36,7 +36,8 @@ def doctor(
     that differs is named. Exit code 1 when a check fails.
     """
     from harness.commands._terminal import show_finding
-    from harness.config.check_paths import check_paths
+    from harness.config.check_paths import path_faults
+    from harness.config.option_faults import all_faults
     from harness.config.sweep_only import evaluation
     from harness.core.capabilities import WRONG
     from harness.core.errors import ConfigError
@@ -54,8 +55,8 @@ def doctor(
         findings = examine_hosts(chosen.fleet, spec_of(chosen), data)
     else:
         other = evaluation(str(beside), output=str(output)) if beside is not None else None
-        if other is not None:
-            check_paths(other)  # before the minutes that the model itself takes
+        if other is not None and (faults := path_faults(other)):  # before the minutes that the model itself takes
+            raise ConfigError(all_faults([fault.replace("model.path", "--beside", 1) for fault in faults], "the options"))
         findings = examine(lambda: load_model(chosen), output, None if other is None else lambda: load_model(other))
     for finding in findings:
         show_finding(finding)

@@ -13,6 +13,7 @@ from harness.core.preference import PreferencePair
 FROM_FILES = "answers"  # a fact of a protocol whose answers came from files: nothing is asked
 FILES = "answer files"  # a fact: which files, by digest; where answers come from is no part of how they were measured
 STRANGERS = "rows that match no item"  # a fact of a file's rows that are not scored: no part of it either
+RESAMPLED = "intervals resample"  # a fact: the units of a benchmark's statistics, where it has a choice
 IMAGES = "image digest"  # a fact: bytes of the images; results of older versions and of answers from files do not have it
 ADAPTER = "adapter"  # a fact of checkpoints that keep one beside half-precision weights; no part of how they were measured
 STOPPED = "stopped"  # a fact of a sweep that ended when its gate was decided: how
@@ -121,6 +122,13 @@ class BenchmarkResult:
     judged_again: tuple[Score, ...] = ()
     rating: str = ""
     unread_counts: str = ""
+
+    @property
+    def units(self) -> str:
+        """What statistics resample: "images", what the protocol names ("objects"), or groups of several images."""
+        images: dict[str, str] = {}
+        alone = all(images.setdefault(item.cluster, item.image) == item.image for item in self.items)
+        return self.protocol.facts.get(RESAMPLED) or ("images" if alone else "groups of images")
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def _machine(output: Path) -> Iterator[Finding]:
     own, threads = cores(), torch.get_num_threads()
     many = threads > own
     why = "; more than there are cores: set model.threads" if many else ""
-    text = f"{count(own, 'core')}, torch uses {count(threads, 'thread')}{why}"
+    text = f"{count(own, 'core')}, torch uses {count(threads, 'thread')} where model.threads is not set{why}"
     yield Finding("processor", NOTE if many else OK, text)
     if torch.cuda.is_available():
         yield Finding("GPU", OK, ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())))

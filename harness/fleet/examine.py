@@ -16,7 +16,7 @@ from harness.evaluation.checkpoint_checks import drawn_images
 from harness.fleet.cluster import Cluster, WorkerLost
 from harness.fleet.crew import sized
 from harness.fleet.messages import Host, Loaded, Reply, Spec, own_versions
-from harness.fleet.same_hosts import agreement
+from harness.fleet.same_hosts import THIS_COMMAND, agreement
 
 _QUESTIONS = ("Is there a dog in the image?", "What colours do you see?", "Describe this image in detail.", "Why?")
 _TOKENS, _ANSWERS = 24, 12
@@ -76,7 +76,7 @@ class _Examination:
         yield self._agree(f"{len(asked)} answers", {node: " | ".join(texts) for node, (_, texts) in found.items()})
 
     def _agree(self, what: str, values: Mapping[str, str]) -> Finding:
-        names = {**self._names, "": "this host"}
+        names = {**self._names, "": THIS_COMMAND}
         return agreement(what, {names[node]: value for node, value in values.items()})
 
     def _ask(self, into: dict[str, Any], method: str, *words: Any) -> Iterator[Finding]:

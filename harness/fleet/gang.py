@@ -28,8 +28,9 @@ def check_room(name: str, asked: ArmResources, cluster: Cluster | Processes) -> 
     """Raises ConfigError where an arm asks for more than all hosts have together: it would wait without end."""
     gpus, cpus, there = gpus_of(asked, cluster), cluster.total("CPU"), cluster.total("GPU")
     if asked.workers * gpus > there or asked.workers > cpus:
+        processes = "1 process" if asked.workers == 1 else f"{asked.workers} processes"
         raise ConfigError(
-            f"Arm {name} asks for {asked.workers} processes with {gpus:g} GPUs and a CPU each, and the fleet's hosts have "
+            f"Arm {name} asks for {processes} with {gpus:g} GPUs and a CPU each, and the fleet's hosts have "
             f"{there:g} GPUs and {cpus:g} CPUs. Give fewer `resources.workers` or `resources.gpus`, or add hosts."
         )
 

@@ -10,8 +10,11 @@ from pathlib import Path
 from harness.core.capabilities import OK, WRONG, Finding
 from harness.core.digests import file_digest, value_digest
 from harness.core.edge.files import IMAGE_SUFFIXES
+from harness.core.edge.text import count
 from harness.core.errors import DataError, ModelError
 from harness.fleet.messages import Host, Loaded
+
+THIS_COMMAND = "this command"
 
 
 def check_versions(host: Host, own: Mapping[str, str]) -> None:
@@ -49,10 +52,14 @@ def free_memory() -> int:
 
 
 def agreement(what: str, values: Mapping[str, str]) -> Finding:
-    """A finding on a value that all hosts should have alike; who differs from most is named, with its value."""
+    """A finding on a value that all hosts should have alike; who differs from most is named, with its value.
+
+    `THIS_COMMAND` may be among them.
+    """
     usual, _ = Counter(values.values()).most_common(1)[0]
     others = {host: value for host, value in values.items() if value != usual}
     if not others:
-        return Finding(what, OK, f"the same on {len(values)} hosts: {usual[:200]}")
+        own = f" and in {THIS_COMMAND}" if THIS_COMMAND in values else ""
+        return Finding(what, OK, f"the same on {count(len(values) - bool(own), 'host')}{own}: {usual[:200]}")
     words = "; ".join(f"{host}: {value[:200]}" for host, value in others.items())
     return Finding(what, WRONG, f"{words} (on the others: {usual[:200]})")

@@ -87,15 +87,17 @@ def _require_one_process(config: RunConfig) -> None:
 
 def _side_by_side(cost: Cost, config: RunConfig) -> Cost:
     """Arms train side by side as far as there are workers; everything else is shared out. Loading is not counted."""
-    size, name = (fleet_size(config), "workers") if config.fleet is not None else (jobs_of(config), "processes")
+    size = fleet_size(config) if config.fleet is not None else jobs_of(config)
     if config.fleet is None and size == 1:
         return cost
     if cost.stage.startswith("align: "):
         trained = config.arms or config.reward_models
         widest = max(arm.resources.workers if arm.resources and config.fleet else 1 for arm in trained)
         size = max(1, min(size // widest, len(config.arms)))
-    words = f"{cost.amount}; {size} {name}" if not cost.stage.startswith("align: ") else f"{cost.amount}; {size} arms at once"
-    return replace(cost, amount=words, seconds=cost.seconds / size if cost.seconds is not None else None)
+        words = f"{count(size, 'arm')} at once"
+    else:
+        words = count(size, "worker") if config.fleet is not None else f"{size:,} processes"
+    return replace(cost, amount=f"{cost.amount}; {words}", seconds=cost.seconds / size if cost.seconds is not None else None)
 
 
 def fleet_size(config: RunConfig) -> int:

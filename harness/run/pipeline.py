@@ -74,7 +74,7 @@ def run(
     with files_kept():
         check_studies([config])
         with crew_of(hands_of(config), say, Shown(Path(config.output), show)) as crew:
-            check_room(config, crew)
+            check_room(config, crew, say)
             return run_on(crew, config, command, progress, say)
 
 

@@ -6,23 +6,20 @@ checkpoint the facts are listed metric by metric; of several, each metric tells 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.core.stats import NO_INTERVAL
 from reports.comparison.details import same_checkpoint
 from reports.comparison.roles import HELPFULNESS, first, leading, lengths
-from reports.text.formatting import between, change, listing, number, row_name, title_of, with_unit
+from reports.text.formatting import between, change, listing, row_name, title_of, with_unit
+from reports.text.moved import MOST, NAMED, by_name, fact, movers, names_of, shift_of, untested, visible
 from reports.values.comparison import Verdict
+from reports.values.wordings import OTHER_ITEMS
 
 if TYPE_CHECKING:
     from reports.values.details import ProtocolDifference
-    from reports.values.paired import Difference
     from reports.values.table import Cell, Column, Row, Table
-from reports.values.wordings import OTHER_ITEMS
-
-_MOST = 5  # facts named in a sentence, checkpoints named without figures
-_NAMED = 3  # checkpoints named for one metric; of more, how many and the extremes
 
 
 def verdict(table: Table, unlike: Sequence[ProtocolDifference] = ()) -> Verdict:
@@ -31,7 +28,7 @@ def verdict(table: Table, unlike: Sequence[ProtocolDifference] = ()) -> Verdict:
         return Verdict("", "", "", "There is only one checkpoint, so there is nothing to compare.")
     of = _of_one if len(table.columns) == 2 else _of_several
     better, worse, changed = (of(table, kind) for kind in ("better", "worse", "changed"))
-    inconclusive, unknown = _inconclusive(table, known=True), _inconclusive(table, known=False)
+    inconclusive, alone, unknown = (_open(table, kind) for kind in ("inconclusive", "not tested", "unknown"))
     return Verdict(
         _headline(table.rows, table.columns) if len(table.columns) == 2 else _several(table),
         _moved(table, "better", better),
@@ -39,9 +36,9 @@ def verdict(table: Table, unlike: Sequence[ProtocolDifference] = ()) -> Verdict:
         " ".join(
             part
             for part in (
-                f"Inconclusive with these items: {inconclusive}."
-                if inconclusive
-                else "No measured headline metric is inconclusive.",
+                f"Inconclusive with these items: {inconclusive}." if inconclusive else "",
+                f"Not tested: {alone}." if alone else "",
+                "" if inconclusive or alone else "No measured headline metric is inconclusive.",
                 f"Unknown: {unknown}{_why_unknown(table)}." if unknown else "",
                 f"Significant change, where neither direction is better: {changed}." if changed else "",
             )
@@ -56,16 +53,16 @@ def _moved(table: Table, kind: str, headline: str) -> str:
     """What is significantly `kind` in the headline table, then outside it, which is corrected by itself: every loss, the first
     gains."""
     none = {"better": "No significant improvement", "worse": "No significant loss"}[kind]
-    moved = [(row, places) for row in table.rows if not row.headline and (places := _movers(table, row, kind))]
+    moved = [(row, places) for row in table.rows if not row.headline and (places := movers(table, row, kind))]
     start = f"Significantly {kind}: {headline}." if headline else f"{none}{' in the headline table' if moved else ''}."
     if not moved:
         return start
     if len(table.columns) == 2:
-        named = [_fact(row, cell) for row, _ in moved if (cell := row.cells[1]) is not None]
+        named = [fact(row) for row, _ in moved]
     else:
-        named = [f"{row_name(r)} with {_who(table, r, p) if kind == 'worse' else _group(table, p)}" for r, p in moved]
-    if kind == "better" and len(named) > _MOST:
-        named = [*named[:_MOST], f"{len(named) - _MOST:,} more"]
+        named = [f"{row_name(r)} with {by_name(table, r, p) if kind == 'worse' else names_of(table, p)}" for r, p in moved]
+    if kind == "better" and len(named) > MOST:
+        named = [*named[:MOST], f"{len(named) - MOST:,} more"]
     separator = ", " if len(table.columns) == 2 else "; "
     return f"{start} Outside the headline table, significantly {kind}: {separator.join(named)}."
 
@@ -76,10 +73,13 @@ def _scope(table: Table) -> str:
     to = f"Differences are to {base.label}. " if base.trained else ""
     wording = "another wording of the prompts"
     wording += f" (but for {listing([title_of(name) for name in table.worded])})" if table.worded else ""
-    if base.places or all(column.places for column in table.columns[1:]):
+    seeded, single = ([c.label for c in table.columns[1:] if bool(c.places) == kind] for kind in (True, False))
+    held, left = "images", f"another training seed, {wording}, another judge or other data"
+    if base.places or not single:
         held, left = "images and training seeds", f"{wording}, another judge or other data"
-    else:
-        held, left = "images", f"another training seed, {wording}, another judge or other data"
+    elif seeded:
+        held = f"images (of {listing(seeded, MOST)} also of training seeds)"
+        left = f"another training seed (of {listing(single, MOST)}), {wording}, another judge or other data"
     return f"{to}Intervals and tests cover the variation of {held}, not that of {left}."
 
 
@@ -90,7 +90,7 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     bad = leading(rows)
     if bad is None:
         return _plain_headline(rows)
-    cell, difference = bad.cells[1], _difference(bad.cells[1])
+    cell, difference = bad.cells[1], shift_of(bad.cells[1])
     if cell is None or difference is None:
         return f"Whether hallucination fell is unknown: {row_name(bad)} is unknown for {columns[1].label}."
     between_arms = f" with {columns[1].label} than with {columns[0].label}"
@@ -104,13 +104,9 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     moved = f"{row_name(bad)} {values[0]} \u2192 {values[1]}"
     interval = between(difference.low, difference.high, bad.shown_unit, signed=True)
     interval_words = f", 95 % interval {interval}" if interval else ", no interval from so few images"
-    opening = openings.get(cell.significant, "No significant change in hallucination")
+    still = "Whether hallucination changed was not tested" if untested(cell) else "No significant change in hallucination"
+    opening = openings.get(cell.significant, still)
     return f"{opening}: {moved} ({change(difference.value, bad.shown_unit)}{interval_words}). {_price(rows, bad)}".strip()
-
-
-def _difference(cell: Cell | None) -> Difference | None:
-    """The difference, where it has a value."""
-    return cell.difference if cell and cell.difference and cell.difference.value is not None else None
 
 
 def _plain_headline(rows: Sequence[Row]) -> str:
@@ -121,8 +117,14 @@ def _plain_headline(rows: Sequence[Row]) -> str:
     cell, moved = row.cells[1], row.cells[1].difference.value
     if moved is None:
         return f"Whether {row_name(row)} changed is unknown."
-    sentence = {"better": "improved", "worse": "got worse"}.get(cell.significant, "did not change significantly")
+    still = f"was not tested{_why_not(cell)}" if untested(cell) else "did not change significantly"
+    sentence = {"better": "improved", "worse": "got worse"}.get(cell.significant, still)
     return f"{row_name(row)} {sentence}: {change(moved, row.shown_unit)}."
+
+
+def _why_not(cell: Cell) -> str:
+    """' (fewer than 5 images count)', where the cell says why it has no interval."""
+    return f" ({cell.why.removeprefix(NO_INTERVAL)})" if cell.why.startswith(NO_INTERVAL) else ""
 
 
 def _price(rows: Sequence[Row], bad: Row) -> str:
@@ -132,22 +134,18 @@ def _price(rows: Sequence[Row], bad: Row) -> str:
     parts = []
     for row in (good, length):
         cell = row.cells[1] if row else None
-        difference = _difference(cell)
+        difference = shift_of(cell)
         if row is None or cell is None or difference is None:
             continue
-        significant = "" if cell.significant else ", not significant"
+        significant = "" if cell.significant else ", not tested" if untested(cell) else ", not significant"
         parts.append(f"{row_name(row)} {change(difference.value, row.shown_unit)}{significant}")
     return f"At the same time: {'; '.join(parts)}." if parts else ""
 
 
 def _of_one(table: Table, kind: str) -> str:
     """'POPE accuracy +2.1 points and CHAIRi \u22123.0 points'."""
-    facts = [_fact(row, cell) for row in table.headline if (cell := row.cells[1]) is not None and cell.significant == kind]
-    return listing(facts, len(facts) if kind == "worse" else _MOST)
-
-
-def _fact(row: Row, cell: Cell) -> str:
-    return f"{row_name(row)} {change(cell.difference.value if cell.difference else None, row.shown_unit)}"
+    facts = [fact(row) for row in table.headline if (cell := row.cells[1]) is not None and cell.significant == kind]
+    return listing(facts, len(facts) if kind == "worse" else MOST)
 
 
 # ---------------------------------------------------------------- several checkpoints, or methods
@@ -155,15 +153,15 @@ def _fact(row: Row, cell: Cell) -> str:
 
 def _several(table: Table) -> str:
     """Which lowered hallucination, which moved helpfulness, and which did the first without losing the second."""
-    measured = [row for row in table.rows if any(map(_difference, row.cells))]
+    measured = [row for row in table.rows if any(map(shift_of, row.cells))]
     bad = leading(measured)
     if bad is None:
         return ""
     good = first(measured, HELPFULNESS, bad.benchmark) or first(measured, HELPFULNESS)
     said = [_moves(table, row) for row in (bad, good) if row]
-    lowered = _movers(table, bad, "better")
-    if good and _movers(table, good, "worse"):
-        spared = [j for j in lowered if (cell := good.cells[j]) and cell.significant != "worse" and _difference(cell)]
+    lowered = movers(table, bad, "better")
+    if good and movers(table, good, "worse"):
+        spared = [j for j in lowered if (cell := good.cells[j]) and cell.significant != "worse" and shift_of(cell)]
         if spared and len(table.columns) > 3:
             names = listing([table.columns[j].label for j in spared], 6)
             said.append(f"Less hallucination without a significant loss of {row_name(good)}: {names}.")
@@ -175,79 +173,47 @@ def _moves(table: Table, row: Row) -> str:
     rising = row.better != "lower"
     found = []
     for kind, verb in (("better", "rose" if rising else "fell"), ("worse", "fell" if rising else "rose")):
-        if who := _movers(table, row, kind):
-            found.append(f"{verb} significantly with {_who(table, row, who)}")
-    still = [j for j in _movers(table, row, "") if _difference(row.cells[j])]
-    unknown = [j for j in range(1, len(table.columns)) if not _difference(row.cells[j])]
-    if not found and not unknown:
+        if who := movers(table, row, kind):
+            found.append(f"{verb} significantly with {by_name(table, row, who)}")
+    open_ = [j for j in movers(table, row, "") if shift_of(row.cells[j])]
+    still, alone = [[j for j in open_ if untested(row.cells[j]) == kind] for kind in (False, True)]
+    unknown = [j for j in range(1, len(table.columns)) if not shift_of(row.cells[j])]
+    if not found and not unknown and not alone:
         found.append("did not change significantly with any of them" if len(still) > 1 else "did not change significantly")
-    elif still and (len(still) <= _NAMED or not found):
-        found.append(f"did not change significantly with {_who(table, row, still)}")
+    elif still and (len(still) <= NAMED or not found):
+        found.append(f"did not change significantly with {by_name(table, row, still)}")
+    if alone:
+        found.append(f"was not tested with {by_name(table, row, alone)}")
     if unknown:
-        found.append(f"is unknown with {_group(table, unknown)}")
+        found.append(f"is unknown with {names_of(table, unknown)}")
     return f"{row_name(row)} {'; it '.join(found)}."
 
 
-def _movers(table: Table, row: Row, kind: str) -> list[int]:
-    """Columns in which the row is significantly `kind`."""
-    return [j for j in range(1, len(table.columns)) if (cell := row.cells[j]) is not None and cell.significant == kind]
-
-
 def _of_several(table: Table, kind: str) -> str:
-    moved = [(row, _movers(table, row, kind)) for row in table.headline]
-    return "; ".join(f"{row_name(row)} with {_who(table, row, places)}" for row, places in moved if places)
+    moved = [(row, movers(table, row, kind)) for row in table.headline]
+    return "; ".join(f"{row_name(row)} with {by_name(table, row, places)}" for row, places in moved if places)
 
 
-def _who(table: Table, row: Row, places: Sequence[int]) -> str:
-    """'dpo (\u22122.0 points) and ipo (\u22121.6 points)', or 'all 11 (\u22121.6 with ipo to \u22128.6 points with bdhs)'."""
-    shifts = {j: d.value or 0.0 for j in places if (d := _difference(row.cells[j]))}
-    if len(places) <= _NAMED:
-        return listing([f"{table.columns[j].label} ({change(shifts[j], row.shown_unit)})" for j in places])
-    ordered = sorted(places, key=lambda j: abs(shifts[j]))
-    least, most = ordered[0], ordered[-1]
-    reach = f"{number(shifts[least], row.shown_unit, signed=True)} with {table.columns[least].label} to "
-    return f"{_group(table, places)} ({reach}{change(shifts[most], row.shown_unit)} with {table.columns[most].label})"
-
-
-def _group(table: Table, places: Sequence[int]) -> str:
-    """'all 11', 'both', 'all but rloo', '7 of 11', or names."""
-    others = [table.columns[j].label for j in range(1, len(table.columns)) if j not in places]
-    if not others:
-        return "both" if len(places) == 2 else f"all {len(places)}"
-    if len(places) <= _MOST:
-        return listing([table.columns[j].label for j in places])
-    return f"all but {listing(others)}" if len(others) <= 2 else f"{len(places)} of {len(table.columns) - 1}"
-
-
-def _inconclusive(table: Table, known: bool) -> str:
-    """Metrics with a direction without a significant change; `known`: those that were measured, or those that were not."""
+def _open(table: Table, kind: str) -> str:
+    """Metrics with a direction without a significant change, which are "inconclusive", "not tested" or "unknown"."""
     by_places: dict[tuple[int, ...], list[Row]] = {}
     for row in table.headline:
-        places = tuple(
-            j
-            for j in range(1, len(table.columns))
-            if (cell := row.cells[j]) is not None and not cell.significant and (_difference(cell) is not None) == known
-        )
+        cells = {j: cell for j in range(1, len(table.columns)) if (cell := row.cells[j]) is not None and not cell.significant}
+        places = tuple(j for j, cell in cells.items() if _kind(cell) == kind)
         if places and row.better != "neither":
             by_places.setdefault(places, []).append(row)
     if len(table.columns) == 2:
-        return listing([_visible(row) if known else row_name(row) for rows in by_places.values() for row in rows], _MOST)
-    parts = [f"{listing([row_name(row) for row in rows], _MOST)} with {_group(table, p)}" for p, rows in by_places.items()]
+        told = {"inconclusive": visible, "not tested": fact, "unknown": row_name}[kind]
+        return listing([told(row) for rows in by_places.values() for row in rows], MOST)
+    parts = [f"{listing([row_name(row) for row in rows], MOST)} with {names_of(table, p)}" for p, rows in by_places.items()]
     return "; ".join(parts)
+
+
+def _kind(cell: Cell) -> str:
+    return "unknown" if shift_of(cell) is None else "not tested" if untested(cell) else "inconclusive"
 
 
 def _why_unknown(table: Table) -> str:
     """Of benchmarks that only their labels make wordings of one."""
     apart = [row.benchmark for row in table.headline if any(cell and cell.why == OTHER_ITEMS for cell in row.cells)]
-    return f" (of {listing([title_of(name) for name in dict.fromkeys(apart)], _MOST)} {OTHER_ITEMS})" if apart else ""
-
-
-def _visible(row: Row) -> str:
-    """'POPE accuracy \u22120.4 points (detectable from 1.2)'."""
-    cell = row.cells[1]
-    difference = _difference(cell)
-    if cell is None or difference is None or not cell.detectable:
-        return row_name(row)
-    if math.isinf(cell.detectable):
-        return f"{_fact(row, cell)} (not detectable with so few images)"
-    return f"{_fact(row, cell)} (detectable from {number(cell.detectable, row.shown_unit)})"
+    return f" (of {listing([title_of(name) for name in dict.fromkeys(apart)], MOST)} {OTHER_ITEMS})" if apart else ""

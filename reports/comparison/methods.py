@@ -152,7 +152,7 @@ class Together:
         n = self._own.n(formula)
         if values is None:
             return Cell(None, None, None, n, unknown or "its seeds have no item in common")
-        why = why_no_interval(mean_of(self._own.linear(formula))) if values.low is None else ""
+        why = why_no_interval(mean_of(self._own.linear(formula)), self._own.units) if values.low is None else ""
         answered, judged = self._own.judged()
         own = Cell(values.mean, values.low, values.high, n, why, n_answered=answered, n_judged=judged)
         return self.compared(own, formula, shifts)

@@ -155,7 +155,7 @@ def _cells(
         return {}
     unjudged = sum(score.flag == UNJUDGED for score in result.scores)
     counts = (len(result.scores), len(result.scores) - unjudged) if unjudged else (0, 0)
-    measured = with_judge_noise(measure(new, result.formulas), result, new).values()
+    measured = with_judge_noise(measure(new, result.formulas, result.units), result, new).values()
     cells = {(m.name, m.group): _cell(m, *counts) for m in measured}
     if base is None or old is None or is_base:
         return cells

@@ -25,7 +25,7 @@ class Measured:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        return metrics(self.result.items, self.result.scores, self.result.formulas)
+        return metrics(self.result.items, self.result.scores, self.result.formulas, self.result.units)
 
     @property
     def answered(self) -> list[tuple[Item, Answer, Score]]:

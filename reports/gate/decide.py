@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.core.edge.text import count
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
@@ -118,7 +117,8 @@ def _test(target: Target, policy: Policy, sides: _Sides, matched: Pairs | None, 
     result = replace(result, left_out=both.counts(f)[1])
     plain = shift_of(both.before, both.after, f)
     if plain is None:
-        return _Tested(_untested(result, both, f, obstacle))
+        units = sides[0].units if sides[0] is not None else ""
+        return _Tested(_untested(result, both, f, obstacle, units))
     low, high = limits(plain, policy.alpha)
     images = len(plain.images)
     result = replace(result, before=plain.before, after=plain.after, value=plain.value, low=low, high=high,
@@ -144,7 +144,7 @@ def _differs(base: BenchmarkResult | None, other: BenchmarkResult | None) -> boo
     return base is not None and other is not None and bool(base.protocol.differs_from(other.protocol))
 
 
-def _untested(result: RuleResult, both: Pair, f: Formula, obstacle: str) -> RuleResult:
+def _untested(result: RuleResult, both: Pair, f: Formula, obstacle: str, units: str) -> RuleResult:
     """What was measured where no difference can be tested, and why not."""
     moved, sides = moving(f, both.before) | moving(f, both.after), (both.before, both.after)
     values = [known(evaluate(f, side.names, side.sums[None])) for side in sides]
@@ -157,7 +157,7 @@ def _untested(result: RuleResult, both: Pair, f: Formula, obstacle: str) -> Rule
         why = "too few images decide it (without one of them it is unknown)"
     else:
         fewest = min(clusters_of(side, moving(f, side)) for side in sides)
-        why = f"{count(fewest, 'image')} {'counts' if fewest == 1 else 'count'}, too few for a test"
+        why = f"{f'one of the {units} counts' if fewest == 1 else f'{fewest} {units} count'}, too few for a test"
     shift = values[1] - values[0] if values[0] is not None and values[1] is not None else None
     why = f"no difference can be tested: {why}"
     return replace(result, value=shift, why="; ".join(part for part in (obstacle, why) if part))

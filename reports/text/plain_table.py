@@ -21,6 +21,7 @@ from reports.text.formatting import (
     who,
 )
 from reports.text.missing_items import interval_lines, unjudged_lines, unknown_lines
+from reports.text.moved import untested
 from reports.text.reply_models import OTHER_MODELS, reply_lines
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison
@@ -55,7 +56,7 @@ def _wide(row: Row) -> list[str]:
     texts = ""
     if other is not None and difference is not None:
         known = f"{ARROWS[other.significant]} {_SIGNIFICANT[other.significant]}".strip()
-        texts = known if difference.value is not None else "unknown"
+        texts = "unknown" if difference.value is None else "not tested" if untested(other) else known
     return [
         row_name(row),
         cell_text(base, row.shown_unit),

@@ -23,6 +23,11 @@ class CommonItems:
         self._unjudged = unjudged_rows((result.scores, sample) for result, sample in measured)
         self._found: dict[bool, tuple[list[Sample], int]] = {}
 
+    @property
+    def units(self) -> str:
+        """What statistics resample, see `BenchmarkResult`."""
+        return self._measured[0][0].units if self._measured else ""
+
     def samples(self, formula: Formula) -> list[Sample]:
         """In the order of `measured`; empty where no item is common."""
         return self._common(formula)[0]

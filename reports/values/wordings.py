@@ -107,7 +107,7 @@ class Wordings:
         values = seeds_of_metric(sides, limits(formula, samples, mean_of(sides)), bounds, also)
         if values is None:
             return Cell(None, None, None, n)
-        why = why_no_interval(mean_of(sides)) if values.low is None else ""
+        why = why_no_interval(mean_of(sides), own.units) if values.low is None else ""
         answered, judged = own.judged()
         return Cell(values.mean, values.low, values.high, n, why, n_answered=answered, n_judged=judged)
 

@@ -180,6 +180,12 @@ def test_the_command_compares_beside_a_folder_and_not_on_a_fleet(llava_next_fold
     assert refused.exit_code != 0 and "--beside" in str(refused.output) + str(refused.exception)
 
 
+def test_a_folder_beside_that_is_not_there_is_named_as_the_option_that_it_came_by(tmp_path: Path) -> None:
+    words = ["doctor", "--beside", "/nonexistent", "--output", str(tmp_path)]
+    with pytest.raises(ConfigError, match=r"1 fault in the options:\n  - --beside: there is no model folder at /nonexistent"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+
+
 def test_an_output_that_is_no_folder_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "loop").symlink_to("loop")

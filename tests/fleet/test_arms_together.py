@@ -90,7 +90,8 @@ def test_in_one_process_the_first_error_ends_the_run() -> None:
 def test_an_arm_that_asks_for_more_than_the_fleet_has_is_refused_at_once(workers: int, gpus: float) -> None:
     cluster: Any = FakeCluster(gpus=4, cpus=8)
     asked = ArmResources(workers=workers, gpus=gpus, sharded=False)
-    with pytest.raises(ConfigError, match=f"Arm dpo asks for {workers} processes with {gpus} GPUs .* have 4 GPUs and 8 CPUs"):
+    processes = f"{workers} process{'es' if workers > 1 else ''}"
+    with pytest.raises(ConfigError, match=f"Arm dpo asks for {processes} with {gpus} GPUs .* have 4 GPUs and 8 CPUs"):
         check_room("dpo", asked, cluster)
 
 

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from harness.commands._terminal import Display
-from harness.config.fleet_form import FleetConfig
+from harness.config.fleet_form import ArmResources, FleetConfig
 from harness.core import registry
 from harness.core.capabilities import OK, WRONG, Finding
 from harness.core.errors import ConfigError, ModelError
@@ -29,11 +29,12 @@ from harness.fleet.hands import Deeds, Hand
 from harness.fleet.jobs import Job
 from harness.fleet.leases import Leases
 from harness.fleet.messages import Host, Spec
-from harness.fleet.same_hosts import folder_digest
+from harness.fleet.same_hosts import agreement, folder_digest
 from harness.fleet.status import FleetStatus, status_of
 from harness.fleet.worker import Worker
 from harness.results.archive import StoredArchive
 from harness.run.models import Shown
+from harness.run.on_fleet.together import check_room
 from harness.storage.run_store import Store
 from reports.web.shelf import Shelf
 from tests.fleet.fake_cluster import FakeCluster, Toy
@@ -171,6 +172,20 @@ def test_the_host_that_differs_is_named(cluster: FakeCluster, how: Any, what: st
     seen = found()
     assert seen[what].state == WRONG and seen[what].words.startswith("h2 (n2): ") and words in seen[what].words
     assert [name for name, finding in seen.items() if finding.state == WRONG] == [what]
+
+
+def test_hosts_are_counted_without_this_command(cluster: FakeCluster) -> None:
+    assert found()["versions"].words.startswith("the same on 3 hosts and in this command: ")
+    assert agreement("device", {"h1": "cpu"}).words == "the same on 1 host: cpu"
+
+
+def test_resources_of_an_arm_are_said_not_to_be_used_without_a_fleet() -> None:
+    from tests.fleet.test_arms_together import study as arms
+
+    config, said = arms(a=None, b=None), list[str]()
+    asks = config.arms[0].model_copy(update={"resources": ArmResources(workers=2)})  # type: ignore[call-arg]
+    check_room(config.model_copy(update={"arms": [asks, config.arms[1]]}), None, said.append)
+    assert said == ["not used without --fleet: resources of a"]
 
 
 def test_a_host_without_the_checkpoint_is_named_and_the_others_are_examined(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.core.run_record import JUDGE_CHECK
+from harness.core.stats import NO_INTERVAL
 from reports.comparison.compare import compare
 from reports.comparison.conclusion import verdict
 from reports.text.formatting import change, with_unit
@@ -83,6 +84,38 @@ def test_of_a_checkpoint_that_no_run_here_aligned_nothing_is_said_of_alignment()
     other = (COLUMNS[0], replace(COLUMNS[1], label="other", trained=False))
     worse = row("rose", 0.1, 0.2, "worse", role="hallucination")
     assert verdict(Table(other, (worse,))).headline.startswith("More hallucination with other than with base: Bench rose")
+
+
+def lone(metric: str, before: float, after: float, role: str = "") -> Row:
+    """A row of four images: values, no interval and no test."""
+    made = row(metric, before, after, role=role)
+    few = NO_INTERVAL + "fewer than 5 images count"
+    shift = Difference(after - before, None, None, None, None, None, 0, "")
+    cells = Cell(before, None, None, 9, few), Cell(after, None, None, 9, few, shift)
+    return replace(made, cells=cells)
+
+
+def test_what_was_not_tested_is_not_said_to_have_stayed() -> None:
+    said = verdict(Table(COLUMNS, (lone("accuracy", 0.98, 0.31),)))
+    assert said.headline == "Bench accuracy was not tested (fewer than 5 images count): \u221267.0 points."
+    assert said.unknown == "Not tested: Bench accuracy \u221267.0 points."
+    invents = lone("invents", 0.3, 0.1, role="hallucination")
+    assert headline(invents).startswith("Whether hallucination changed was not tested: Bench invents 30.0 % \u2192 10.0 %")
+
+
+def test_of_several_checkpoints_those_that_were_not_tested_are_named() -> None:
+    columns, invents = (*COLUMNS, replace(COLUMNS[1], label="ipo")), row("invents", 0.3, 0.29, role="hallucination")
+    both = replace(invents, cells=(*invents.cells, lone("invents", 0.3, 0.1).cells[1]))
+    said = verdict(Table(columns, (both,)))
+    assert "was not tested with ipo (\u221220.0 points)" in said.headline
+    assert said.unknown == "Inconclusive with these items: Bench invents with dpo. Not tested: Bench invents with ipo."
+
+
+def test_the_scope_names_the_methods_that_have_several_seeds() -> None:
+    columns = (*COLUMNS, replace(COLUMNS[1], label="ipo", places=(2, 3)))
+    made = row("accuracy", 0.5, 0.6)
+    said = verdict(Table(columns, (replace(made, cells=(*made.cells, made.cells[1])),))).scope
+    assert "images (of ipo also of training seeds), not that of another training seed (of dpo), another wording" in said
 
 
 def test_the_scope_of_one_seed_and_of_several() -> None:

@@ -9,7 +9,7 @@ How intervals were chosen and what they cover: docs/statistics.md. Differences b
 
 from harness.core.stats.intervals import SHARE, UNKNOWN, Range, limits_of, mean_interval, share_interval
 from harness.core.stats.linear import Linear, expand, linearise, mean_of
-from harness.core.stats.measuring import limits, measure, metrics, possible, why_no_interval
+from harness.core.stats.measuring import NO_INTERVAL, limits, measure, metrics, possible, why_no_interval
 from harness.core.stats.multiple import benjamini_hochberg, holm, rank_biserial
 from harness.core.stats.paired_change import LEAST_P, POWER, Change, change_of, difference_interval, unseen_variance
 from harness.core.stats.resampling import FEWEST_CLUSTERS, LEVEL, RESAMPLES, VERSION, interval, resample
@@ -30,6 +30,7 @@ __all__ = [
     "FEWEST_CLUSTERS",
     "LEAST_P",
     "LEVEL",
+    "NO_INTERVAL",
     "POWER",
     "RESAMPLES",
     "SHARE",

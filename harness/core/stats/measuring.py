@@ -12,21 +12,28 @@ from harness.core.stats.linear import Linear, linearise
 from harness.core.stats.resampling import FEWEST_CLUSTERS
 from harness.core.stats.samples import Sample, evaluate, moving, sample
 
+IMAGES = "images"
+NO_INTERVAL = "no interval: "
 _ROUNDING = 1e-9
 
 
-def metrics(items: Sequence[Item], scores: Sequence[Score], formulas: Sequence[Formula]) -> tuple[Metric, ...]:
-    """The formulas over these scores, each with its 95 % interval. Scores are matched to items by id."""
+def metrics(
+    items: Sequence[Item], scores: Sequence[Score], formulas: Sequence[Formula], units: str = IMAGES
+) -> tuple[Metric, ...]:
+    """The formulas over these scores, each with its 95 % interval. Scores are matched to items by id.
+
+    units: what is resampled, in words.
+    """
     clusters = {item.id: item.cluster for item in items}
-    return measure(sample([clusters[score.item_id] for score in scores], scores), formulas)
+    return measure(sample([clusters[score.item_id] for score in scores], scores), formulas, units)
 
 
-def measure(data: Sample, formulas: Sequence[Formula]) -> tuple[Metric, ...]:
+def measure(data: Sample, formulas: Sequence[Formula], units: str = IMAGES) -> tuple[Metric, ...]:
     """The same, of scores that are numbers already."""
-    return tuple(_metric(data, formula) for formula in formulas)
+    return tuple(_metric(data, formula, units) for formula in formulas)
 
 
-def _metric(data: Sample, formula: Formula) -> Metric:
+def _metric(data: Sample, formula: Formula, units: str) -> Metric:
     f, moved = formula, moving(formula, data)
     n = int(moved.sum())
     value = float(evaluate(f, data.names, data.sums[None])[0])
@@ -34,18 +41,18 @@ def _metric(data: Sample, formula: Formula) -> Metric:
         return Metric(f.name, None, n, f.better, group=f.group, unit=f.unit, headline=f.headline, why=f.unknown)
     found = linearise(f, data, moved)
     low, high = limits(formula, [data], found)
-    why = why_no_interval(found) if low is None else ""
+    why = why_no_interval(found, units) if low is None else ""
     return Metric(f.name, value, n, f.better, low, high, f.group, f.unit, f.headline, why)
 
 
-def why_no_interval(found: Linear) -> str:
+def why_no_interval(found: Linear, units: str = IMAGES) -> str:
     """The reason, where `limits` gives no interval for a metric that has a value."""
     error = float(found.moments.error2[0]) ** 0.5
     if found.clusters[0] < FEWEST_CLUSTERS:
-        return f"no interval: fewer than {FEWEST_CLUSTERS} images count"
+        return f"{NO_INTERVAL}fewer than {FEWEST_CLUSTERS} {units} count"
     if error <= 1e-12 * max(1.0, abs(float(found.value[0]))):
-        return "no interval: all images have the same value, which shows no scatter"
-    return "no interval: the metric is unknown where its counts differ a little"
+        return f"{NO_INTERVAL}all {units} have the same value, which shows no scatter"
+    return f"{NO_INTERVAL}the metric is unknown where its counts differ a little"
 
 
 def limits(formula: Formula, samples: Sequence[Sample], found: Linear) -> tuple[float | None, float | None]:

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from harness.fleet.crew import Crew
 
 
-def check_room(config: RunConfig, crew: Crew | None) -> None:
-    """Raises ConfigError where an arm asks for more GPUs or CPUs than the fleet has."""
+def check_room(config: RunConfig, crew: Crew | None, say: Callable[[str], None]) -> None:
+    """Raises ConfigError where an arm asks for more GPUs or CPUs than the fleet has; says where it asks and there is none."""
+    arms = (*config.reward_models, *config.arms)
+    asking = [arm.name for arm in arms if arm.resources is not None]
+    if config.fleet is None and asking:
+        say(f"not used without --fleet: resources of {', '.join(asking)}")
     if config.fleet is None or crew is None:
         return
     from harness.fleet.gang import check_room as of_one
 
-    for arm in (*config.reward_models, *config.arms):
+    for arm in arms:
         of_one(arm.name, arm.resources or ALONE, crew.cluster)
 
 

@@ -46,6 +46,18 @@ def test_few_images_are_said_to_be_few_for_checkpoints_and_methods(make, seeds):
     assert len(interval_lines(made.short)) == 1
 
 
+@pytest.mark.parametrize(("facts", "units"), [({"intervals resample": "objects"}, "objects"), ({}, "groups of images")])
+def test_the_units_that_are_too_few_are_those_that_the_benchmark_resamples(make, facts, units):
+    def of_four(result):
+        items = tuple(replace(item, group=f"g{n % 4}") for n, item in enumerate(result.items))
+        return replace(result, items=items, protocol=replace(result.protocol, facts={**result.protocol.facts, **facts}))
+
+    record = make.record(n_images=20)
+    sweeps = tuple(replace(sweep, results=tuple(map(of_four, sweep.results))) for sweep in record.sweeps)
+    made = compare([replace(record, sweeps=sweeps)])
+    assert {c.why for r in made.short.headline for c in r.cells} == {f"no interval: fewer than 5 {units} count"}
+
+
 def test_a_value_with_an_interval_has_no_reason(make):
     made = compare([make.record()])
     assert not [c for row in made.rows for c in row.cells if c.low is not None and c.why] and not interval_lines(made.short)

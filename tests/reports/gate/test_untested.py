@@ -18,13 +18,21 @@ from tests.reports.gate.test_gate import IMPROVE, policy
 NOTHING, RIGHT, WRONG = (0.0, 0.0), (3.0, 0.0), (4.0, 2.0)
 
 
-def rule(make: Any, base: Mapping[int, tuple[float, float]], aligned: Mapping[int, tuple[float, float]]) -> RuleResult:
+def rule(
+    make: Any,
+    base: Mapping[int, tuple[float, float]],
+    aligned: Mapping[int, tuple[float, float]],
+    facts: Mapping[str, str] | None = None,
+) -> RuleResult:
     """Of CHAIRi over 12 images whose captions name nothing but where they are given."""
 
     def swept(result: BenchmarkResult, captions: Mapping[int, tuple[float, float]]) -> BenchmarkResult:
         told = [captions.get(i, NOTHING) for i in range(len(result.scores))]
         values = [{"mentions": m, "invented": n, "captions": 1.0, "truths": 5.0, "words": 9.0} for m, n in told]
-        return replace(result, scores=tuple(Score(s.item_id, v) for s, v in zip(result.scores, values, strict=True)))
+        protocol = replace(result.protocol, facts={**result.protocol.facts, **(facts or {})})
+        return replace(
+            result, protocol=protocol, scores=tuple(Score(s.item_id, v) for s, v in zip(result.scores, values, strict=True))
+        )
 
     record: RunRecord = make.record(n_images=12)
     sweeps = (replace(s, results=(swept(s.results[1], c),)) for s, c in zip(record.sweeps, (base, aligned), strict=True))
@@ -50,3 +58,5 @@ def test_a_side_without_a_value_is_named(make: Any) -> None:
 def test_few_images_are_counted(make: Any) -> None:
     found = rule(make, {1: RIGHT, 2: WRONG, 3: RIGHT}, {1: RIGHT, 2: RIGHT, 3: WRONG})
     assert found.images == 3 and found.why == "no difference can be tested: 3 images count, too few for a test"
+    alone = rule(make, {1: RIGHT, 2: WRONG, 3: RIGHT}, {1: RIGHT, 2: WRONG}, {"intervals resample": "objects"})
+    assert alone.why == "no difference can be tested: 2 objects count, too few for a test"

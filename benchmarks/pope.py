@@ -31,6 +31,7 @@ from harness.core import flags, registry
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, LabelEdit, Score
 from harness.core.plugins import Data
+from harness.core.run_record import LABELS, PUBLISHED_LABELS
 from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
 
 __all__ = ["Pope", "build_questions"]
@@ -155,7 +156,7 @@ class Pope:
             "variant": self.variant,
             "splits": ", ".join(self.splits),
             "flavour": self.flavour,
-            "labels": self.labels or "as published",
+            LABELS: self.labels or PUBLISHED_LABELS,
             "prompt suffix": self.prompt_suffix,
             "construction": "each distinct (image, question) asked once, counted in every split that holds it",
             "limit_images": str(self.limit_images or "all"),

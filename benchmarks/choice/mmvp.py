@@ -41,6 +41,7 @@ from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, ratio
 from harness.core.judging import JudgeTask, RatingScale
 from harness.core.plugins import Data, Judge
+from harness.core.run_record import PUBLISHED_LABELS
 
 _FOLDER = "mmvp"
 _HUB = "MMVP/MMVP on the Hugging Face hub"
@@ -50,7 +51,7 @@ READERS: Mapping[str, letters.Reader] = {
     "vlmevalkit": letters.vlmevalkit,
 }
 VARIANTS = {**READERS, "official": None}
-LABELS = {"": "as published", "corrected": "four labels corrected"}
+LABELS = {"": PUBLISHED_LABELS, "corrected": "four labels corrected"}
 CORRECTED = {"99": "B", "100": "A", "279": "B", "280": "A"}
 _COLUMNS = ("Index", "lndex")  # some copies spell the first with an l
 

@@ -60,6 +60,7 @@ def match(
     for rows, review in ((answers, False), (reviews, True)):
         for task in tasks:
             _put_replies(found, names, rows, form, task, review)
+    found.strangers = list(dict.fromkeys(found.strangers))  # a row that holds replies of two tasks is one
     if reviews and tasks and not any(form.reply(row.values, task, True) is not None for row in reviews for task in tasks):
         raise DataError(
             f"{reviews[0].where} holds no reply of the judge in a form that is read, and no other row of the reviews does. "

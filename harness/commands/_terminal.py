@@ -96,9 +96,7 @@ def show_comparison(comparison: Any) -> None:
 
     console = wide_console()
     verdict = comparison.verdict
-    for sentence in (*warnings(comparison), verdict.headline, *verdict.sentences):
-        if sentence:
-            console.print(plain(sentence), soft_wrap=True)
+    show_sentences((*warnings(comparison), verdict.headline, *verdict.sentences))
     console.print("", _table(*text_table(comparison)))
     if note := reading_note(comparison.short):
         console.print(plain(f"\n{note}"), soft_wrap=True)
@@ -115,6 +113,11 @@ def show_comparison(comparison: Any) -> None:
         console.print(plain(PUBLISHED_NOTE), soft_wrap=True)
     _show_flags(console, comparison)
     _show_missing(console, comparison)
+
+
+def show_sentences(sentences: Iterable[str]) -> None:
+    for sentence in filter(None, sentences):
+        wide_console().print(plain(sentence), soft_wrap=True)
 
 
 def show_gate(gate: Any) -> None:

@@ -20,6 +20,7 @@ STOPPED = "stopped"  # a fact of a sweep that ended when its gate was decided: h
 SERVED = "served model"  # a fact of a protocol whose model is behind a server: the name that it was asked for under
 UNKNOWN_WEIGHTS = "not known by content"  # how the fact `weights` of such a model begins
 OTHER_PROMPTS = "prompts that are not this benchmark's"  # a fact of answers that another tool asked for
+LABELS, PUBLISHED_LABELS = "labels", "as published"  # a fact of benchmarks that know revised labels, and its usual value
 OTHER_LABELS = "labels of the log"  # a fact of answers whose file states labels that differ from the data folder's: of how many
 UNKNOWN_FACT = "unknown"  # how the value of a fact begins that a file does not tell
 _ASKED = ("prompt (first item)", "decoding", "token limit")  # facts of every protocol whose model was asked here

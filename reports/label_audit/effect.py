@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from harness.core.evaluation import LabelEdit
+from harness.core.run_record import LABELS, PUBLISHED_LABELS
 from harness.labels.claims import Labels, ResultKey
 from harness.labels.estimates.corrected_chair import CorrectedChair
 from harness.labels.estimates.error_attribution import ErrorFaults, error_faults
@@ -62,7 +63,19 @@ def effect(
         bounds=tuple(_by_column(columns, bounds)),
         captions=tuple(captions),
         dropped=tuple(dropped),
+        scored_under=tuple(_scored_under(official, touched)),
     )
+
+
+def _scored_under(official: Comparison, touched: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """(column, benchmark, revision) of the columns whose own labels are not those that were published."""
+    for benchmark in sorted(touched):
+        differ = {d.column: d.other for d in official.protocol_differences if (d.benchmark, d.fact) == (benchmark, LABELS)}
+        rows = [row for row in official.rows if row.benchmark == benchmark]
+        for place, column in enumerate(official.columns):
+            own = differ.get(column.label, official.protocols[benchmark].get(LABELS, PUBLISHED_LABELS))
+            if own not in (PUBLISHED_LABELS, "(none)") and any(row.cells[place] is not None for row in rows):
+                yield column.label, benchmark, own
 
 
 def _by_column(columns: Mapping[tuple[str, str], str], found: Iterable[T]) -> Iterator[tuple[str, T]]:

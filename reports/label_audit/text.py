@@ -61,12 +61,12 @@ def parts(comparison: Comparison) -> list[Part]:
 def _metrics(comparison: Comparison, effect: Effect) -> Part:
     changed = [m for m in effect.changed_metrics if m.official.headline] or list(effect.changed_metrics)
     labels = [column.label for column in comparison.columns]
-    header = ["metric", *(f"{label}: {which}" for label in labels for which in ("official", "audited"))]
+    header = ["metric", *(f"{label}: {which}" for label in labels for which in (_before(effect), "audited"))]
     many = len(labels) > 2
     if many:  # checkpoints are the rows, as in the short table
         header = [
             "checkpoint",
-            *(f"{row_name(m.official)}: {w}" for m in changed for w in ("official", "audited", "rank")),
+            *(f"{row_name(m.official)}: {w}" for m in changed for w in (_before(effect), "audited", "rank")),
         ]
         rows = [(labels[i], *(text for m in changed for text in _both(m, i, rank=True))) for i in range(len(labels))]
     else:
@@ -75,13 +75,21 @@ def _metrics(comparison: Comparison, effect: Effect) -> Part:
         f"{title_of(d.benchmark)}: {d.n:,} of {count(d.of, 'item')} left the audited metrics; a label of each is too ambiguous."
         for d in effect.dropped
     ]
+    lines += [
+        f"{title_of(b)}, {column}: scored against the labels of its run ({own}), not the published ones."
+        for column, b, own in effect.scored_under
+    ]
     lines += [_reordered(m, labels) for m in effect.changed_metrics if m.reordered]
     others = sum(m.is_reordered and not m.reordered for m in effect.changed_metrics)
     if others:
         words = "In one metric" if others == 1 else f"In {others} metrics"
         lines.append(f"{words} ranks change only between checkpoints that are not distinguishable under either labelling.")
-    lead = "The same answers, scored against official and against audited labels; intervals as in the results."
+    lead = f"The same answers, scored against {_before(effect)} and against audited labels; intervals as in the results."
     return Part("Metrics under both labels", lead, tuple(header), tuple(rows), tuple(lines))
+
+
+def _before(effect: Effect) -> str:
+    return "stored" if effect.scored_under else "official"
 
 
 def _both(changed: ChangedMetric, column: int, rank: bool = False) -> list[str]:
@@ -106,9 +114,8 @@ def _conclusions(effect: Effect) -> Part:
     compared = any(cell and cell.difference for m in effect.changed_metrics for cell in m.audited.cells)
     none = "No conclusion changes." if compared else "No metric of the audited benchmark has a difference to the baseline."
     lines = () if rows else (none,)
-    return Part(
-        "Conclusions that flip", lead, ("metric", "checkpoint", "official labels", "audited labels"), tuple(rows), lines
-    )
+    header = ("metric", "checkpoint", f"{_before(effect)} labels", "audited labels")
+    return Part("Conclusions that flip", lead, header, tuple(rows), lines)
 
 
 def _faults(effect: Effect) -> Part:

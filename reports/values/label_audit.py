@@ -89,3 +89,4 @@ class Effect:
     bounds: tuple[tuple[str, Bound], ...] = ()
     captions: tuple[CorrectedChair, ...] = ()
     dropped: tuple[DroppedItems, ...] = ()  # of the benchmarks that lose items
+    scored_under: tuple[tuple[str, str, str], ...] = ()  # (column, benchmark, labels) that are not the published ones

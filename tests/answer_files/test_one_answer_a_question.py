@@ -135,3 +135,11 @@ def test_rows_that_repeat_their_questions_need_no_such_warning(score, pope: Data
     row = {"question_id": 1, "question": "Is there a dog in the image?", "text": "Yes"}
     score("pope", "--answers", lines(tmp_path / "random.jsonl", [row, *ids("No", start=9)]), "splits=[random]", data=pope)
     assert "without an item" in score.said and "No row repeats" not in score.said
+
+
+def test_a_row_without_an_item_is_counted_once_however_many_replies_it_holds(tmp_path: Path) -> None:
+    form = AnswerForm(replies={"rate": ("first",), "same": ("second",)})
+    answers = lines(tmp_path / "a.jsonl", [{"id": number, "answer": "Yes"} for number in ("3", "x")])
+    reviews = lines(tmp_path / "r.jsonl", [{"id": number, "first": "5", "second": "1"} for number in ("3", "x")])
+    found = match(ITEMS, form, rows_of(answers), rows_of(reviews), ("rate", "same"))
+    assert len(found.strangers) == 2 and len(found.replies) == 2

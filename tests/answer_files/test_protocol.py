@@ -13,14 +13,17 @@ from typer.testing import CliRunner
 import harness
 import harness.cli  # registers the commands
 from harness.commands._app import app
+from harness.core.evaluation import LabelEdit
 from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, SweepResult
 from harness.results.trackers import _facts
 from harness.storage.data_folder import DataFolder
+from harness.storage.label_revisions import Revision, write
 from reports.comparison.details import protocol_fields
 from reports.values.comparison import Comparison
 from reports.values.table import Column
 from tests.answer_files.conftest import ABSENT
 
+DOG = "a.jpg Is there a dog in the image?"
 ASKED = ("prompt (first item)", "decoding", "token limit")
 
 
@@ -62,6 +65,15 @@ def test_every_form_of_a_report_says_that_the_protocol_is_not_known(pope: DataFo
     assert "not known" in text if form != "json" else json.loads(text)["protocol_unknown"][0]["facts"] == list(ASKED)
     assert "measured in the same way." not in text
     assert "Protocol not known" in CliRunner().invoke(app, ["compare", *names, "--output", str(tmp_path / "runs")]).output
+
+
+def test_rescore_says_first_that_the_runs_were_measured_otherwise(pope: DataFolder, tmp_path: Path) -> None:
+    names = [scored(pope, tmp_path, v, "No", f"variant={v}", "--name", "m") for v in ("official", "opera")]
+    runs = [path.name for path in (tmp_path / "runs").glob("m-*")]
+    write(Revision("mine", "", (LabelEdit("pope", DOG, "label", "yes", "right", "Ada", "", ""),)), tmp_path / "runs")
+    said = CliRunner().invoke(app, ["rescore", *runs, "--labels", "mine", "--output", str(tmp_path / "runs")]).output
+    assert len(names) == len(runs) == 2
+    assert said.startswith("Not the same protocol") and said.index("variant") < said.index("Metrics under both labels")
 
 
 def test_a_file_beside_a_sweep_differs_only_in_what_both_state() -> None:

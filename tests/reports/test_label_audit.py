@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.core.evaluation import LabelEdit, Score, Span
-from harness.core.run_record import BenchmarkResult, ProtocolRecord
+from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord
 from harness.labels.caption_marks import CaptionMarks
 from harness.labels.cases import Vote, caption_field
 from harness.labels.claims import Claim, Labels, ResultKey
@@ -22,6 +22,7 @@ from harness.labels.votes import Ballots
 from reports.comparison.compare import columns_of, compare
 from reports.label_audit.effect import effect, ranks
 from reports.label_audit.text import parts, summary
+from reports.values.comparison import Comparison
 from reports.values.label_audit import ChangedMetric
 from reports.values.table import Cell, Row
 from reports.writers.html import write as html
@@ -109,7 +110,10 @@ def under(results: tuple[BenchmarkResult, ...]) -> tuple[BenchmarkResult, ...]:
 @pytest.fixture
 def audited(make: SimpleNamespace) -> object:
     """The runs of the reports' tests beside themselves: the better model is worse under the audited labels."""
-    record = make.record()
+    return audit_of(make.record())
+
+
+def audit_of(record: RunRecord) -> Comparison:
     base, aligned = record.sweeps
     sweeps = replace(base, results=under(aligned.results)), replace(aligned, results=under(base.results))
     official, other = compare([record]), compare([replace(record, sweeps=sweeps)])
@@ -130,6 +134,20 @@ def test_ranks_and_conclusions_that_turn_are_told(audited: object) -> None:
     }
     titles = [part.title for part in parts(audited)]  # type: ignore[arg-type]
     assert titles[:2] == ["Metrics under both labels", "Conclusions that flip"] and "Not applied" in titles
+
+
+def test_runs_whose_own_labels_are_a_revision_are_not_called_official(make: SimpleNamespace) -> None:
+    record = make.record()
+    base, aligned = record.sweeps
+    (first, *_) = aligned.results
+    own = replace(first, protocol=ProtocolRecord({**first.protocol.facts, "labels": "repope"}))
+    published = [replace(r, protocol=ProtocolRecord({**r.protocol.facts, "labels": "as published"})) for r in base.results]
+    sweeps = replace(base, results=tuple(published)), replace(aligned, results=(own, *aligned.results[1:]))
+    made = audit_of(replace(record, sweeps=sweeps))
+    column = made.columns[1].label
+    assert made.audit is not None and made.audit.scored_under == ((column, own.benchmark, "repope"),)
+    metrics, conclusions, *_ = parts(made)
+    assert not any("official" in name for name in (*metrics.header, *conclusions.header)) and "repope" in str(metrics.lines)
 
 
 def test_the_reports_show_the_audit_and_escape_what_they_show(audited: object) -> None:

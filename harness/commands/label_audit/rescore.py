@@ -22,6 +22,9 @@ def rescore(
     Official and audited labels stand side by side; no model and no judge is asked.
     """
     from harness.audit.audited_comparison import audited
-    from harness.commands._terminal import show_audit
+    from harness.commands._terminal import show_audit, show_sentences
+    from reports.text.plain_table import warnings
 
-    show_audit(audited(output, runs, revisions))
+    found = audited(output, runs, revisions)
+    show_sentences((*warnings(found), found.verdict.same))
+    show_audit(found)

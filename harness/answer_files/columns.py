@@ -100,7 +100,13 @@ def _texts(value: Any) -> Iterator[str]:  # Any: a JSON value
 
 def _as_text(row: FileRow, column: str) -> str:
     value = row.values[column]
-    value = value[0] if isinstance(value, list) and value else value
+    if isinstance(value, list) and value:
+        if any(other != value[0] for other in value[1:]):
+            listed = f"{len(value)} different answers ({str(value[0])[:40]!r} is the first)"
+            raise DataError(
+                f"{row.where}: {column!r} holds {listed}. Keep one; answers of several runs are files of their own."
+            )
+        value = value[0]
     if not isinstance(value, str):
         stated = str(value)[:60]
         raise DataError(f"{row.where}: {column!r} should be the answer as text but is {stated!r}. Correct that row.")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.answer_files.file_judge import FileJudge
 from harness.answer_files.matching import Matched, match
-from harness.answer_files.rows import rows_of
+from harness.answer_files.rows import rows_of, tool_of
 from harness.answer_files.used_files import UsedFiles
 from harness.config.schema import BenchmarkConfig, RunConfig
 from harness.core.capabilities import Judged
@@ -21,7 +21,7 @@ from harness.core.digests import value_digest
 from harness.core.edge.answer_form import ChosenByAnswers, form_of
 from harness.core.edge.text import count
 from harness.core.edge.versions import versions
-from harness.core.errors import DataError
+from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer
 from harness.core.flags import UNJUDGED
@@ -83,9 +83,22 @@ def score_files(
         benchmark = build(spec, judge)
         items = items_of(spec, benchmark, data, benchmark.known if isinstance(benchmark, ChosenByAnswers) else None)
         tasks = [task.name for task in benchmark.judge_tasks] if isinstance(benchmark, Judged) else []
-        matched = match(items, form_of(benchmark), answers, reviews, tasks, files.column)
-        if not matched.answers:
-            raise DataError(_no_answer(spec.name, form_of(benchmark).names(items[0])[0], used.names, matched.strangers))
+        if reviews and not tasks:
+            raise ConfigError(
+                f"{spec.name} asks no judge with these options, so that it reads no reviews. Leave --reviews out."
+            )
+        form = form_of(benchmark)
+        try:
+            matched = match(items, form, answers, reviews, tasks, files.column)
+            if not matched.answers:
+                raise DataError(_no_answer(spec.name, form.names(items[0])[0], used.names, matched))
+        except DataError as error:
+            if tool := tool_of(answers):
+                command = f"python -m harness import-run FILE --benchmark {spec.name}"
+                raise DataError(f"{error} The rows look like {tool}, which `{command}` reads.") from error
+            raise
+        if matched.replies and spec.judge is not None:
+            raise ConfigError(f"The files hold replies of a judge, and `judge` names {spec.judge.name}. Leave one of them out.")
         if matched.replies:
             judge = FileJudge(matched.replies, used.digest[:16])
             benchmark = build(spec, judge)
@@ -94,10 +107,12 @@ def score_files(
         return Scored(run.keep(store, data, output, command, say), run.notes(), run.lost())
 
 
-def _no_answer(benchmark: str, name: str, files: Sequence[str], strangers: Sequence[str]) -> str:
+def _no_answer(benchmark: str, name: str, files: Sequence[str], matched: Matched) -> str:
     """What to say where no row goes by the name of an item; `name`: that of one."""
+    strangers = matched.strangers
     first = f" The first row is {strangers[0]}; items go by names like {name[:80]!r}." if strangers else ""
-    return f"No row of {', '.join(files)} answers an item of {benchmark}.{first} Is it another benchmark's file?"
+    why = matched.padded or "Is it another benchmark's file?"
+    return f"No row of {', '.join(files)} answers an item of {benchmark}.{first} {why}"
 
 
 def _file_judge(spec: BenchmarkConfig, store: Store, data: Data) -> Judge:
@@ -203,7 +218,7 @@ class _Run:
             return f"The data folder has no truth for them: {files}; or their ids are wrong."
         if isinstance(self.benchmark, ChosenByAnswers):
             return f"They are left out by {self.benchmark.chosen}."
-        return "" if self.matched.compared else _UNCHECKED
+        return self.matched.padded or ("" if self.matched.compared else _UNCHECKED)
 
     def notes(self) -> tuple[str, ...]:
         """Counts of what does not fit: rows without an item, items without an answer, reasoning that was scored."""

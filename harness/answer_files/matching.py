@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.answer_files.columns import AnswerColumns
 from harness.answer_files.names import Names
-from harness.answer_files.places import Asked, Places, check_question
+from harness.answer_files.places import Asked, Places
 from harness.answer_files.rows import FileRow
 from harness.answer_files.taken_apart import Given, answered
 from harness.core.edge.answer_form import AnswerForm, Fields, by_id
@@ -23,7 +23,7 @@ class Matched:
     """Items as they are scored, their answers and the judges' replies by (task, item id); rows that no item goes by.
 
     `compared`: rows whose question was compared with the item's. `places`: rows that went by their place.
-    `notes`: lines about the columns that were read.
+    `padded`: how an id that no item goes by would fit without its zeros. `notes`: lines about what was read.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -32,6 +32,7 @@ class Matched:
     strangers: list[str] = field(default_factory=list)
     compared: int = 0
     places: Places = field(default_factory=Places)
+    padded: str = ""
     notes: list[str] = field(default_factory=list)
 
 
@@ -56,7 +57,7 @@ def match(
     found = Matched()
     columns = AnswerColumns.of(answers, form, column)
     _put_answers(found, items, list(_by_name(answers, names, form, found, columns.text)), form)
-    found.notes = columns.notes(found.items, found.answers)
+    found.notes += columns.notes(found.items, found.answers)
     for rows, review in ((answers, False), (reviews, True)):
         for task in tasks:
             _put_replies(found, names, rows, form, task, review)
@@ -80,22 +81,23 @@ def _by_name(
     placed = names.by_place([(row, form.section(_fields(row))) for row in rows if not form.keys(_fields(row))])
     times, compared = Counter[str](), found.compared
     keys_of = [(row, [placed[id(row)]] if id(row) in placed else _keys(row, names, form)) for row in rows]
-    asked = Asked.of([item for bearers in names.items.values() for item in bearers])
+    asked = Asked.of([item for bearers in names.items.values() for item in bearers], form.repeats)
     strangers = len(found.strangers)
     for row, keys in keys_of:
-        name = names.meant(row, keys)
+        name = None if names.not_asked(_fields(row), form) else names.meant(row, keys)
         if name is None:
             found.strangers.append(f"{row.where} ({keys[0][:60].strip()})")
+            found.padded = found.padded or names.padded(keys)
             continue
         bearers = names.items[name]
         item = bearers[min(times[name], len(bearers) - 1)]
         times[name] += 1
-        found.compared += check_question(row, item)
+        found.compared += asked.check(row, item, id(row) in placed)
         if id(row) in placed:
             found.places.rows += 1
             found.places.fit += asked.fits(row, item)
         yield item, Given(name, row.where, value(row, item))
-    if len(found.strangers) > strangers and found.compared == compared and not form.subset:
+    if len(found.strangers) > strangers and found.compared == compared and not (form.subset or found.padded):
         names.check_count(keys_of)
 
 
@@ -112,17 +114,23 @@ def _fields(row: FileRow) -> Fields:
 
 def _put_answers(found: Matched, items: Sequence[Item], given: Sequence[tuple[Item, Given]], form: AnswerForm) -> None:
     """Answers in the order of the items; an item whose rows disagree is taken apart, or is an error."""
-    by_item: dict[str, list[Given]] = {}
+    by_item, several = dict[str, list[Given]](), 0
     for item, one in given:
         by_item.setdefault(item.id, []).append(one)
     for item in items:
         own = by_item.get(item.id, [])
         if not own and form.subset:
             continue
+        several += len(own) > 1
         for part, answer in answered(item, own, form):
             found.items.append(part)
             if answer is not None:
                 found.answers[part.id] = answer.text
+    if several and form.repeats:
+        found.notes.append(
+            f"{several:,} of {len(by_item):,} items have several answers, and each is scored: {len(found.answers):,} in all. "
+            "Are they of one model? Answers of two are two files, scored one by one."
+        )
 
 
 def _put_replies(found: Matched, names: Names, rows: Sequence[FileRow], form: AnswerForm, task: str, review: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.answer_files.rows import FileRow
-from harness.core.edge.answer_form import AnswerForm
+from harness.core.edge.answer_form import AnswerForm, Fields
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 
@@ -35,6 +35,11 @@ class Names:
         order = list(form.order(items))
         sections = [section for section in form.sections if any(name.startswith(section) for name in order)]
         return cls({name: list(own.values()) for name, own in bearers.items()}, order, form.apart, sections)
+
+    def not_asked(self, fields: Fields, form: AnswerForm) -> bool:
+        """Whether a column of the row tells a question file of which no item is asked; a word in a file's name proves less."""
+        section = form.section({**fields, "file": ""})
+        return bool(section) and section not in self.sections
 
     def by_place(self, rows: Sequence[tuple[FileRow, str]]) -> dict[int, str]:
         """`id` of each row without a key -> the name at its place, counted within its section of the questions.
@@ -74,6 +79,14 @@ class Names:
                 f"{row.where} goes by {known[0][:60]!r}, but {len(bearers)} questions do, {shown} among them. {self.apart}"
             )
         return name
+
+    def padded(self, keys: Sequence[str]) -> str:
+        """How a key that no item goes by would be one's without the zeros before its number; "" where it would not."""
+        bare = {key: re.sub(r"(^|/)0+(?=\d+$)", r"\1", key) for key in keys}
+        key = next((key for key, name in bare.items() if name != key and name in self.items), None)
+        return (
+            f"Without its zeros {key[:60]!r} would be {bare[key][:60]!r}: write ids as the question file does." if key else ""
+        )
 
     def check_count(self, rows: Sequence[tuple[FileRow, Sequence[str]]]) -> None:
         """Refuse ids that are all one too low or too high: scored so, every answer would be another question's.

@@ -1,4 +1,4 @@
-"""Rows without an id go by their place in the file: what they repeat of question and image must fit, and the reader is told.
+"""What rows repeat of question and image must fit; those without an id go by their place in the file, and the reader is told.
 
 {"question": "Is there a dog in the image?", "answer": "No"}    compared with the question at this place
 {"answer": "No"}                                                not checked: a file in another order has wrong scores
@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -45,40 +46,57 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The items' images by name, and whether a question tells them apart."""
+    """The items' images by name, whether a question tells them apart, and whether the one question of all is an option."""
 
     images: Mapping[str, str]
     differ: bool
+    optional: bool = False
 
     @classmethod
-    def of(cls, items: Sequence[Item]) -> Asked:
-        return cls({_stem(item.image): item.id for item in items if item.image}, len({item.question for item in items}) > 1)
+    def of(cls, items: Sequence[Item], optional: bool = False) -> Asked:
+        differ = len({item.question for item in items}) > 1
+        return cls({_stem(item.image): item.id for item in items if item.image}, differ, optional and not differ)
 
     def fits(self, row: FileRow, item: Item) -> bool:
-        """Whether a row repeats what only few items have: their question or image. Raises DataError for another's."""
-        asked_it = check_question(row, item) and self.differ
-        stated = next((row.values[name] for name in _IMAGES if isinstance(row.values.get(name), str)), "")
-        image = _stem(stated[:1000])  # the column may hold the image itself
-        if image in self.images and image == _stem(item.image):
-            return asked_it or len(self.images) > 1
-        if image in self.images:
-            raise DataError(
-                f"{row.where} has no id and is about the image {stated[:80]!r}, but the question at its place, {item.id[:60]}, "
-                f"is about {item.image!r}. {_ADVICE}"
+        """Whether a row repeats what only few items have: their question or image."""
+        named = bool(item.image) and _image(row) == _stem(item.image)
+        return (bool(_question(row) and _asked(item)) and self.differ) or (named and len(self.images) > 1)
+
+    def check(self, row: FileRow, item: Item, by_place: bool) -> bool:
+        """Whether a row repeats a question, which must be this one (a prompt may have an ending of its own).
+
+        Raises DataError for another question, and for the image of another item.
+        """
+        stated, asked, image = _question(row), _asked(item), _image(row)
+        if stated and asked and asked[:_SAME] not in stated and stated[:_SAME] not in item.question:
+            said = f"{row.where} answers {stated[:80]!r}, but the question {item.id[:60]} is {asked[:80]!r}."
+            given = (
+                f"If that was asked of all images, give it as the benchmark's option: {shlex.quote(f'prompt={stated}')[:300]}"
             )
-        return asked_it
+            raise DataError(f"{said} {given if self.optional else _ADVICE}")
+        if image in self.images and image != _stem(item.image) and (by_place or item.image):
+            which = "the question at its place" if by_place else "the question that it goes by"
+            said = (
+                f"{row.where} {'has no id and ' if by_place else ''}is about the image {_stated_image(row)[:80]!r}, but {which}"
+            )
+            raise DataError(f"{said}, {item.id[:60]}, is about {item.image!r}. {_ADVICE}")
+        return bool(stated and asked)
 
 
-def check_question(row: FileRow, item: Item) -> bool:
-    """Whether a row repeats a question, which must be this one (a prompt may have an ending of its own).
+def _question(row: FileRow) -> str:
+    return next((row.values[name] for name in _QUESTIONS if isinstance(row.values.get(name), str)), "").strip()
 
-    Raises DataError where it is another.
-    """
-    stated = next((row.values[name] for name in _QUESTIONS if isinstance(row.values.get(name), str)), "").strip()
-    asked = item.question.split("\n")[0].strip()
-    if stated and asked and asked[:_SAME] not in stated and stated[:_SAME] not in item.question:
-        raise DataError(f"{row.where} answers {stated[:80]!r}, but the question {item.id[:60]} is {asked[:80]!r}. {_ADVICE}")
-    return bool(stated and asked)
+
+def _asked(item: Item) -> str:
+    return item.question.split("\n")[0].strip()
+
+
+def _stated_image(row: FileRow) -> str:
+    return next((row.values[name] for name in _IMAGES if isinstance(row.values.get(name), str)), "")
+
+
+def _image(row: FileRow) -> str:
+    return _stem(_stated_image(row)[:1000])  # the column may hold the image itself
 
 
 def _stem(image: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,14 @@ def files_of(path: Path) -> list[Path]:
     if not files:
         raise DataError(f"{path} is a folder without files. Give the file, or the folder, with the answers.")
     return files
+
+
+def tool_of(rows: Sequence[FileRow]) -> str:
+    """The tool whose log these rows are, by the columns of the first; "" where they are no such log."""
+    names = rows[0].values if rows else {}
+    if "resps" in names or "filtered_resps" in names:
+        return "lmms-eval's"
+    return "VLMEvalKit's" if "prediction" in names and "index" in names else ""
 
 
 def _entries(text: str, path: Path) -> Iterator[tuple[str, Any]]:

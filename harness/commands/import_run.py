@@ -42,6 +42,8 @@ def import_run(
     echo(f"{done.run_id}: {done.answered:,} of {done.items:,} items answered in the log of {done.tool}.")
     if done.unmatched:
         echo(f"{count(done.unmatched, 'row')} left out: no item, or more than one, has the question and the image.")
+    if done.not_asked:
+        echo(f"{count(done.not_asked, 'row')} left out: of question files of which this run asks nothing.")
     if done.other_prompts:
         echo(f"{count(done.other_prompts, 'answer')} to another prompt than this benchmark's; the protocol says so.")
     echo(f"Compare it: python -m harness compare OTHER {done.run_id} --output {output}")

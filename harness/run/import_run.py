@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from harness.answer_files.names import Names
 from harness.answer_files.taken_apart import answered
 from harness.config.schema import RunConfig, parse
 from harness.core.digests import file_digest, value_digest
@@ -37,7 +38,8 @@ LACKING = "not in the imported log"
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came of a log. `other_prompts`: rows whose prompt is not this benchmark's; `unmatched`: rows that fit no item."""
+    """What came of a log. `other_prompts`: rows whose prompt is not this benchmark's; `unmatched`: rows that fit no item;
+    `not_asked`: rows of question files of which no item is asked."""
 
     run_id: str
     tool: str
@@ -46,6 +48,7 @@ class Imported:
     unmatched: int
     other_prompts: int
     outcome: Outcome
+    not_asked: int = 0
 
 
 def import_run(
@@ -71,17 +74,21 @@ def import_run(
         judge = judge_of(spec, store, folder)
         made = build(spec, judge)
         asked = items_of(spec, made, folder)
-        found, lost = matched(asked, log.rows)
+        names, form = Names.of(asked, form_of(made)), form_of(made)
+        logged = [row for row in log.rows if not names.not_asked(row.doc, form)]
+        found, lost = matched(asked, logged)
+        if not logged:
+            raise DataError(f"All rows of {file} are of question files of which this run asks nothing ({', '.join(changes)}).")
         if not found:
             raise DataError(
-                f"None of the {len(log.rows):,} rows of {file} fits an item of {benchmark} in {folder.folder}: no row has the "
+                f"None of the {len(logged):,} rows of {file} fits an item of {benchmark} in {folder.folder}: no row has the "
                 f"question and the image of one. The benchmark's first question is {asked[0].question!r} ({asked[0].image})."
             )
-        items, rows = _answers(asked, found, form_of(made), file.stem)
+        items, rows = _answers(asked, found, form, file.stem)
         other = sum(bool(row.prompt) and _plain(row.prompt) != _plain(made.prompt(i)) for i in items if (row := rows.get(i.id)))
         run = _Run(config, log, file, judge, made, items, rows, other, other_labels(asked, found))
         outcome = run.keep(store, command, folder.folder, output, say)
-    return Imported(outcome.run_id, log.tool, len(items), len(rows), lost, other, outcome)
+    return Imported(outcome.run_id, log.tool, len(items), len(rows), lost, other, outcome, len(log.rows) - len(logged))
 
 
 def _answers(

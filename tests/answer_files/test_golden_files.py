@@ -138,6 +138,7 @@ def test_chairs_captions_choose_the_images_and_an_image_may_have_several(score, 
     kept = [expected[row["caption_id"]] for row in chosen]
     words = sum(len(row["mscoco_generated_words"]) for row in kept)
     invented = sum(len(row["mscoco_hallucinated_words"]) for row in kept)
+    assert "items have several answers, and each is scored" in score.said
     assert got["chair_i"] == pytest.approx(invented / words)
     assert got["chair_s"] == pytest.approx(sum(row["CHAIRs"] for row in kept) / len(kept))
 

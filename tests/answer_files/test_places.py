@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import harness
 from harness.answer_files.places import Asked, Places
 from harness.answer_files.rows import FileRow
 from harness.core.errors import DataError
@@ -37,7 +38,28 @@ def test_a_row_fits_its_place_by_image_or_question(values: dict[str, str]) -> No
 
 def test_a_row_about_another_items_image_is_refused() -> None:
     with pytest.raises(DataError, match=r"line 1 has no id and is about the image 'b.png', but the question at its place, 1"):
-        ASKED.fits(row(image="b.png"), ITEMS[0])
+        ASKED.check(row(image="b.png"), ITEMS[0], by_place=True)
+
+
+def test_a_row_with_an_id_that_names_another_items_image_is_refused(score, pope: DataFolder, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"line 1 is about the image 'b.png', but the question that it goes by, 1, is about"):
+        ASKED.check(row(image="b.png"), ITEMS[0], by_place=False)
+    assert not ASKED.check(row(image="a.png"), ITEMS[0], by_place=False) and not ASKED.check(row(image="c"), ITEMS[0], False)
+
+
+def test_of_rows_with_ids_the_image_is_compared(score, golden_data: DataFolder, tmp_path: Path) -> None:
+    items = harness.load_benchmark("naturalbench", data=golden_data.folder, output=tmp_path).items
+    first, other = items[0], next(item for item in items if item.image != items[0].image)
+    index, case = first.id.split("/")
+    file = lines(tmp_path / "a.jsonl", [{"Index": int(index), "case": case, "image": other.image, "answer": "Yes"}])
+    with pytest.raises(DataError, match=rf"a.jsonl is about the image .* {first.id}, is about"):
+        score("naturalbench", "--answers", file, data=golden_data)
+
+
+def test_a_question_that_all_images_are_asked_is_told_as_the_option_that_sets_it() -> None:
+    same = Asked.of([Item(str(n), f"{n}.jpg", "Describe the image.") for n in range(2)], optional=True)
+    with pytest.raises(DataError, match=r"give it as the benchmark's option: 'prompt=What is this\?'"):
+        same.check(row(question="What is this?"), Item("0", "0.jpg", "Describe the image."), by_place=False)
 
 
 def test_an_image_of_no_item_and_a_question_that_all_items_share_show_nothing() -> None:

@@ -74,6 +74,7 @@ def test_reasoning_is_cut_on_request(score, golden_data: DataFolder, tmp_path: P
     [
         ({"Index": 0, "case": "q0_i1"}, "line 2 has no answer"),
         ({"Index": 0, "case": "q0_i1", "answer": 7}, "line 2: 'answer' should be the answer as text"),
+        ({"Index": 0, "case": "q0_i1", "answer": ["Yes", "No"]}, "line 2: 'answer' holds 2 different answers"),
         ({"Index": 0, "case": "q0_i0", "answer": "No"}, "line 2 gives another answer to 0/q0_i0"),
         ({"answer": "No"}, "line 2 names no item"),
         ({"Index": 0, "case": "q0_i1", "answer": "No", "question": "Is it raining?"}, "line 2 answers 'Is it raining\\?'"),
@@ -120,3 +121,61 @@ def test_a_file_of_another_benchmark_and_a_path_that_is_not_there(score, golden_
         score("naturalbench", "--answers", tmp_path / "nowhere.jsonl", data=golden_data)
     with pytest.raises(ConfigError, match="Nothing to score"):
         score("naturalbench", data=golden_data)
+
+
+def test_reviews_that_no_judge_of_the_benchmark_reads_are_refused(score, golden_data: DataFolder) -> None:
+    answers, replies = (GOLDEN / f"hallusionbench/{name}.jsonl" for name in ("answers", "judge_replies"))
+    for words in (
+        ("naturalbench", "--answers", GOLDEN / "naturalbench/answers.jsonl"),
+        ("hallusionbench", "--answers", answers),
+    ):
+        with pytest.raises(ConfigError, match=f"{words[0]} asks no judge with these options.* Leave --reviews out"):
+            score(*words, "--reviews", replies, data=golden_data)
+
+
+def test_a_judge_beside_replies_in_the_files_is_refused(score, golden_data: DataFolder) -> None:
+    answers, replies = (GOLDEN / f"hallusionbench/{name}.jsonl" for name in ("answers", "judge_replies"))
+    with pytest.raises(ConfigError, match="files hold replies of a judge, and `judge` names keywords"):
+        score(
+            "hallusionbench", "variant=judge", "judge.name=keywords", "--answers", answers, "--reviews", replies,
+            data=golden_data,
+        )  # fmt: skip
+
+
+def test_an_answer_of_one_text_in_a_list_is_that_text(score, golden_data: DataFolder, tmp_path: Path) -> None:
+    score("naturalbench", "--answers", lines(tmp_path / "a.jsonl", [{**ROWS[0], "answer": ["Yes"]}]), data=golden_data)
+    assert "1 of 320 items have an answer" in score.said
+
+
+def test_ids_with_zeros_in_front_are_said_to_have_them(score, pope: DataFolder, tmp_path: Path) -> None:
+    says, rows = "Without its zeros 'random/00001' would be 'random/1'", [{"question_id": "00001", "answer": "Yes"}]
+    with pytest.raises(DataError, match=says):
+        score("pope", "splits=[random]", "--answers", lines(tmp_path / "random.jsonl", rows), data=pope)
+    rows.append({"question_id": 2, "answer": "No"})
+    score("pope", "splits=[random]", "--answers", lines(tmp_path / "random.jsonl", rows), data=pope)
+    assert says in score.said
+
+
+@pytest.mark.parametrize(
+    ("row", "tool"),
+    [
+        ({"index": 1, "question": "Is it raining?", "answer": "Yes", "prediction": "No"}, "VLMEvalKit's"),
+        ({"doc_id": 0, "doc": {"question_id": "1"}, "resps": [["No"]], "filtered_resps": ["No"]}, "lmms-eval's"),
+    ],
+)
+def test_a_log_of_another_tool_that_does_not_fit_is_told_its_command(
+    row: dict, tool: str, score, pope: DataFolder, tmp_path: Path
+) -> None:
+    says = f"The rows look like {tool}, which `python -m harness import-run FILE --benchmark pope` reads"
+    with pytest.raises(DataError, match=says):
+        score("pope", "splits=[random]", "--answers", lines(tmp_path / "a.jsonl", [row] * 2), data=pope)
+
+
+def test_rows_of_a_split_that_is_not_asked_are_left_out_though_their_question_is(
+    score, pope: DataFolder, tmp_path: Path
+) -> None:
+    """Question 1 is the same in all splits; its image and text name it in each."""
+    row = {"image": "a.jpg", "question": "Is there a dog in the image?"}
+    rows = [{**row, "category": "popular", "answer": "No"}, {**row, "category": "random", "answer": "Yes"}]
+    assert score("pope", "splits=[random]", "--answers", lines(tmp_path / "a.jsonl", rows), data=pope)["accuracy"] == 1.0
+    assert "1 row without an item, not scored" in score.said

@@ -68,6 +68,23 @@ def test_rows_that_answer_one_question_differently_are_one_error_that_names_both
         import_run(file, "pope", data=str(world), output=tmp_path, changes=CHANGES)
 
 
+def test_rows_of_a_split_that_is_not_asked_are_left_out_and_each_run_keeps_its_answers(
+    questions: list[Any], world: Path, tmp_path: Path
+) -> None:
+    texts = {"random": "Yes", "popular": "No"}
+    rows = [r | {"doc": {**r["doc"], "category": split}} for split, text in texts.items() for r in lmms(questions, text)]
+    file = written(tmp_path / "log.jsonl", rows)
+    changes = {split: (*CHANGES, f"sweep.pope.splits=[{split}]") for split in texts}
+    runs = {s: import_run(file, "pope", data=str(world), output=tmp_path, changes=own) for s, own in changes.items()}
+    assert {run.not_asked for run in runs.values()} == {len(questions)}
+    store = harness.open_store(tmp_path)
+    assert {split: set(store.run(run.run_id).items().answer) for split, run in runs.items()} == {
+        split: {text} for split, text in texts.items()
+    }
+    with pytest.raises(DataError, match="All rows of .*log.jsonl are of question files of which this run asks nothing"):
+        import_run(file, "pope", data=str(world), output=tmp_path, changes=[*CHANGES, "sweep.pope.splits=[adversarial]"])
+
+
 def test_rows_that_repeat_an_answer_are_one_answer(questions: list[Any], world: Path, tmp_path: Path) -> None:
     file = written(tmp_path / "log.jsonl", lmms(questions) * 3)
     done = import_run(file, "pope", data=str(world), output=tmp_path, changes=CHANGES)

@@ -32,8 +32,7 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise RunLocked(
-                f"Process {holder(folder)} works in {folder}. Wait for it to end, or start another "
-                "run with another `name=`."
+                f"Process {holder(folder)} works in {folder}. Wait for it to end, or start another run with another `name=`."
             ) from error
         handle.truncate(0)
         handle.write(str(os.getpid()))

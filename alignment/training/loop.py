@@ -20,6 +20,7 @@ from alignment.settings import Settings, learning_rate_factor
 from alignment.trackers import Tracker, trackers
 from alignment.training.objectives import Objective, Part, ReadsStep, Totals
 from alignment.training.sample_supply import LooksAhead, Sample, Supply
+from alignment.weights.code_used import note_code
 from alignment.weights.replicated import Replicated
 from alignment.weights.resume_state import Identity, append_log, cut_log, load_state, read_log, remove_older_states, save_state
 from alignment.weights.single_writer import SingleWriter
@@ -60,6 +61,7 @@ class Loop:
         writer = SingleWriter(self.folder) if self.workers.is_main else None
         if self.workers.is_main:
             cut_log(self.folder, start)
+            note_code(self.folder, start)
             remove_older_states(self.folder, start, self.settings.keep_states)
         watching = trackers(self.settings.trackers, self.folder, start) if self.workers.is_main else []
         try:

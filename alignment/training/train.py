@@ -2,6 +2,7 @@
 
     cache/reference/    log-probabilities of the reference, by content
     folder/log.jsonl    one row a step, TRL's names
+    folder/code.json    by which code the steps were taken
     folder/state/       weights, optimizer, random state: every `save_every` steps
     folder/checkpoint/  the result
     folder/base/        with LoRA on an adapter: the adapter merged into its base, which is what the result belongs to
@@ -40,6 +41,7 @@ from alignment.training.reference_logps import ANSWERS, STATES, TOKENS, referenc
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
 from alignment.training.unpaired import Rated, Unpaired, mismatched
 from alignment.weights.checkpoint import write_checkpoint, write_merged_base
+from alignment.weights.code_used import code_used
 from alignment.weights.precision import held_in, in_one_precision, reference_beside, stored_as
 from alignment.weights.resume_state import Identity, read_log
 from alignment.weights.strategy import divide
@@ -123,7 +125,7 @@ def train(
     _require_finite(weights if weights is not None else trained.weights, steps)
     if workers().is_main:
         precision = stored_as(trained.weights.values(), policy)
-        provenance = {"step": steps, "precision": precision, **made}
+        provenance = {"step": steps, "precision": precision, "code": code_used(folder), **made}
         write_checkpoint(trained, policy.checkpoint, folder / CHECKPOINT, provenance, heads, weights, merged)
         facts = {**asked.facts(), "step": steps, "stopped": stopped, "pairs": len(pairs)}
         done = {**facts, "precision": precision, "dropped": table(dropped), "digest": model_digest(folder / CHECKPOINT)}

@@ -36,10 +36,10 @@ WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="num
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from harness.core.edge.versions import versions
+        from harness.core.edge.versions import CODE, versions
 
         found = versions()
-        echo(f"mm-align-harness {found.pop('mm-align-harness')}")
+        echo(f"mm-align-harness {found.pop('mm-align-harness')}, code {found.pop(CODE)}")
         echo(", ".join(f"{name} {version}" for name, version in found.items()))
         raise typer.Exit
 

@@ -19,6 +19,7 @@ def show(
     from harness.commands._terminal import show_comparison
     from harness.results.run_records import records_of
     from harness.results.run_state import state_of
+    from harness.storage.run_folder import holder, is_held
     from harness.storage.run_store import open_store
     from reports.comparison.compare import compare as compare_records
 
@@ -26,7 +27,9 @@ def show(
         stored = store.run(name)
         state = state_of(stored, output)
         echo(f"{stored.id}: {state}, begun {stored.created_at}\ncommand: {stored.command}")
-        if not state.startswith("complete"):
+        if is_held(output / stored.id):
+            echo(f"Process {holder(output / stored.id)} works on it.")
+        elif not state.startswith("complete"):
             echo(f"To continue: {stored.command}")
         records = records_of(store, stored.id)
     if swept := any(record.sweeps for record in records):

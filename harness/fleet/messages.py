@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import errors
-from harness.core.digests import file_digest, value_digest
-from harness.core.edge.versions import versions
+from harness.core.digests import value_digest
 from harness.core.errors import HarnessError, ImageError, ModelError, TooLong, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.preference import paths_of
@@ -122,10 +121,3 @@ def fault_of(error: HarnessError, host: str) -> Fault:
     if isinstance(error, Unanswered):
         return Fault("Unanswered", (error.reasons,), host)
     return Fault(type(error).__name__, (str(error),), host)
-
-
-def own_versions() -> dict[str, str]:
-    """Versions of what can move an answer; a checkout's own files count by content, since its version may stay."""
-    home = Path(__file__).resolve().parent.parent
-    files = {p.relative_to(home).as_posix(): file_digest(p) for p in sorted(home.rglob("*.py"))}
-    return {**versions(), "mm-align-harness, its files": value_digest(files)[:12]}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig, RunConfig, stored
 from harness.core.capabilities import AsksAboutObjects, DescribesItems
+from harness.core.edge.versions import CODE
 from harness.core.errors import ConfigError
 from harness.core.judging import CountsUnread, RatesOnAScale
 from harness.core.plugins import CountsRows
@@ -28,6 +29,8 @@ from harness.storage.artifacts import (
     TrainingLog,
 )
 from harness.storage.run_store import Store, StoredResult, StoredRun
+
+_EARLIER = "a version that kept no digest of its code"
 
 
 def config_of(run: StoredRun) -> RunConfig:
@@ -160,7 +163,7 @@ def _record(
         overlap_unknown=unknown,
         versions=run.versions,
         timings=(store.get(Timings, run.id) or Timings()).seconds,
-        notes=training.notes,
+        notes=(*training.notes, *_of_other_code(run, training.code)),
         data_folder=Path(run.data_folder),
         study=replace(notes, partial=partial_sweep(config, swept), unlike=unlike),
         begun=run.created_at,
@@ -176,6 +179,15 @@ def _rated_before(rewards: RewardAccuracy, config: RunConfig) -> tuple[str, ...]
         "Held-out accuracies of reward models may be of pairs that another one of them was trained on: an earlier version "
         "rated them, and they hold out by different seeds or shares. Under another name, the run is rated without such pairs.",
     )
+
+
+def _of_other_code(run: StoredRun, trained_by: Sequence[str]) -> tuple[str, ...]:
+    """What is said of an arm that was trained by other code than that which began its run; nothing is known of older runs."""
+    begun_by = run.versions.get(CODE, "")
+    if not trained_by or set(trained_by) == {begun_by}:
+        return ()
+    steps = ", then by ".join(code or _EARLIER for code in trained_by)
+    return (f"Trained by the code {steps}; the run was begun by {begun_by or _EARLIER}.",)
 
 
 def _reasons(store: Store, run_id: str, row: StoredResult) -> Mapping[str, str]:

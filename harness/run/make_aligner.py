@@ -59,8 +59,18 @@ def check_divided(config: RunConfig) -> None:
 
 def rated_by(checkpoint: Path) -> dict[str, str]:
     """Who rated or ranked answers while this checkpoint was trained, as its provenance says; empty where nobody did."""
-    known = read_json(checkpoint / PROVENANCE) if is_file(checkpoint / PROVENANCE) else {}
+    known = _provenance(checkpoint)
     return {name: str(known[name]) for name in RATERS if known.get(name)}
+
+
+def code_of(checkpoint: Path) -> tuple[str, ...]:
+    """By which code this checkpoint was trained, see `TrainingLog.code`."""
+    return tuple(_provenance(checkpoint).get("code", ()))
+
+
+def _provenance(checkpoint: Path) -> dict[str, Any]:
+    found: dict[str, Any] = read_json(checkpoint / PROVENANCE) if is_file(checkpoint / PROVENANCE) else {}
+    return found
 
 
 def trained_reward(folder: Path, name: str, options: Mapping[str, Any]) -> ModelReward:

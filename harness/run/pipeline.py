@@ -38,7 +38,7 @@ from harness.run.checks.sources import Warnings, asks_own_server, check_places, 
 from harness.run.checks.study import check_studies
 from harness.run.checks.unchanged import require_unchanged
 from harness.run.data import open_data
-from harness.run.make_aligner import rated_by
+from harness.run.make_aligner import code_of, rated_by
 from harness.run.models import Shown, crew_of, load_model
 from harness.run.on_fleet.arm_training import ArmTraining
 from harness.run.on_fleet.jobs import hands_of
@@ -247,7 +247,8 @@ class _Stages:
         for line in dropped_lines(done):
             self.say(f"{arm.name}: {line}")
         notes = (*done.notes, *self.training.notes(arm, base, pairs))
-        self.store.put(self.run_id, TrainingLog(tuple(done.log), notes, rated_by(done.folder), digest), arm.name)
+        facts = rated_by(done.folder), digest, code_of(done.folder)
+        self.store.put(self.run_id, TrainingLog(tuple(done.log), notes, *facts), arm.name)
         where = str(done.folder.resolve().relative_to(self.folder.resolve()))
         write_text_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')
 

@@ -51,6 +51,7 @@ class TrainingLog(Artifact):
     rated_by: who rated or ranked answers in it, {"annotator": judge} or {"reward": name, "reward digest": weights}; empty where
     nobody did, and of older runs.
     digest: of the checkpoint as it was when the training ended; "" of fleets and of older runs.
+    code: digests of the code that took its steps, in their order, "" of a version that kept none; () of older runs.
     """
 
     kind = "training_log"
@@ -58,6 +59,7 @@ class TrainingLog(Artifact):
     notes: tuple[str, ...] = ()
     rated_by: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
+    code: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,8 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            handle.seek(0)
             raise RunLocked(
-                f"Process {handle.read().strip() or 'unknown'} works in {folder}. Wait for it to end, or start another "
-                "run with another `name=`."
+                f"Process {holder(folder)} works in {folder}. Wait for it to end, or start another run with another `name=`."
             ) from error
         handle.truncate(0)
         handle.write(str(os.getpid()))
@@ -52,6 +50,14 @@ def is_held(folder: Path) -> bool:
         return True
     except OSError:
         return False  # no folder, no lock, no process
+
+
+def holder(folder: Path) -> str:
+    """The id of the process that holds a run's folder, or held it last, as far as it is known."""
+    try:
+        return (folder / "lock").read_text(encoding="utf-8").strip() or "unknown"
+    except OSError:
+        return "unknown"
 
 
 def read_json(path: Path) -> Any:  # Any: a JSON value

@@ -2,8 +2,8 @@
 tokens out of an answer unless a request says otherwise, and the reasoning would then be a part of it.
 
 Of a checkpoint whose server is started here the tokenizer's files say whether it has such marks. Of a server that runs already
-nobody knows it; it is asked for special tokens where the model is to think. Not tried with a real server: both are expected to take
-the token that ended an answer out of it themselves.
+nobody knows it; it is asked for special tokens where the model is to think. Not tried with a real server: both should
+take the token that ended an answer out of it themselves.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from harness.storage.result_queries import ResultQueries
 from harness.storage.run_store import Store
 
 _KINDS = ("model", "source", "aligner", "loss", "judge")
-_NO_TRACE = ("log.jsonl", "tensorboard")  # what a training leaves that had not come to its first state
+_NO_TRACE = ("log.jsonl", "code.json", "tensorboard")  # what a training leaves that had not come to its first state
 
 
 def changed_plugins(config: RunConfig, folder: Path, store: Store) -> Iterator[str]:

@@ -254,8 +254,7 @@ class _Stages:
 
     def _rate_reward_models(self) -> None:
         """Accuracy of each reward model on each one's held-out pairs: the study's table 7."""
-        models = self.config.reward_models
-        if not models or self.store.get(RewardAccuracy, self.run_id):
+        if not (models := self.config.reward_models) or self.store.get(RewardAccuracy, self.run_id):
             return
         with self._timed("reward models"):
             self.store.put(self.run_id, self.training.accuracies(models))

@@ -37,9 +37,10 @@ _COUNT = r"(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|\d+)"
 _OTHER = re.compile(
     rf"(?<![^\W_])\.?\d|\bscale\b|\bout[ _]of\b|(?:\b(?:or|to|of|maybe|perhaps)\b|[-~/])\W*{_COUNT}\b", re.IGNORECASE
 )
+_NEAR = 300  # characters before and behind a rating that may speak of it
 _SCALE_SAID = re.compile(r"\bscale\b[^.;]*\d|\d[^.;]*\bscale\b", re.IGNORECASE)
 _GOES_ON = re.compile(
-    rf"\s*\n[\s(\[]*(?:(?:out[ _]of|of|or|to|/|~)\W*{_COUNT}\b|(?:on an? |on the )?scale\b)[^\n]*", re.IGNORECASE
+    rf" *\n[\s(\[]*(?:(?:out[ _]of|of|or|to|/|~)\W*{_COUNT}\b|(?:on an? |on the )?scale\b)[^\n]*", re.IGNORECASE
 )
 _OF_THE_SCALE = re.compile(
     r"\b(?:max(?:imum)?|min(?:imum)?|highest|lowest|best|worst|top|possible|perfect|full|previous|other|average|example|passing)"
@@ -65,7 +66,8 @@ def _labelled(reply: str, low: float, high: float, whole: bool) -> set[float | N
     found = set[float | None]()
     ends = [*(match.start() for match in matches), len(text)][1:]
     for match, after in zip(matches, ends, strict=True):
-        line, rest = text[: match.start()].rsplit("\n", 1)[-1], text[match.end() : after].split("\n", 1)[0]
+        line = text[max(0, match.start() - _NEAR) : match.start()].rsplit("\n", 1)[-1]
+        rest = text[match.end() : min(after, match.end() + _NEAR)].split("\n", 1)[0]
         if match["sep"] is None and rest.strip(" \"')]}."):
             continue  # "a score 3 points lower" states none; "Rating 5" at the end of a line does
         if not _OF_THE_SCALE.search(line):
@@ -85,7 +87,7 @@ def stated_rating(reply: str, low: float, high: float) -> float | None:
         found |= {None} if len(lines) > 1 and _GOES_ON.match("\n" + lines[1]) else bare
     elif lines and (reasoned := _REASONED.fullmatch(lines[0])) is not None:
         value, why = float(reasoned["number"]), reasoned["reason"]
-        sure = low <= value <= high and not _SECOND.search(why) and not _other_scale(why, low, high)
+        sure = low <= value <= high and not _SECOND.search(why) and not _other_scale(why[:_NEAR], low, high)
         found.add(value if sure else None)
     return found.pop() if len(found) == 1 else None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from benchmarks._judged.mmhal import tolerant_rating
@@ -60,6 +62,13 @@ def test_a_grade_of_mmvet(reply: str, grade: float | None) -> None:
 ])  # fmt: skip
 def test_a_rating_of_mmhal(reply: str, rating: int | None) -> None:
     assert tolerant_rating(reply) == rating
+
+
+@pytest.mark.parametrize("reply", ["Rating: 5" + "\n" * 300_000, "0.5 - " + "scale " * 50_000, "Rating: 5 " + "/" * 300_000])
+def test_a_long_reply_is_read_in_no_time(reply: str) -> None:
+    start = time.perf_counter()
+    tolerant_rating(reply), tolerant_grade(reply)
+    assert time.perf_counter() - start < 10
 
 
 @pytest.mark.parametrize(("reply", "scores"), [

@@ -26,6 +26,7 @@ class LoadedBenchmark:
     benchmark: Benchmark
     items: tuple[Item, ...]
     judge: Judge | None = field(default=None, repr=False)
+    data: Path = Path()  # folder of its files and images
 
     def prompts(self) -> dict[str, str]:
         """Item id -> what a model is asked."""
@@ -53,7 +54,7 @@ class LoadedBenchmark:
         )
         use = asked_since_cleared(self.judge)
         asked = {"judge": use} if use is not None else {}
-        return of_one_sweep(self.name, SweepResult("answers", Checkpoint("answers", "", "", ""), (result,)), asked)
+        return of_one_sweep(self.name, SweepResult("answers", Checkpoint("answers", "", "", ""), (result,)), asked, self.data)
 
     def _texts(self, answers: Mapping[str, str | float | None]) -> dict[str, str]:
         """The answers that there are. Raises ConfigError for an unknown id, and for an answer that is not a text."""
@@ -96,4 +97,4 @@ def load_benchmark(
     folder = open_data(text_of(data, "data"), folder_of(output, "output"))
     judge = judge_of(spec, None, folder)
     benchmark = build(spec, judge)
-    return LoadedBenchmark(spec.title, benchmark, items_of(spec, benchmark, folder), judge)
+    return LoadedBenchmark(spec.title, benchmark, items_of(spec, benchmark, folder), judge, folder.folder)

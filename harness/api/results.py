@@ -131,10 +131,10 @@ class Results:
                     yield record.run_id, sweep.label, result
 
 
-def of_one_sweep(name: str, sweep: SweepResult, asked: Mapping[str, ServerUse]) -> Results:
-    """Results of answers that belong to no stored run; `asked`: of servers, by role."""
+def of_one_sweep(name: str, sweep: SweepResult, asked: Mapping[str, ServerUse], data: Path) -> Results:
+    """Results of answers that belong to no stored run, about items of the folder `data`; `asked`: of servers, by role."""
     served = {sweep.label: asked}
-    record = RunRecord(run_id="", name=name, complete=True, config_yaml="{}", command="", sweeps=(sweep,), served=served)
+    record = RunRecord("", name, True, config_yaml="{}", command="", sweeps=(sweep,), served=served, data_folder=data)
     return Results(lambda: [record])
 
 

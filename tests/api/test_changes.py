@@ -131,3 +131,8 @@ def test_an_answer_that_is_no_text_is_refused_with_its_item(pope: LoadedBenchmar
         pope.score({1: "Yes."} | dict.fromkeys(pope.prompts(), "Yes."))  # type: ignore[dict-item]
     with pytest.raises(ConfigError, match="Give a mapping"):
         pope.score(["Yes."])  # type: ignore[arg-type]
+
+
+def test_answers_from_elsewhere_are_reported_with_their_data(pope: LoadedBenchmark) -> None:
+    scored = pope.score(dict.fromkeys(pope.prompts(), "Yes."))
+    assert "data miniworld" in scored.render("markdown")

@@ -108,10 +108,10 @@ def explained(error: Exception) -> tuple[str, int]:
         return error.format_message(), error.exit_code
     if isinstance(error, BrokenPipeError):  # `harness list | head`
         return "", _closed_pipe()
+    where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "The disk is full. Free some space and run the same command again; nothing stored is lost.", 2
+        return f"{where}The disk is full. Free some space and run the same command again; nothing stored is lost.", 2
     if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
-        where = f"{error.filename}: " if error.filename else ""
         return (
             f"{where}A file cannot be read or written: {words_of(error)}. Check the disk or the network drive, your quota "
             "and limits (`ulimit -f`), then run the same command again; nothing stored is lost."

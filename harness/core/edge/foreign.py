@@ -38,13 +38,15 @@ def refused_as(kind: type[HarnessError], where: str, advice: str = "") -> Iterat
 
 @contextmanager
 def system_errors(path: Path) -> Iterator[None]:
-    """What the system refused while `path` was written is an OSError.
+    """What the system refused while `path` was written is an OSError that names it, where it names no other file.
 
     safetensors raises an error of its own: "Error while serializing: I/O error: No space left on device (os error 28)".
     """
     try:
         yield
-    except OSError:
+    except OSError as error:
+        if error.errno and error.filename is None:  # writing into an open file names none
+            error.filename = str(path)
         raise
     except Exception as error:
         if found := _IN_RUST.search(str(error)):

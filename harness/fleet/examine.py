@@ -10,13 +10,12 @@ from typing import Any
 
 from harness.config.fleet_form import FleetConfig
 from harness.core.capabilities import OK, WRONG, Finding
-from harness.core.edge.versions import versions
 from harness.core.errors import HarnessError
 from harness.core.evaluation import Decoding, Request
 from harness.evaluation.checkpoint_checks import drawn_images
 from harness.fleet.cluster import Cluster, WorkerLost
 from harness.fleet.crew import sized
-from harness.fleet.messages import Host, Loaded, Reply, Spec
+from harness.fleet.messages import Host, Loaded, Reply, Spec, own_versions
 from harness.fleet.same_hosts import THIS_COMMAND, agreement
 
 _QUESTIONS = ("Is there a dog in the image?", "What colours do you see?", "Describe this image in detail.", "Why?")
@@ -48,8 +47,8 @@ class _Examination:
         if not hosts:
             return
         yield Finding("hosts", OK, ", ".join(sorted(self._names[node] for node in hosts)))
-        theirs = {node: _versions(host.versions) for node, host in hosts.items()}
-        yield self._agree("versions", {**theirs, "": _versions(versions())})
+        versions = {node: _versions(host.versions) for node, host in hosts.items()}
+        yield self._agree("versions", {**versions, "": _versions(own_versions())})
         if data is not None:
             digests: dict[str, str] = {}
             yield from self._ask(digests, "data_digest", data)

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.core import errors
 from harness.core.digests import value_digest
+from harness.core.edge.versions import CODE, code_digest, versions
 from harness.core.errors import HarnessError, ImageError, ModelError, TooLong, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.preference import paths_of
@@ -121,3 +122,8 @@ def fault_of(error: HarnessError, host: str) -> Fault:
     if isinstance(error, Unanswered):
         return Fault("Unanswered", (error.reasons,), host)
     return Fault(type(error).__name__, (str(error),), host)
+
+
+def own_versions() -> dict[str, str]:
+    """Versions of what can move an answer; of our own packages the one that answers."""
+    return {**versions(), CODE: code_digest(("harness",))}

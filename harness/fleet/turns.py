@@ -6,12 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from harness.core.edge.versions import versions
 from harness.core.errors import HarnessError, ModelError
 from harness.fleet.cluster import Cluster, WorkerLost
 from harness.fleet.hands import Deeds, Hand
 from harness.fleet.jobs import Job, next_checkpoint, wanted
-from harness.fleet.messages import Loaded, Reply, Spec
+from harness.fleet.messages import Loaded, Reply, Spec, own_versions
 from harness.fleet.processes import Processes
 from harness.fleet.same_hosts import check_loaded, check_versions
 from harness.fleet.status import Show, status_of
@@ -34,7 +33,7 @@ class Turns:
         self._known: dict[str, Loaded] = {}
         self._failed: dict[str, HarnessError] = {}
         self._load_s = 0.0  # the longest that loading a checkpoint took
-        self._versions, self._in_vain, self._looked = versions(), 0, 0.0
+        self._versions, self._in_vain, self._looked = own_versions(), 0, 0.0
         self._changed, self._closed = threading.Condition(), False
         self._error: Exception | None = None
 

@@ -15,12 +15,11 @@ from harness.core import registry
 from harness.core.capabilities import ChecksItself, Finding, GuessesTokens, ScoresAnswers, SharesWork, TellsLogOdds
 from harness.core.digests import file_digest
 from harness.core.edge.plugin_modules import facts_of
-from harness.core.edge.versions import versions
 from harness.core.errors import HarnessError, ModelError
 from harness.core.evaluation import Answer, Request
 from harness.core.plugins import KEPT, Model, WorksInWaves
 from harness.core.preference import NotesSeveralImages, ShowsSeveralImages, noise_rule_of
-from harness.fleet.messages import Fault, Host, Loaded, Reply, Spec, WaveUnit, fault_of
+from harness.fleet.messages import Fault, Host, Loaded, Reply, Spec, WaveUnit, fault_of, own_versions
 from harness.fleet.same_hosts import folder_digest, free_memory
 from harness.startup import start
 
@@ -31,7 +30,7 @@ class Worker:
     def __init__(self, node: str, name: str | None = None) -> None:
         """`name`: of its host, "" where that is the driver's own and goes without saying."""
         start()
-        self._host = Host(platform.node() if name is None else name, node, os.getpid(), versions())
+        self._host = Host(platform.node() if name is None else name, node, os.getpid(), own_versions())
         self._model: Model | None = None
         self._kept: dict[str, Any] = {}  # what the plug-in of models keeps for the next checkpoint
         self._whole: set[tuple[Path, str]] = set()  # images whose content was looked at

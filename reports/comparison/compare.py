@@ -157,8 +157,8 @@ def _columns(
     if not columns:
         raise ConfigError("There is nothing to compare: no run has a sweep yet. Let a run finish its first benchmark.")
     columns[0] = replace(columns[0], is_baseline=True)
-    seeds = {record.run_id: _seed(record) for record in records}
-    return _with_unique_labels(columns, [seeds[column.run_id] for column in columns]), sweeps, places
+    runs = {record.run_id: (_stated(record, "seed"), _own_name(record, records)) for record in records}
+    return _with_unique_labels(columns, [runs[column.run_id] for column in columns]), sweeps, places
 
 
 def _same_baseline(one: SweepResult, other: SweepResult) -> bool:
@@ -208,24 +208,38 @@ def _column_label(
     if len(records) == 1 or (i == 0 and j == 0 and not alone):
         return sweep.label
     run = _run_label(record, i, labels)
+    if j == 0 and labels is None and not alone:  # a base is its run's, not an arm's
+        run = _own_name(record, records) or run
     return run if alone or (j == 1 and len(record.sweeps) == 2) else f"{run}: {sweep.label}"
 
 
-def _with_unique_labels(columns: list[Column], seeds: Sequence[str]) -> list[Column]:
-    """Columns of one label are distinguished by the seed of their run, or numbered where the seeds are equal."""
+def _with_unique_labels(columns: list[Column], runs: Sequence[tuple[str, str]]) -> list[Column]:
+    """Columns of one label are distinguished by the seed of their run, else by its name, else they are numbered.
+
+    runs: of each column's run its seed, and its name where no other run has it.
+    """
     often = Counter(column.label for column in columns)
-    with_seed = Counter((column.label, seed) for column, seed in zip(columns, seeds, strict=True))
+    with_seed = Counter((column.label, seed) for column, (seed, _) in zip(columns, runs, strict=True))
     seen: Counter[str] = Counter()
     unique = []
-    for column, seed in zip(columns, seeds, strict=True):
-        seen[column.label] += 1
-        mark = f"seed {seed}" if seed and with_seed[column.label, seed] == 1 else f"#{seen[column.label]}"
-        unique.append(replace(column, label=f"{column.label} {mark}" if often[column.label] > 1 else column.label))
+    for column, (seed, name) in zip(columns, runs, strict=True):
+        label = column.label
+        seen[label] += 1
+        if often[label] > 1:
+            named = f"{name}: {label}" if name else f"{label} #{seen[label]}"
+            label = f"{label} seed {seed}" if seed and with_seed[label, seed] == 1 else named
+        unique.append(replace(column, label=label))
     return unique
 
 
-def _seed(record: RunRecord) -> str:
-    return str(settings_of(record).get("seed", ""))
+def _own_name(record: RunRecord, records: Sequence[RunRecord]) -> str:
+    """The name of a record's run; "" where another run has the same."""
+    name = _stated(record, "name")
+    return "" if any(_stated(r, "name") == name for r in records if r.run_id != record.run_id) else name
+
+
+def _stated(record: RunRecord, setting: str) -> str:
+    return str(settings_of(record).get(setting, ""))
 
 
 def _check_common(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> None:

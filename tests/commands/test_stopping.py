@@ -68,6 +68,7 @@ def test_a_folder_where_a_file_belongs_is_named(tmp_path: Path, name: str) -> No
 @pytest.mark.parametrize(("error", "told", "code"), [
     (ConfigError("own words"), "own words", 2),
     (OSError(errno.ENOSPC, "No space"), "The disk is full", 2),
+    (OSError(errno.ENOSPC, "No space", "/x/y"), "/x/y: The disk is full", 2),
     (PermissionError(errno.EACCES, "Permission denied", "/x/y"), "/x/y: Permission denied. Check the path", 2),
     (OSError(errno.EIO, "Input/output error"), "A file cannot be read or written: Input/output error. Check the disk", 2),
     (OSError(errno.EROFS, "Read-only file system", "/x"), "/x: A file cannot be read or written: Read-only file system", 2),

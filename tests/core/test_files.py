@@ -74,7 +74,17 @@ def test_a_full_disk_is_told_as_such_whoever_found_it_full(tmp_path: Path) -> No
 
     with pytest.raises(OSError) as caught:
         write_whole(tmp_path / "a.safetensors", fails)
-    assert explained(caught.value)[0].startswith("The disk is full.")
+    assert explained(caught.value)[0].startswith(f"{tmp_path / 'a.safetensors'}: The disk is full.")
+
+
+def test_a_file_that_the_full_disk_has_no_room_for_is_named(tmp_path: Path) -> None:
+    def fails(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")  # as writing into an open file does
+
+    for write in (write_whole, write_folder_whole):
+        with pytest.raises(OSError, match="No space left") as caught:
+            write(tmp_path / "a", fails)
+        assert explained(caught.value)[0].startswith(f"{tmp_path / 'a'}: The disk is full.")
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:

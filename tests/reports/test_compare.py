@@ -304,6 +304,17 @@ def test_columns_of_one_label_are_told_apart_by_their_seed_or_else_numbered(make
     assert labels(0, 0) == ["run #1", "run #2"]
 
 
+def test_columns_of_runs_with_the_same_arms_go_by_the_names_of_the_runs(make):
+    def arms(run, digest):
+        text = f"name: {run}\nseed: 0\narms: [{{name: dpo}}]"
+        made = replace(make.record("dpo"), run_id=f"{run}-1a2b", name="dpo", config_yaml=text)
+        base = replace(made.sweeps[0], checkpoint=replace(made.sweeps[0].checkpoint, digest=digest))
+        return replace(made, sweeps=(base, *made.sweeps[1:]))
+
+    found = [arms("old", "b" * 64), arms("new", "c" * 64)]
+    assert [column.label for column in compare(found).columns] == ["base", "old: dpo", "new: base", "new: dpo"]
+
+
 def test_published_rows_come_only_when_asked_for(record):
     assert compare([record]).published == ()
     rows = compare([record], published=["Table 2"]).published

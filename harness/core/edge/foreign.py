@@ -39,13 +39,15 @@ def refused_as(kind: type[HarnessError], where: str, advice: str = "") -> Iterat
 
 @contextmanager
 def system_errors(path: Path) -> Iterator[None]:
-    """What the system refused while `path` was written is an OSError.
+    """What the system refused while `path` was written is an OSError that names it, where it names no other file.
 
     safetensors raises an error of its own: "Error while serializing: I/O error: No space left on device (os error 28)".
     """
     try:
         yield
-    except OSError:
+    except OSError as error:
+        if error.errno and error.filename is None:  # writing into an open file names none
+            error.filename = str(path)
         raise
     except Exception as error:
         if found := _IN_RUST.search(str(error)):
@@ -58,10 +60,10 @@ def refused_by_system(error: BaseException) -> str:
     """What the operating system refused (a full disk, a path without permission), with what to do; "" for other exceptions."""
     if not isinstance(error, OSError) or isinstance(error, BrokenPipeError):
         return ""
+    where = f"{error.filename}: " if error.filename else ""
     if error.errno == errno.ENOSPC:
-        return "The disk is full. Free some space and run the same command again; nothing stored is lost."
+        return f"{where}The disk is full. Free some space and run the same command again; nothing stored is lost."
     if error.errno in _OF_THE_DISK:
-        where = f"{error.filename}: " if error.filename else ""
         return (
             f"{where}A file cannot be read or written: {words_of(error)}. Check the disk or the network drive, your quota "
             "and limits (`ulimit -f`), then run the same command again; nothing stored is lost."

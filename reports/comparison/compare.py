@@ -5,7 +5,6 @@ Columns are checkpoints; the first is the baseline unless another is named. A ba
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -29,6 +28,7 @@ from reports.gate.decide import gate
 from reports.gate.shown import as_shown
 from reports.questions.costs import costs
 from reports.questions.find import questions
+from reports.text.column_labels import column_label, has_arms, is_alone, own_name, run_label, stated, with_unique_labels
 from reports.text.formatting import listing
 from reports.text.runs import facts_of, overlap_sentence
 from reports.text.settings import settings_of
@@ -127,7 +127,7 @@ def columns_of(records: Sequence[RunRecord], labels: Sequence[str] | None) -> di
 
 def _not_swept(records: Sequence[RunRecord]) -> list[str]:
     """Arms of which nothing is measured yet."""
-    return [record.name for record in records if len(record.sweeps) < 2 and _has_arms(record)]
+    return [record.name for record in records if len(record.sweeps) < 2 and has_arms(record)]
 
 
 def _columns(
@@ -150,15 +150,15 @@ def _columns(
             if j == 0:
                 bases.append(len(sweeps))
             c = sweep.checkpoint
-            label = _column_label(record, i, sweep, j, records, labels)
-            name = sweep.label if j == 0 and not _is_alone(record) else record.name  # a base that arms share has no arm's name
+            label = column_label(record, i, sweep, j, records, labels)
+            name = sweep.label if j == 0 and not is_alone(record) else record.name  # a base that arms share has no arm's name
             columns.append(Column(label, record.run_id, name, c.id, c.digest, c.aligner, record.complete, trained=j > 0))
             sweeps.append(sweep)
     if not columns:
         raise ConfigError("There is nothing to compare: no run has a sweep yet. Let a run finish its first benchmark.")
     columns[0] = replace(columns[0], is_baseline=True)
-    runs = {record.run_id: (_stated(record, "seed"), _own_name(record, records)) for record in records}
-    return _with_unique_labels(columns, [runs[column.run_id] for column in columns]), sweeps, places
+    runs = {record.run_id: (stated(record, "seed"), own_name(record, records)) for record in records}
+    return with_unique_labels(columns, [runs[column.run_id] for column in columns]), sweeps, places
 
 
 def _same_baseline(one: SweepResult, other: SweepResult) -> bool:
@@ -187,61 +187,6 @@ def _fuller(one: ProtocolRecord, other: ProtocolRecord) -> ProtocolRecord:
     return other if IMAGES in other.facts else one
 
 
-def _run_label(record: RunRecord, i: int, labels: Sequence[str] | None) -> str:
-    return labels[i] if labels is not None else record.name
-
-
-def _has_arms(record: RunRecord) -> bool:
-    """The run aligns checkpoints: one whose arms are not swept yet is still no arm."""
-    return bool(settings_of(record).get("arms"))
-
-
-def _is_alone(record: RunRecord) -> bool:
-    """Only evaluated: its checkpoint goes by the name of its run."""
-    return len(record.sweeps) == 1 and not _has_arms(record)
-
-
-def _column_label(
-    record: RunRecord, i: int, sweep: SweepResult, j: int, records: Sequence[RunRecord], labels: Sequence[str] | None
-) -> str:
-    alone = _is_alone(record)
-    if len(records) == 1 or (i == 0 and j == 0 and not alone):
-        return sweep.label
-    run = _run_label(record, i, labels)
-    if j == 0 and labels is None and not alone:  # a base is its run's, not an arm's
-        run = _own_name(record, records) or run
-    return run if alone or (j == 1 and len(record.sweeps) == 2) else f"{run}: {sweep.label}"
-
-
-def _with_unique_labels(columns: list[Column], runs: Sequence[tuple[str, str]]) -> list[Column]:
-    """Columns of one label are distinguished by the seed of their run, else by its name, else they are numbered.
-
-    runs: of each column's run its seed, and its name where no other run has it.
-    """
-    often = Counter(column.label for column in columns)
-    with_seed = Counter((column.label, seed) for column, (seed, _) in zip(columns, runs, strict=True))
-    seen: Counter[str] = Counter()
-    unique = []
-    for column, (seed, name) in zip(columns, runs, strict=True):
-        label = column.label
-        seen[label] += 1
-        if often[label] > 1:
-            named = f"{name}: {label}" if name else f"{label} #{seen[label]}"
-            label = f"{label} seed {seed}" if seed and with_seed[label, seed] == 1 else named
-        unique.append(replace(column, label=label))
-    return unique
-
-
-def _own_name(record: RunRecord, records: Sequence[RunRecord]) -> str:
-    """The name of a record's run; "" where another run has the same."""
-    name = _stated(record, "name")
-    return "" if any(_stated(r, "name") == name for r in records if r.run_id != record.run_id) else name
-
-
-def _stated(record: RunRecord, setting: str) -> str:
-    return str(settings_of(record).get(setting, ""))
-
-
 def _check_common(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> None:
     names = benchmark_names(sweeps)
     if len(sweeps) > 1 and not any(sum(r is not None for r in results_of(sweeps, n)) > 1 for n in names):
@@ -260,6 +205,6 @@ def _curves(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tuple
         for key in names:
             points = [(row.get("step", n), row[key]) for n, row in enumerate(record.training) if key in row]
             x, y = (tuple(float(v) for v in axis) for axis in zip(*points, strict=True))
-            curves.append(Curve(key, _run_label(record, i, labels), x, y))
+            curves.append(Curve(key, run_label(record, i, labels), x, y))
     times = tuple(curve for curve in curves if curve.name.startswith("time/"))
     return tuple(curve for curve in curves if curve not in times), times

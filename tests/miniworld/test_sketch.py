@@ -41,7 +41,7 @@ def test_a_sketched_world_draws_nothing_to_say_what_is_there(world: Path, tmp_pa
     image = next((world / "coco/val2014").iterdir()).name
     assert sketch.has(f"coco/val2014/{image}") and not sketch.has("coco/val2014/x.jpg")
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(DataError, match=r"x\.jpg is not in the data folder"):
+    with pytest.raises(DataError, match=r"x\.jpg is not in the miniature world"):
         sketch.path("coco/val2014/x.jpg")
 
 

@@ -1,0 +1,66 @@
+"""What the columns of a comparison are called: after their runs, and told apart where names are the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.core.run_record import RunRecord, SweepResult
+from reports.text.settings import settings_of
+from reports.values.table import Column
+
+
+def run_label(record: RunRecord, i: int, labels: Sequence[str] | None) -> str:
+    return labels[i] if labels is not None else record.name
+
+
+def has_arms(record: RunRecord) -> bool:
+    """The run aligns checkpoints: one whose arms are not swept yet is still no arm."""
+    return bool(settings_of(record).get("arms"))
+
+
+def is_alone(record: RunRecord) -> bool:
+    """Only evaluated: its checkpoint goes by the name of its run."""
+    return len(record.sweeps) == 1 and not has_arms(record)
+
+
+def column_label(
+    record: RunRecord, i: int, sweep: SweepResult, j: int, records: Sequence[RunRecord], labels: Sequence[str] | None
+) -> str:
+    alone = is_alone(record)
+    if len(records) == 1 or (i == 0 and j == 0 and not alone):
+        return sweep.label
+    run = run_label(record, i, labels)
+    if j == 0 and labels is None and not alone:  # a base is its run's, not an arm's
+        run = own_name(record, records) or run
+    return run if alone or (j == 1 and len(record.sweeps) == 2) else f"{run}: {sweep.label}"
+
+
+def with_unique_labels(columns: list[Column], runs: Sequence[tuple[str, str]]) -> list[Column]:
+    """Columns of one label are distinguished by the seed of their run, else by its name, else they are numbered.
+
+    runs: of each column's run its seed, and its name where no other run has it.
+    """
+    often = Counter(column.label for column in columns)
+    with_seed = Counter((column.label, seed) for column, (seed, _) in zip(columns, runs, strict=True))
+    seen: Counter[str] = Counter()
+    unique = []
+    for column, (seed, name) in zip(columns, runs, strict=True):
+        label = column.label
+        seen[label] += 1
+        if often[label] > 1:
+            named = f"{name}: {label}" if name else f"{label} #{seen[label]}"
+            label = f"{label} seed {seed}" if seed and with_seed[label, seed] == 1 else named
+        unique.append(replace(column, label=label))
+    return unique
+
+
+def own_name(record: RunRecord, records: Sequence[RunRecord]) -> str:
+    """The name of a record's run; "" where another run has the same."""
+    name = stated(record, "name")
+    return "" if any(stated(r, "name") == name for r in records if r.run_id != record.run_id) else name
+
+
+def stated(record: RunRecord, setting: str) -> str:
+    return str(settings_of(record).get(setting, ""))

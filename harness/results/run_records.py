@@ -30,7 +30,7 @@ from harness.storage.artifacts import (
 )
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
-_EARLIER = "a version that kept no digest of its code"
+_EARLIER = "an earlier version, which kept no digest of its code"
 
 
 def config_of(run: StoredRun) -> RunConfig:
@@ -186,8 +186,8 @@ def _of_other_code(run: StoredRun, trained_by: Sequence[str]) -> tuple[str, ...]
     begun_by = run.versions.get(CODE, "")
     if not trained_by or set(trained_by) == {begun_by}:
         return ()
-    steps = ", then by ".join(code or _EARLIER for code in trained_by)
-    return (f"Trained by the code {steps}; the run was begun by {begun_by or _EARLIER}.",)
+    steps = ", then by ".join(f"the code {code}" if code else _EARLIER for code in trained_by)
+    return (f"Trained by {steps}; the run was begun by {begun_by or _EARLIER}.",)
 
 
 def _reasons(store: Store, run_id: str, row: StoredResult) -> Mapping[str, str]:

@@ -32,13 +32,14 @@ def store(tmp_path: Path) -> Store:
 
 def test_the_arm_that_other_code_trained_is_named(store: Store) -> None:
     notes = notes_of(store, "old", a=("old",), b=("old", "new"))
-    assert notes == {"a": (), "b": ("Trained by the code old, then by new; the run was begun by old.",)}
+    assert notes == {"a": (), "b": ("Trained by the code old, then by the code new; the run was begun by old.",)}
 
 
 def test_a_run_that_an_earlier_version_began_and_this_one_ended_says_that_the_code_is_not_known(store: Store) -> None:
-    notes = notes_of(store, "", a=(), b=("new",))
-    told = "Trained by the code new; the run was begun by a version that kept no digest of its code."
-    assert notes == {"a": (), "b": (told,)}
+    notes = notes_of(store, "", a=("", "new"), b=("new",))
+    begun = "the run was begun by an earlier version, which kept no digest of its code."
+    resumed = f"Trained by an earlier version, which kept no digest of its code, then by the code new; {begun}"
+    assert notes == {"a": (resumed,), "b": (f"Trained by the code new; {begun}",)}
 
 
 def test_nothing_is_said_where_it_is_one_or_not_known(store: Store) -> None:

@@ -183,14 +183,24 @@ def _changed(folder: Path, digest: str) -> str:
     place = folder.resolve()
     if place.name != _TRAINED or not (place / PROVENANCE).is_file():
         return ""
-    written = _read(place.parent / _DONE).get("digest")
-    if written in (None, digest):
+    written = _written(place.parent / _DONE)
+    if written in ("", digest):
         return ""
     return (
-        f"{folder} is not what its training wrote: {place.parent / _DONE} names the digest {str(written)[:12]}, and the files "
+        f"{folder} is not what its training wrote: {place.parent / _DONE} names the digest {written[:12]}, and the files "
         f"have {digest[:12]}; one was changed, lost or damaged since. Put it back, or copy the folder to another place to use "
         "it as it is."
     )
+
+
+def _written(done: Path) -> str:
+    """The digest that a training kept; "" where none is there, and of another tool's file of that name beside a copy."""
+    try:
+        facts = json.loads(done.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return ""
+    own = isinstance(facts, dict) and {"fingerprint", "step", "digest"} <= facts.keys()
+    return str(facts["digest"]) if own else ""
 
 
 def _other_base(adapter: Path, base: Path, digest: str) -> str:

@@ -23,7 +23,7 @@ def special_tokens(source: str) -> frozenset[str]:
 
 
 def _named(file: Any) -> frozenset[str]:  # Any: what a file holds
-    added = [*file.get("added_tokens", []), *file.get("added_tokens_decoder", {}).values()]
+    added = [*(file.get("added_tokens") or ()), *(file.get("added_tokens_decoder") or {}).values()]
     plain = {str(token["content"]) for token in added if token.get("special")}
-    mistral = {str(token["token_str"]) for token in file.get("special_tokens", []) if token.get("is_control")}
+    mistral = {str(token["token_str"]) for token in file.get("special_tokens") or () if token.get("is_control")}
     return frozenset(plain | mistral)

@@ -10,6 +10,8 @@ import pytest
 
 from harness.core.errors import ModelError
 from harness.evaluation.checkpoint_checks import require_sound
+from harness.models._checkpoint.loading import resolve
+from harness.models._checkpoint.own_files import identity_of
 from harness.models._own_server.served import served
 from harness.models.transformers import TransformersModel
 from tests.alignment.training.test_reload import LORA, PAIRS, reloaded, train
@@ -41,6 +43,13 @@ def test_a_flipped_bit_is_refused_wherever_the_folder_was_moved_to(trained: Path
             TransformersModel(str(folder), device="cpu")
     with pytest.raises(ModelError, match="is not what its training wrote"):
         served(str(trained), "vllm", None)
+
+
+@pytest.mark.parametrize("other", ["[]", "true", "", '{"digest": "sha256:abc", "status": "ok"}'])
+def test_a_file_of_another_tool_beside_a_copy_says_nothing_of_it(trained: Path, tmp_path: Path, other: str) -> None:
+    copy = Path(shutil.copytree(trained, tmp_path / "published" / "checkpoint"))
+    (copy.parent / "done.json").write_text(other)
+    assert not identity_of(str(copy), *resolve(str(copy))).faults
 
 
 def test_an_adapter_knows_the_checkpoint_that_it_lies_on(llava_folder: Path, images: Path, tmp_path: Path) -> None:

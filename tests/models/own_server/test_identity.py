@@ -18,6 +18,7 @@ from harness.core.evaluation import Answer, Request
 from harness.core.run_record import SERVED
 from harness.models._own_server import replicas, shared_servers
 from harness.models._own_server.installed import installed_version
+from harness.models._own_server.special_tokens import special_tokens
 from harness.models._server.thinking import begun
 from harness.models.openai import OpenAIModel
 from harness.models.transformers import TransformersModel
@@ -256,3 +257,10 @@ def test_the_installed_version_is_asked_of_the_python_that_runs_the_executable(
     (tmp_path / "vllm").write_text(f"{first}\nimport sys\n")
     os.chmod(tmp_path / "vllm", 0o755)
     assert installed_version(name, str(tmp_path / "vllm")) == version
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json", "tekken.json"])
+def test_a_tokenizer_file_may_leave_its_special_tokens_empty(tmp_path: Path, name: str) -> None:
+    """tekken.json of older versions of Mistral's tokenizer has `"special_tokens": null`."""
+    (tmp_path / name).write_text('{"added_tokens": null, "added_tokens_decoder": null, "special_tokens": null}')
+    assert special_tokens(str(tmp_path)) == frozenset()

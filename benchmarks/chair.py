@@ -44,7 +44,7 @@ class Chair:
 
     title = "CHAIR"
     answer_form = AnswerForm(("caption", "text", "answer", "response"), image_keys, names_of_item, repeats=True, subset=True)
-    version = 3  # 2: ids of images are one id however they are written; 3: numbers in names of files are ids in COCO's only
+    version = 2  # 2: ids of images are one id however they are written
     free_text = True  # for the audit
     files = (
         *(

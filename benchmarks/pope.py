@@ -45,7 +45,8 @@ class Pope:
     """Yes/no questions about objects, in three splits that differ in how the absent objects were chosen."""
 
     title = "POPE"
-    version = 3  # 3: `llava` reads an answer file's reasoning as written, as `score` says; it cut it off
+    version = 2
+    as_written = 2  # 2: `llava` reads an answer file's reasoning as written, as `score` says; it cut it off
     free_text = False  # for the audit
     files, answer_form, styles = FILES, ANSWER_FORM, STYLES
     examples = (

@@ -64,7 +64,8 @@ class Hallucinogen(OneLabel):
     """Questions about present and absent objects, by task and split."""
 
     title = "HALLUCINOGEN"
-    version = 2  # 2: reasoning in an answer file is read as written, as `score` says; it was cut off
+    version = 1
+    as_written = 2  # 2: reasoning in an answer file is read as written, as `score` says; it was cut off
     answer_form = AnswerForm(keys=lambda row: [f"{row['file']} {key}" for key in by_id(row)], names=_names)
     styles: Mapping[str, object] = _ENDINGS
     files = (

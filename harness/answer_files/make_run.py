@@ -27,7 +27,7 @@ from harness.core.final_answer import final_answer
 from harness.core.flags import UNJUDGED
 from harness.core.plugins import Benchmark, Data, Judge
 from harness.core.run_record import AS_WRITTEN, FILES, FROM_FILES, STRANGERS, Checkpoint, ProtocolRecord
-from harness.evaluation.protocol import VERSION, benchmark_facts, benchmark_version, item_digest
+from harness.evaluation.protocol import VERSION, as_written, benchmark_facts, benchmark_version, item_digest
 from harness.evaluation.scoring import build, judge_of, score_answer, together
 from harness.evaluation.server_cost import GrowingCost
 from harness.evaluation.sweep import items_of
@@ -204,7 +204,7 @@ class _Run:
             STRANGERS: str(len(self.matched.strangers)),
             **benchmark_facts(self.benchmark, items),
         }
-        return facts if self.files.cut else facts | {AS_WRITTEN: "as the files have them"}
+        return facts if self.files.cut else facts | {AS_WRITTEN: as_written(self.benchmark)}
 
     def lost(self) -> int:
         """Rows that no option leaves out and that have no truth here, where the files choose what is scored."""

@@ -13,7 +13,7 @@ from harness.core.flags import UNJUDGED
 from harness.core.judging import Facts, JudgeTask
 from harness.core.run_record import AS_WRITTEN, BenchmarkResult, ProtocolRecord
 from harness.core.stats import metrics
-from harness.evaluation.protocol import VERSION, is_version
+from harness.evaluation.protocol import VERSION, as_written, is_version
 from harness.evaluation.scoring import Scorer, score_answer, together
 from harness.labels.claims import Auditable, ResultKey
 from harness.storage.label_revisions import Conflict, apply
@@ -64,12 +64,15 @@ def in_version(now: str, result: BenchmarkResult, benchmark: Auditable, judge: R
     Scores of two versions must not be added up. Unjudged answers stay so; a judge's verdicts are replayed, and JudgeError is
     raised where this version needs one that is not stored.
     """
-    stored = result.protocol.facts.get(VERSION, "unknown")
-    if is_version(stored, now):
+    facts = result.protocol.facts
+    written = {AS_WRITTEN: as_written(benchmark)} if AS_WRITTEN in facts else {}
+    stored, read = facts.get(VERSION, "unknown"), facts.get(AS_WRITTEN, "")
+    if is_version(stored, now) and read == written.get(AS_WRITTEN, ""):
         return result
     again = rescored(result, benchmark, {item.id: item for item in result.items}, judge)
-    facts = {**result.protocol.facts, VERSION: now, "scored again": f"by version {now}; the run has scores of version {stored}"}
-    return replace(again, protocol=ProtocolRecord(facts))
+    before = f"version {stored}" if not is_version(stored, now) else f"an earlier one, {read}"
+    said = f"by version {now}; the run has scores of {before}"
+    return replace(again, protocol=ProtocolRecord({**facts, VERSION: now, **written, "scored again": said}))
 
 
 def rescored(

@@ -55,6 +55,13 @@ def is_version(stored: str, now: str) -> bool:
     return stored in (now, now.partition(", files ")[0])
 
 
+def as_written(benchmark: Versioned) -> str:
+    """How answers are scored as their files have them, as a fact. A benchmark raises its `as_written` where these alone are
+    read otherwise than before: sweeps cut reasoning off before any rule, so that their `version` stays."""
+    rule = getattr(benchmark, "as_written", 1)
+    return "as the files have them" if rule == 1 else f"as the files have them, rule {rule}"
+
+
 def benchmark_facts(benchmark: Benchmark, items: Sequence[Item]) -> dict[str, str]:
     """The benchmark's own facts, and those of the items that it asks."""
     of_items = benchmark.facts_of(items) if isinstance(benchmark, CountsWhatIsAsked) else {}

@@ -88,6 +88,12 @@ class Names:
             f"Without its zeros {key[:60]!r} would be {bare[key][:60]!r}: write ids as the question file does." if key else ""
         )
 
+    def unasked(self, section: str) -> str:
+        """What to do about a row of a question file of which no item is asked; "" for other rows."""
+        which = section.rstrip("/")
+        told = f"The file's name or `category` tells {which!r}, of which no question is asked. {self.apart}"
+        return told if section and section not in self.sections else ""
+
     def check_count(self, rows: Sequence[tuple[FileRow, Sequence[str]]]) -> None:
         """Refuse ids that are all one too low or too high: scored so, every answer would be another question's.
 

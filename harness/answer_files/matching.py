@@ -23,8 +23,9 @@ class Matched:
     """Items as they are scored, their answers and the judges' replies by (task, item id); rows that no item goes by.
 
     `compared`: rows whose question was compared with the item's. `places`: rows that went by their place.
-    `padded`: how an id that no item goes by would fit without its zeros. `not_asked`: what to do where all of
-    those rows are of question files of which no item is asked. `notes`: lines about what was read.
+    `padded`: how an id that no item goes by would fit without its zeros. `folder`: that an image is listed in another folder.
+    `not_asked`: what to do where all of those rows are of question files of which no item is asked.
+    `notes`: lines about what was read.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -35,6 +36,7 @@ class Matched:
     places: Places = field(default_factory=Places)
     padded: str = ""
     not_asked: str = ""
+    folder: str = ""
     notes: list[str] = field(default_factory=list)
 
 
@@ -92,6 +94,7 @@ def _by_name(
             found.not_asked = names.unasked(form.section(_fields(row))) if alike else ""
             found.strangers.append(f"{row.where} ({keys[0][:60].strip()})")
             found.padded = found.padded or names.padded(keys)
+            found.folder = found.folder or names.in_another_folder(keys)
             continue
         bearers = names.items[name]
         item = bearers[min(times[name], len(bearers) - 1)]

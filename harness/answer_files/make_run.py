@@ -111,7 +111,7 @@ def _no_answer(benchmark: str, name: str, files: Sequence[str], matched: Matched
     """What to say where no row goes by the name of an item; `name`: that of one."""
     strangers = matched.strangers
     first = f" The first row is {strangers[0]}; items go by names like {name[:80]!r}." if strangers else ""
-    why = matched.padded or "Is it another benchmark's file?"
+    why = matched.padded or matched.folder or matched.not_asked or "Is it another benchmark's file?"
     return f"No row of {', '.join(files)} answers an item of {benchmark}.{first} {why}"
 
 
@@ -213,6 +213,8 @@ class _Run:
 
     def _why_strangers(self) -> str:
         """Why rows may match no item; "" where nothing is to be said."""
+        if self.matched.folder:
+            return self.matched.folder
         if self.lost():
             files = f"`python -m harness fetch {self.spec.name}` fetches missing files"
             return f"The data folder has no truth for them: {files}; or their ids are wrong."

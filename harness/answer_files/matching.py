@@ -23,7 +23,9 @@ class Matched:
     """Items as they are scored, their answers and the judges' replies by (task, item id); rows that no item goes by.
 
     `compared`: rows whose question was compared with the item's. `places`: rows that went by their place.
-    `padded`: how an id that no item goes by would fit without its zeros. `notes`: lines about what was read.
+    `padded`: how an id that no item goes by would fit without its zeros. `folder`: that an image is listed in another folder.
+    `not_asked`: what to do where all of those rows are of question files of which no item is asked.
+    `notes`: lines about what was read.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -33,6 +35,8 @@ class Matched:
     compared: int = 0
     places: Places = field(default_factory=Places)
     padded: str = ""
+    not_asked: str = ""
+    folder: str = ""
     notes: list[str] = field(default_factory=list)
 
 
@@ -86,8 +90,11 @@ def _by_name(
     for row, keys in keys_of:
         name = None if names.not_asked(_fields(row), form) else names.meant(row, keys)
         if name is None:
+            alike = found.not_asked or not found.strangers
+            found.not_asked = names.unasked(form.section(_fields(row))) if alike else ""
             found.strangers.append(f"{row.where} ({keys[0][:60].strip()})")
             found.padded = found.padded or names.padded(keys)
+            found.folder = found.folder or names.in_another_folder(keys)
             continue
         bearers = names.items[name]
         item = bearers[min(times[name], len(bearers) - 1)]

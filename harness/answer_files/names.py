@@ -88,6 +88,22 @@ class Names:
             f"Without its zeros {key[:60]!r} would be {bare[key][:60]!r}: write ids as the question file does." if key else ""
         )
 
+    def in_another_folder(self, keys: Sequence[str]) -> str:
+        """What to do about a file in a folder that is not the one in which a file of its name is listed; "" for another."""
+        found = next((self.items[key[1:]] for key in keys if key[:1] == "/" and key[1:] in self.items), ())
+        return (
+            f"A file of this name is listed as {found[0].image!r}, in another folder. If it is the same image, write its name "
+            "without a folder."
+            if len(found) == 1
+            else ""
+        )
+
+    def unasked(self, section: str) -> str:
+        """What to do about a row of a question file of which no item is asked; "" for other rows."""
+        which = section.rstrip("/")
+        told = f"The file's name or `category` tells {which!r}, of which no question is asked. {self.apart}"
+        return told if section and section not in self.sections else ""
+
     def check_count(self, rows: Sequence[tuple[FileRow, Sequence[str]]]) -> None:
         """Refuse ids that are all one too low or too high: scored so, every answer would be another question's.
 

@@ -310,6 +310,8 @@ def test_answers_go_by_the_file_of_their_image_and_not_by_the_numbers_in_its_nam
     values = [one.values for one in record.sweeps[0].results[0].scores if one.values.get("mentions")]
     assert values and all(v["true_found"] == v["true_total"] == 1 and not v["invented"] for v in values)
     assert ("2 rows without an item" in score.said) == (place == "VG_100K/")
+    listed = f"A file of this name is listed as 'coco/val2014/{FROM_ZERO[0]}', in another folder."
+    assert (listed in score.said) == (place == "VG_100K/")
 
 
 @pytest.fixture

@@ -108,8 +108,11 @@ def test_answers_by_place_are_of_the_split_that_the_files_name_tells(score, pope
 
 def test_answers_by_place_of_a_split_that_is_not_asked_are_not_scored(score, pope: DataFolder, tmp_path: Path) -> None:
     file = lines(tmp_path / "popular.jsonl", [{"answer": "Yes"}, {"answer": "No"}])
-    with pytest.raises(DataError, match=r"No row of popular.jsonl.*\(popular/1\)"):
+    with pytest.raises(DataError, match=r"No row of popular.jsonl.*\(popular/1\).* tells 'popular', of which no question is"):
         score("pope", "splits=[random]", "--answers", file, data=pope)
+    both = [{"question_id": 7, "category": split, "answer": "No"} for split in ("popular", "random")]
+    with pytest.raises(DataError, match="Is it another benchmark's file"):
+        score("pope", "splits=[random]", "--answers", lines(tmp_path / "a.jsonl", both), data=pope)
 
 
 def test_answers_by_place_that_tell_no_split_of_several_are_refused(score, pope: DataFolder, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ Never from a number in another context: "Part 1 is wrong", "(policy 1)", "1/2", 
 comma may be two numbers), "the maximum score is 6", "Score: 3 objects missing". Two statements that differ, or one that cannot
 be read, leave the answer unjudged: a guess would be a made-up score. So does whatever stands behind the number on its line and
 may make it another: a second number ("3 (or 4)", "3 | 4", "3, maybe 4"), unless it stands in a reason ("4 because 2 of 3 are
-right"), and another scale ("4 (out of 10)", "4, on a scale from 0 to 10"). Markup and the kind of a dash or space do not count.
+right", "3. It names 2 dogs"), and another scale ("4 (out of 10)", "4, on a scale from 0 to 10"). Markup and the kind of a dash
+or space do not count.
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ _COUNT = r"(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|\d+)"
 _OTHER = re.compile(
     rf"(?<![^\W_])\.?\d|\bscale\b|\bout[ _]of\b|(?:\b(?:or|to|of|maybe|perhaps)\b|[-~/])\W*{_COUNT}\b", re.IGNORECASE
 )
+# Words behind punctuation are a reason ("3. It names 2 dogs"), unless they speak of the number
+_DOUBT = (
+    "and|or|to|of|out|on|scale|between|closer|almost|nearly|maybe|perhaps|possibly|probably|but|though|although|however|rather|"
+    "actually|no|not|wait|sorry|i|we|then|now|final|finally|corrected|revised|changed|raised|lowered|max|maximum|min|minimum"
+)
+_SENTENCE = re.compile(rf"[.;:,(!-]\W*(?!(?:{_DOUBT}|{_COUNT})(?![^\W_]))[^\W\d_]", re.IGNORECASE)
 _NEAR = 300  # characters before and behind a rating that may speak of it
 _SCALE_SAID = re.compile(r"\bscale\b[^.;]*\d|\d[^.;]*\bscale\b", re.IGNORECASE)
 _GOES_ON = re.compile(
@@ -100,7 +107,8 @@ def _plain(reply: str) -> str:
 def _open(rest: str, low: float, high: float) -> bool:
     """Whether what follows a number on its line may make it another one."""
     rest = _without_own_scale(rest, low, high)
-    return bool(_OTHER.search(_WHY.split(rest, maxsplit=1)[0]) or _SCALE_SAID.search(rest))
+    of_number = _SENTENCE.split(_WHY.split(rest, maxsplit=1)[0], maxsplit=1)[0]
+    return bool(_OTHER.search(of_number) or _SCALE_SAID.search(rest))
 
 
 def _other_scale(text: str, low: float, high: float) -> bool:

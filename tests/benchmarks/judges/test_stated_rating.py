@@ -58,7 +58,11 @@ def test_a_grade_of_mmvet(reply: str, grade: float | None) -> None:
     ('Rating: 3\u00a0\u2012\u00a04', None), ('Rating: **3**.5', None), ('Rating: 3 (of 10)', None),
     ('**Rating:** **5**/6', 5), ('Rating: `5` (out of 6)', 5), ('Rating: 4, on a scale from 0 to 6', 4), ('Rating: _4_', 4),
     ('Rating: 4 (0\u20136)', 4), ('{"rating": 4, "reason": "2 of 3 dogs"}', 4), ('On a scale of 0-6, rating: 4', 4),
-    ('Rating: 4, very good, no hallucination', 4),
+    ('Rating: 4, very good, no hallucination', 4), ('Rating: 3. The response mentions 2 dogs.', 3),
+    ('Rating: 0, hallucinates a clock at 10:10', 0), ('Rating: 4. It gets the number of dogs (3) right', 4),
+    ('Rating: 5: the count of 5 is right', 5), ('Rating: 3 - The answer is to one of the questions.', 3),
+    ('Rating: 3. Actually 4.', None), ('Rating: 3 (but 4 would do)', None), ('Rating: 3, I mean 4', None),
+    ('Rating: 3. It is a good one on a scale of 10.', None), ('Rating: 4; Maximum: 10', None), ('Rating: 3; now 4', None),
 ])  # fmt: skip
 def test_a_rating_of_mmhal(reply: str, rating: int | None) -> None:
     assert tolerant_rating(reply) == rating

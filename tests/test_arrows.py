@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ OURS = ("harness", "alignment", "benchmarks", "reports")
 NETWORK = {"socket", "http", "urllib", "requests", "httpx", "httpx2", "aiohttp", "openai", "huggingface_hub", "ftplib", "ssl"}
 NETWORK |= {"pooch"}
 MOST_MODULES, MOST_LINES = 15, 260
+FOLDERS = {*OURS, "tests", "docs", "examples", ".ci"}  # the layout of the repository
 
 # package -> packages of ours that it may import beside itself
 ALLOWED: dict[str, set[str]] = {
@@ -200,6 +202,14 @@ def test_folders_hold_at_most_fifteen_modules() -> None:
             folders[path.parent] = folders.get(path.parent, 0) + (path.name not in {"__init__.py", "conftest.py"})
     crowded = {str(path.relative_to(ROOT)): n for path, n in folders.items() if n > MOST_MODULES}
     assert not crowded, crowded
+
+
+def test_nothing_else_is_kept_in_the_repository() -> None:
+    """A folder that an experiment left was committed once."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout: what is kept is not known")
+    kept = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert {path.split("/")[0] for path in kept if "/" in path} == FOLDERS
 
 
 def test_functions_stay_short() -> None:

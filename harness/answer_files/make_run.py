@@ -178,7 +178,7 @@ class _Run:
         """Another run for whatever could change a number, so that none takes the place of another's."""
         matched = self.matched
         scored = [item_digest(matched.items), matched.answers, sorted([*key, text] for key, text in matched.replies.items())]
-        return f"{self.name}-{value_digest([config.digest, benchmark_version(self.benchmark), *scored])[:8]}"
+        return config.run_id(benchmark_version(self.benchmark), *scored)
 
     def _result(self, checkpoint: Checkpoint, keys: Mapping[str, str], scores: tuple[Score, ...]) -> StoredResult:
         items = tuple(self.matched.items)

@@ -129,6 +129,10 @@ class RunConfig(_Strict):
         """The same for what is drawn anew in each round: rejected answers, answers in training, the order of pairs."""
         return round_seed(self.seed_of(arm), arm.round)
 
+    def run_id(self, *parts: Any) -> str:
+        """Id of this study's run; `parts`: whatever else makes it another one, such as the base's digest."""
+        return f"{self.name}-{value_digest([self.digest, *parts])[:8]}"
+
     @property
     def parts(self) -> dict[str, dict[str, Any]]:
         """Base checkpoint, reward models, arms (with the seed of their draws) and benchmarks as plain values, by name."""

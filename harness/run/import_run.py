@@ -146,7 +146,7 @@ class _Run:
         """Another run for whatever could change a number, so that none takes the place of another's."""
         now, config = datetime.now(timezone.utc).isoformat(timespec="seconds"), self.config
         scored = [item_digest(self.items), {item: row.answer for item, row in self.rows.items()}]
-        run_id = f"{config.name}-{value_digest([config.digest, digest, benchmark_version(self.benchmark), *scored])[:8]}"
+        run_id = config.run_id(digest, benchmark_version(self.benchmark), *scored)
         return StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), str(data.resolve()))
 
     def _facts(self, benchmark: str) -> dict[str, str]:

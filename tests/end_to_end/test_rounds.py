@@ -15,7 +15,7 @@ from harness.core.judging import NoJudge
 from harness.core.plugins import no_progress
 from harness.run import pipeline
 from harness.run.checks.models import is_begun
-from harness.run.checks.rounds import as_before, run_id, run_of
+from harness.run.checks.rounds import as_before, run_of
 from harness.run.on_fleet.arm_training import ArmTraining
 from harness.storage.artifacts import TrainingLog
 from harness.storage.run_folder import read_json
@@ -119,7 +119,7 @@ BEFORE = as_before(config.parse(STUDY))  # as versions without `round` wrote it 
 
 
 def begun_before(output: Path, *trained: str) -> Path:
-    folder = output / run_id(BEFORE, "base")
+    folder = output / BEFORE.run_id("base")
     for name in trained:
         (folder / "arms" / name).mkdir(parents=True)
         (folder / "arms" / name / "alignment.json").write_text("{}")
@@ -130,7 +130,7 @@ def begun_before(output: Path, *trained: str) -> Path:
 
 def test_a_run_of_an_earlier_version_is_the_same_run_where_its_rounds_are_trained(tmp_path: Path) -> None:
     study, said = config.parse(STUDY), list[str]()
-    assert run_of(study, "base", tmp_path, said.append) == (study, run_id(study, "base")) and not said
+    assert run_of(study, "base", tmp_path, said.append) == (study, study.run_id("base")) and not said
     folder = begun_before(tmp_path, "dpo-round1", "dpo-round2")
     assert run_of(study, "base", tmp_path, said.append) == (BEFORE, folder.name)
     assert "repeat the random draws" in said[0] and "another name" in said[0]

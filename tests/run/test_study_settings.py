@@ -199,15 +199,20 @@ CLAIMED: dict[str, dict[str, Any]] = {  # what the texts say -> the values that 
 
 @pytest.mark.parametrize("what", CLAIMED)
 def test_the_values_in_a_note_s_text_are_those_that_run(what: str) -> None:
+    assert values_that_run(what, mini=False) == CLAIMED[what]
+
+
+def values_that_run(what: str, mini: bool) -> dict[str, Any]:
+    """Setting -> value of all settings that a note speaks of, which all tables must have alike."""
     found: dict[str, Any] = {}
     for table in study.names():
-        made = config.load_table(table, False)[0]
+        made = config.load_table(table, mini)[0]
         assert made.table is not None
         keys = made.table.settings.get(what, [])
         settings = [s for part in parts_of(made).values() for s in part]
         for s in (s for s in settings if any(f"{s.of}.{s.name}".strip(".").startswith(key) for key in keys)):
             assert found.setdefault(s.name, s.value) == s.value
-    assert found == CLAIMED[what]
+    return found
 
 
 def test_every_setting_that_a_note_speaks_of_is_one_of_some_study() -> None:
@@ -246,13 +251,7 @@ OF_THE_MINIATURE: dict[str, dict[str, Any]] = {  # what its texts say -> the val
 
 @pytest.mark.parametrize("what", OF_THE_MINIATURE)
 def test_the_values_in_a_note_on_the_miniature_are_those_that_run(what: str) -> None:
-    found: dict[str, Any] = {}
-    for table in study.names():
-        made = config.load_table(table, True)[0]
-        assert made.table is not None
-        keys = made.table.settings.get(what, [])
-        for s in (s for part in parts_of(made).values() for s in part if f"{s.of}.{s.name}".startswith(tuple(keys or ["-"]))):
-            assert found.setdefault(s.name, s.value) == s.value
+    found = values_that_run(what, mini=True)
     assert {name: found[name] for name in OF_THE_MINIATURE[what]} == OF_THE_MINIATURE[what]
 
 

@@ -34,7 +34,7 @@ def below(pid: int) -> list[int]:
 def open_to_others(pid: int) -> set[str]:
     """ADDRESS:PORT that this process or one below it listens on and that are not on the loopback interface.
 
-    None where there is no /proc.
+    Empty where there is no /proc.
     """
     if not _PROC.is_dir():
         return set()

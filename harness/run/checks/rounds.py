@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.config.schema import Arm, RunConfig
-from harness.core.digests import value_digest
 from harness.core.errors import DataError
 
 
@@ -20,9 +19,9 @@ def run_of(config: RunConfig, base: str, output: Path, say: Callable[[str], None
     Raises DataError where an earlier version has begun it and not trained all rounds.
     """
     before = as_before(config)
-    folder = output / run_id(before, base)
+    folder = output / before.run_id(base)
     if before == config or not (folder / "run.yaml").is_file():
-        return config, run_id(config, base)
+        return config, config.run_id(base)
     later = [arm for arm in config.arms if arm.round is not None]
     left = [arm.name for arm in later if not (folder / config.place_of(arm) / "alignment.json").is_file()]
     if left:
@@ -37,10 +36,6 @@ def run_of(config: RunConfig, base: str, output: Path, say: Callable[[str], None
         "as it is. For rounds with draws of their own, give the run another name (`name=...`)."
     )
     return before, folder.name
-
-
-def run_id(config: RunConfig, base: str) -> str:
-    return f"{config.name}-{value_digest([config.digest, base])[:8]}"
 
 
 def as_before(config: RunConfig) -> RunConfig:

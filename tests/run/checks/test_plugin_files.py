@@ -176,12 +176,17 @@ def verdicts(study: RunConfig, run_id: str) -> set[float | None]:
     return {score.verdict.value for score in scores if score.verdict is not None}
 
 
+def two_questions(study: dict[str, Any], model: str, benchmark: str) -> RunConfig:
+    """The same study without training: this model, asked these questions about one image."""
+    sweep = [{"name": benchmark, "splits": ["random"], "limit_images": 1}]
+    return config.parse(study | {"model": {"name": model}, "arms": [], "sweep": sweep})
+
+
 @pytest.mark.parametrize("pack", [("benchmark", "other_pope")], indirect=True)
 def test_a_benchmark_that_changed_is_refused_and_its_files_are_a_fact(
     pack: Path, trained: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sweep = [{"name": "other_pope", "splits": ["random"], "limit_images": 1}]
-    study = config.parse(trained | {"model": {"name": "scripted"}, "arms": [], "sweep": sweep})
+    study = two_questions(trained, "scripted", "other_pope")
     again(study, monkeypatch)
     (pack / "other_pope.py").write_text(BENCHMARK.replace("dog", "cat"))
     with pytest.raises(DataError, match=r"measured by version \d+, files \w{12} of the benchmark; here is version \d+, files"):
@@ -192,8 +197,7 @@ def test_a_benchmark_that_changed_is_refused_and_its_files_are_a_fact(
 def test_a_model_that_changed_is_asked_again_by_other_runs(
     pack: Path, trained: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sweep = [{"name": "pope", "splits": ["random"], "limit_images": 1}]
-    study = config.parse(trained | {"model": {"name": "says"}, "arms": [], "sweep": sweep})
+    study = two_questions(trained, "says", "pope")
     first = again(study, monkeypatch)
     (pack / "says.py").write_text(MODEL.replace('"no"', '"yes"'))
     del sys.modules["pack.says"]

@@ -11,6 +11,7 @@ from harness.core.edge.answer_form import AnswerForm, Fields
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 
+_FILE_NUMBER = re.compile(r"/?(\d{1,11})\.\w+")
 _NUMBER = re.compile(r"(.*?)(\d{1,18})", re.DOTALL)
 
 
@@ -81,7 +82,13 @@ class Names:
         return name
 
     def padded(self, keys: Sequence[str]) -> str:
-        """How a key that no item goes by would be one's without the zeros before its number; "" where it would not."""
+        """How a key that no item goes by would be one's without the zeros before its number, or with COCO's; "" for others."""
+        numbers = ((key, _FILE_NUMBER.fullmatch(key)) for key in keys)
+        if named := next(((key, n[1].zfill(12)) for key, n in numbers if n and n[1].zfill(12) in self.items), None):
+            return (
+                f"COCO's names have 12 digits: if {named[0][:60]!r} is the image {named[1]}, write its name as the question "
+                "file does."
+            )
         bare = {key: re.sub(r"(^|/)0+(?=\d+$)", r"\1", key) for key in keys}
         key = next((key for key, name in bare.items() if name != key and name in self.items), None)
         return (

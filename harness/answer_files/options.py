@@ -30,6 +30,7 @@ def spec_of(benchmark: str, changes: Sequence[str], files: AnswerFiles) -> Bench
 
 
 def run_name(name: str | None, files: AnswerFiles) -> str:
-    """The run's name: as given, or the first file's without its ending, in characters that a folder may have."""
-    wanted = name or Path(next(iter((*files.answers, *files.reviews)))).resolve().stem
+    """The run's name: as given, or the first file's without its ending and its column, in characters that a folder may have."""
+    stem = Path(next(iter((*files.answers, *files.reviews)))).resolve().stem
+    wanted = name or (f"{stem}-{files.column}" if files.column else stem)
     return re.sub(r"[^A-Za-z0-9._-]+", "-", wanted).strip("-._")[:60] or "answers"

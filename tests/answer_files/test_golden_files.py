@@ -175,6 +175,12 @@ def test_captions_of_images_without_annotations_are_left_out_with_a_reason_and_e
     assert score.code == 1
 
 
+def test_names_of_images_without_cocos_zeros_are_said_to_lack_them(score, tmp_path: Path) -> None:
+    file = write(tmp_path / "captions.jsonl", [{"image": f"{n}.jpg", "caption": "A cup."} for n in (199365, 145158)])
+    with pytest.raises(DataError, match="COCO's names have 12 digits: if '199365.jpg' is the image 000000199365"):
+        score("chair", "--answers", file, data=chair_folder(tmp_path, "val", "train"))
+
+
 def test_a_split_that_is_named_is_scored_alone_and_the_reason_names_the_option(score, tmp_path: Path) -> None:
     score("chair", "--answers", GOLDEN / "chair/captions.jsonl", "split=train", data=chair_folder(tmp_path, "val", "train"))
     assert "227 of 227 items" in score.said and "437 rows without an item" in score.said and score.code == 0

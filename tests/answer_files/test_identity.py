@@ -48,6 +48,13 @@ def test_two_columns_of_a_file_are_two_checkpoints_each_with_its_own_answers(pop
     assert "column good" in compared.comparison.protocols["pope"]["answer files"]
 
 
+def test_columns_of_a_file_are_named_in_a_comparison(pope: DataFolder, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("question_id,good,bad\n1,Yes,No\n2,No,Yes\n")
+    runs = [scored(pope, tmp_path, "--answers", str(tmp_path / "a.csv"), "--column", name) for name in ("good", "bad")]
+    compared = harness.compare(*runs, output=tmp_path / "runs")
+    assert [column.label for column in compared.comparison.columns] == ["a-good", "a-bad"]
+
+
 def test_two_splits_of_a_file_keep_their_own_answers(pope: DataFolder, tmp_path: Path) -> None:
     one, other = tmp_path / "random.jsonl", tmp_path / "popular.jsonl"
     both = Path(answers(one, GOOD, category="random")).read_text() + Path(answers(other, BAD, category="popular")).read_text()

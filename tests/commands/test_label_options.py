@@ -26,6 +26,8 @@ def output(tmp_path: Path) -> Path:
     (["queue", "pope", "--answers", "--to", "q.json", "--as", "coco"], "--answers: q.json has no place for answers"),
     (["export", "mmvp-corrected", "--license", "CC-BY-4.0"], "--license and --url go with `--as croissant`"),
     (["export", "mmvp-corrected", "--url", "https://x.org"], "--license and --url go with `--as croissant`"),
+    (["export", "mmvp-corrected", "--as", "croissant", "--benchmark", "pope"], "--benchmark and --data go with official"),
+    (["export", "mmvp-corrected", "--as", "croissant", "--data", "."], "--benchmark and --data go with official"),
     (["export", "mmvp-corrected", "--data", "."], "mmvp-corrected holds no label of pope. Its benchmarks: mmvp."),
     (["import", "mine", "mmvp.jsonl", "--source", "us"], "--source: mmvp.jsonl is a revision and has its own citation"),
     (["votes", "q.json", "--reviewer", "Ada"], "--reviewer: q.json is read as an export of Label Studio"),

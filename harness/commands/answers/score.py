@@ -29,7 +29,7 @@ def score(
     reviews: Annotated[
         list[Path] | None, typer.Option("--reviews", help="file with the judge's replies (reviews, gradings); may be repeated")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="name of the run; default: the file's name")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="name of the run; default: the file's name and the column")] = None,
     column: Annotated[str, typer.Option("--column", help="column of the answers, where it is not a usual one")] = "",
     cut_reasoning: Annotated[
         bool, typer.Option("--cut-reasoning", help="score final answers: cut reasoning and white space around them off first")

@@ -179,8 +179,13 @@ def import_(
 @labels.command(epilog="Example:  python -m harness labels export ours --benchmark pope --data data --to data")
 def export(
     name: NameArgument,
-    benchmark: Annotated[str, typer.Option("--benchmark", help="benchmark whose official file format is written")] = "pope",
-    data: DataOption = "data",
+    benchmark: Annotated[
+        str | None, typer.Option("--benchmark", help="benchmark whose official file format is written; default: pope")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="data folder with the official files; `miniworld` is the embedded one; default: data"),
+    ] = None,
     to: Annotated[Path, typer.Option("--to", help="folder to write to")] = Path(),
     form: Annotated[
         str, typer.Option("--as", help="`croissant`: the revision with Croissant metadata instead, to publish it as a data set")
@@ -199,11 +204,15 @@ def export(
         raise ConfigError(f"`--as {form}` is not a form of export. Give `--as croissant`, or none for official question files.")
     if not form and (licence or url):
         raise ConfigError("--license and --url go with `--as croissant`: official question files have no place for them.")
+    if form and (benchmark is not None or data is not None):
+        raise ConfigError(
+            "--benchmark and --data go with official question files; `--as croissant` writes the whole revision. Omit them."
+        )
     revision = read(name, output)
     if form:
         texts = croissant.files(revision, licence, url)
     else:
-        texts, conflicts = export_labels(revision, benchmark, open_data(data, output, echo))
+        texts, conflicts = export_labels(revision, benchmark or "pope", open_data(data or "data", output, echo))
         for conflict in conflicts:
             echo(f"not applied: {conflict}", err=True)
     for file, text in texts.items():

@@ -181,7 +181,8 @@ class OpenAIModel:
     def _asked(
         self, groups: list[list[int]], requests: Sequence[Request], lost: dict[int, _Lost]
     ) -> Iterator[list[tuple[int, Answer]]]:  # `lost` gets those without an answer
-        for finished in ask_all(groups, lambda i: self._answer(requests[i]), self._reached().pool.allowed):
+        at = self._reached()
+        for finished in ask_all(groups, lambda i: self._answer(requests[i]), at.pool.allowed, at.silent):
             answers = []
             for i, reply in finished:
                 if isinstance(reply, Reply):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
@@ -12,13 +13,19 @@ T = TypeVar("T")
 Result = tuple[int, T | Exception]
 
 _LOOK_AGAIN_S = 0.02  # while more could be begun: a request that waits for its next try makes room without a word
+_LOOK_S = 1.0  # while nothing could
+SILENT_S, SAY_EVERY_S = 60.0, 120.0  # without a reply: when it is said first, and how often then
 
 
 def ask_all(
-    groups: Sequence[Sequence[int]], ask: Callable[[int], T], allowed: Callable[[], int]
+    groups: Sequence[Sequence[int]],
+    ask: Callable[[int], T],
+    allowed: Callable[[], int],
+    silent: Callable[[float, int], None] = lambda waited_s, under_way: None,
 ) -> Iterator[list[tuple[int, T]]]:
     """Yield (index, result) as they come; `allowed` says how many may be under way now.
 
+    `silent` hears for how many seconds none has ended and how many are under way, after SILENT_S and then every SAY_EVERY_S.
     A group's members share a prefix (the image). Its first goes ahead, for a server keeps a prefix only once it
     has computed it; the others follow before any further group is begun. What `ask` raises is raised here, after the requests
     under way have ended: their results are paid for. The threads are daemons: a server that hangs does not keep a stopped
@@ -28,6 +35,7 @@ def ask_all(
     ready: deque[int] = deque()
     followers: dict[int, deque[int]] = {}
     crew: _Crew[T] = _Crew(ask)
+    silence = Silence(silent)
     error: Exception | None = None
     try:
         while fresh or ready or crew.under_way:
@@ -37,7 +45,9 @@ def ask_all(
                     ready.append(group.popleft())
                     followers[ready[0]] = group
                 crew.begin(ready.popleft())
-            done = crew.finished(_LOOK_AGAIN_S if ready or fresh else None)
+            started = time.monotonic()
+            done = crew.finished(_LOOK_AGAIN_S if ready or fresh else _LOOK_S)
+            silence.waited(time.monotonic() - started, ended=len(done), under_way=crew.under_way)
             for index, _ in done:
                 ready.extend(followers.pop(index, ()))
             error = error or next((result for _, result in done if isinstance(result, Exception)), None)
@@ -50,6 +60,22 @@ def ask_all(
             raise error
     finally:
         crew.dismiss()
+
+
+class Silence:
+    """Seconds of waiting in which no request ended; what the caller does with results is none of it."""
+
+    def __init__(self, say: Callable[[float, int], None]) -> None:
+        self._say, self._waited_s, self._next_s = say, 0.0, SILENT_S
+
+    def waited(self, seconds: float, ended: int, under_way: int) -> None:
+        if ended:
+            self._waited_s, self._next_s = 0.0, SILENT_S
+            return
+        self._waited_s += seconds
+        if self._waited_s >= self._next_s:
+            self._next_s += SAY_EVERY_S
+            self._say(self._waited_s, under_way)
 
 
 class _Crew(Generic[T]):
@@ -68,7 +94,7 @@ class _Crew(Generic[T]):
             threading.Thread(target=self._work, daemon=True).start()
         self._todo.put(index)
 
-    def finished(self, wait_s: float | None) -> list[Result[T]]:
+    def finished(self, wait_s: float) -> list[Result[T]]:
         """All that are ready, after a wait for the first of them; none where the wait is over."""
         found: list[Result[T]] = []
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.core.edge.own_servers import VLLM
+from harness.core.edge.text import count
 from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Request
 from harness.core.nearest import did_you_mean
@@ -17,6 +19,8 @@ from harness.models._server.refusals import Unanswerable
 from harness.models._server.settings import check_same
 from harness.models._server.spend_cap import shared_cap
 from harness.models._server.usage import Spent
+
+_log = logging.getLogger("harness")
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,14 @@ class Connection:
         self.root, self.kind = str(entry.get("root") or ""), first.printable(str(entry.get("owned_by") or ""))
         self.version = first.version() if self.kind == VLLM else ""
         self.pool = Pool(self.servers, lives)
+        self._timeout_s = client.timeout_s
+
+    def silent(self, waited_s: float, under_way: int) -> None:
+        """Say that no reply has come for so long, and how long it may take."""
+        _log.warning(
+            "%s: no reply for %.0f s, %s under way; each waits for up to %.0f s (`timeout_s`).",
+            ", ".join(server.url for server in self.servers), waited_s, count(under_way, "request"), self._timeout_s,
+        )  # fmt: skip
 
 
 def _served(server: Server, model: str | None) -> tuple[str, Mapping[str, Any]]:

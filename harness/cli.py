@@ -19,7 +19,7 @@ from harness.core.errors import ConfigError, HarnessError
 from harness.commands import run, sweep  # noqa: F401
 from harness.commands.answers import score, judges  # noqa: F401
 from harness.commands import doctor, list, show, compare, gate, import_run, view  # noqa: F401
-from harness.commands.label_audit import audit, labels, rescore, ratings  # noqa: F401
+from harness.commands.label_audit import audit, labels, revisions, rescore, ratings  # noqa: F401
 from harness.commands import check, fetch, pairs  # noqa: F401
 
 

@@ -22,6 +22,7 @@ from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.yes_no import doubt, repope
 from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm, Fields
+from harness.core.edge.identifiers import keys_of_file, names_of_file
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
 from harness.core.plugins import Data
@@ -48,8 +49,7 @@ def _harmonic(s: Sums) -> Number:
 
 def _keys(row: Fields) -> list[str]:
     """By the image's path; rows with a question_id alone go by their place, which is what it counts."""
-    path = str(row.get("image_path") or row.get("image") or "")
-    return [path.removeprefix("images/")] if path else []
+    return keys_of_file(str(row.get("image_path") or row.get("image") or ""))
 
 
 @registry.benchmark
@@ -58,7 +58,9 @@ class DashB(OneLabel):
 
     title = "DASH-B"
     version = 1
-    answer_form = AnswerForm(texts=("response", "prediction", "text"), keys=_keys)
+    answer_form = AnswerForm(
+        texts=("response", "prediction", "text"), keys=_keys, names=lambda item: names_of_file(item.id, "images")
+    )
     styles: Mapping[str, str] = {"official": " Please answer only with yes or no.", "llava": WORD_OR_PHRASE}
     files = (
         OfficialFile("dash_b/images/dash_benchmark_neg.json", _REPOSITORY, "none stated", "copy the folder images/ to dash_b/"),

@@ -72,9 +72,18 @@ def _of_task(task: str) -> tuple[Formula, ...]:
 
 
 def _keys(row: Fields) -> list[str]:
-    """By image and question: of the hub's rows, or of a line of <task>.txt. Without a question, by the item's id."""
+    """By image and question: of the hub's rows, a line of <task>.txt, or a prompt. Without a question, by the item's id."""
     image = row.get("question_id") or f"{row['file']}/{row.get('image', '')}"
-    return [f"{image} {row['question']}"] if row.get("question") else by_id(row) or [image]
+    question = row.get("question") or row.get("prompt")
+    return [_name(str(image), str(question))] if question else by_id(row) or [image]
+
+
+def _name(image: str, question: str) -> str:
+    """The image and its question without what a style puts around it."""
+    bare = question.removeprefix("<image>").strip()
+    for end in (OFFICIAL_ENDING, WORD_OR_PHRASE):
+        bare = bare.removesuffix(end.strip()).rstrip()
+    return f"{image} {bare}"
 
 
 @registry.benchmark
@@ -83,7 +92,7 @@ class Mme(OneLabel):
 
     title = "MME"
     version = 1
-    answer_form = AnswerForm(keys=_keys, names=lambda item: [item.id])
+    answer_form = AnswerForm(keys=_keys, names=lambda item: [_name(item.group, item.question), item.id])
     styles: Mapping[str, str] = {
         "official": OFFICIAL_ENDING,
         "llava": WORD_OR_PHRASE,

@@ -68,7 +68,7 @@ class Asked:
         Raises DataError for another question, and for the image of another item.
         """
         stated, asked, image = _question(row), _asked(item), _image(row)
-        if stated and asked and asked[:_SAME] not in stated and stated[:_SAME] not in item.question:
+        if stated and asked and _beginning(asked) not in stated and _beginning(stated) not in item.question:
             said = f"{row.where} answers {stated[:80]!r}, but the question {item.id[:60]} is {asked[:80]!r}."
             given = (
                 f"If that was asked of all images, give it as the benchmark's option: {shlex.quote(f'prompt={stated}')[:300]}"
@@ -84,7 +84,14 @@ class Asked:
 
 
 def _question(row: FileRow) -> str:
-    return next((row.values[name] for name in _QUESTIONS if isinstance(row.values.get(name), str)), "").strip()
+    stated: str = next((row.values[name] for name in _QUESTIONS if isinstance(row.values.get(name), str)), "")
+    return stated.strip().removeprefix("<image>").lstrip()
+
+
+def _beginning(question: str) -> str:
+    """What two prompts of one question share: what comes after its mark is a style's."""
+    line = question.split("\n", maxsplit=1)[0]
+    return (line.partition("?")[0] + "?" * ("?" in line))[:_SAME].strip()
 
 
 def _asked(item: Item) -> str:

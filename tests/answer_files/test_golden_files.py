@@ -67,6 +67,18 @@ def test_mmes_lines_under_another_reader(score, golden_data: DataFolder) -> None
     check(got, golden("mme/expected_metrics.json")["vlmevalkit"], {"perception": "perception", "cognition": "reasoning"})
 
 
+@pytest.mark.parametrize("beginning", ["", "<image>\n"])
+def test_mmes_lines_by_llavas_prompt(beginning: str, score, golden_data: DataFolder, tmp_path: Path) -> None:
+    ending = "\nAnswer the question using a single word or phrase."
+    rows = [
+        {"question_id": row["question_id"], "text": row["answer"],
+         "prompt": beginning + row["question"].removesuffix(" Please answer yes or no.") + ending}
+        for row in golden_lines("mme/answers.jsonl")
+    ]  # fmt: skip
+    got = score("mme", "variant=vlmevalkit", "--answers", write(tmp_path / "a.jsonl", rows[::-1]), data=golden_data)
+    check(got, golden("mme/expected_metrics.json")["vlmevalkit"], {"perception": "perception", "cognition": "reasoning"})
+
+
 def test_hallusionbench_by_rules_and_by_the_judges_replies(score, golden_data: DataFolder) -> None:
     answers, replies = GOLDEN / "hallusionbench/answers.jsonl", GOLDEN / "hallusionbench/judge_replies.jsonl"
     got = score("hallusionbench", "variant=judge", "--answers", answers, "--reviews", replies, data=golden_data)
@@ -100,6 +112,16 @@ def test_dash_bs_lines(score, golden_data: DataFolder) -> None:
     check(
         got, golden("dash_b/expected_metrics.json")["all"], {"accuracy": "ACC", "tnr": "TNR", "harmonic_mean": "Harmonic Mean"}
     )
+
+
+@pytest.mark.parametrize("folder", ["/data/DASH-B/images/", "./images/", "", "dash_b/images/"])
+def test_dash_bs_images_go_by_the_end_of_their_path(folder: str, score, golden_data: DataFolder, tmp_path: Path) -> None:
+    rows = [
+        {"image": folder + row["image_path"].removeprefix("images/"), "response": row["response"]}
+        for row in golden_lines("dash_b/answers.jsonl")
+    ]
+    got = score("dash_b", "--answers", write(tmp_path / "a.jsonl", rows[::-1]), data=golden_data)
+    check(got, golden("dash_b/expected_metrics.json")["all"], {"accuracy": "ACC", "tnr": "TNR"})
 
 
 def test_beafs_list(score, golden_data: DataFolder) -> None:

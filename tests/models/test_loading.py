@@ -340,6 +340,64 @@ def test_layers_that_are_stored_and_not_computed_stop_a_sweep(part: str, folder:
     require_sound("base", TransformersModel(str(folder), device="cpu", despite=["weights"]), print)
 
 
+def test_other_weights_in_shards_beside_the_single_file_stop_a_sweep(folder: Path) -> None:
+    """As `save_pretrained` leaves them that writes shards into a folder with a single file."""
+    weights = load_file(folder / "model.safetensors")
+    name = next(iter(weights))
+    places = dict.fromkeys(weights, "model-00001-of-00002.safetensors") | {name: "model-00002-of-00002.safetensors"}
+    save_file({k: v for k, v in weights.items() if k != name}, folder / "model-00001-of-00002.safetensors")
+    save_file({name: weights[name]}, folder / "model-00002-of-00002.safetensors")
+    write(folder / "model.safetensors.index.json", {"weight_map": places})
+    require_sound("base", TransformersModel(str(folder), device="cpu"), print)  # the same weights twice do no harm
+    save_file({name: weights[name] + 1}, folder / "model-00002-of-00002.safetensors")
+    with pytest.raises(ModelError, match=rf"holds weights twice, and they differ \({name} the first\)"):
+        require_sound("base", TransformersModel(str(folder), device="cpu"), print)
+    (folder / "model-00001-of-00002.safetensors").unlink()  # an index that leads nowhere
+    require_sound("base", TransformersModel(str(folder), device="cpu"), print)
+
+
+def test_a_processor_class_of_another_family_is_a_failing_pass_and_no_error_of_ours(folder: Path) -> None:
+    config = json.loads((folder / "processor_config.json").read_text())
+    write(folder / "processor_config.json", {**config, "processor_class": "Qwen2VLProcessor"})
+    with pytest.raises(ModelError, match=r"a pass of the model fails \(AttributeError: .*Compare config.json and"):
+        require_sound("base", TransformersModel(str(folder), device="cpu"), print)
+
+
+def test_a_configuration_with_a_byte_order_mark_is_told_to_be_saved_without(folder: Path) -> None:
+    (folder / "config.json").write_text((folder / "config.json").read_text(), encoding="utf-8-sig")
+    with pytest.raises(ModelError, match=r"config.json begins with a byte order mark.* Save it as UTF-8 without"):
+        TransformersModel(str(folder), device="cpu")
+
+
+def test_a_loop_of_links_is_called_one(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer.json").symlink_to("other.json")
+    (folder / "other.json").symlink_to("tokenizer.json")
+    with pytest.raises(ModelError, match=r"is a loop of links\. Copy the checkpoint again"):
+        TransformersModel(str(folder), device="cpu")
+
+
+def test_a_shard_that_is_missing_is_named(folder: Path) -> None:
+    names = list(load_file(folder / "model.safetensors"))
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+    places = {name: f"model-0000{1 + (n > 3)}-of-00002.safetensors" for n, name in enumerate(names)}
+    write(folder / "model.safetensors.index.json", {"weight_map": places})
+    says = r"model.safetensors.index.json names model-00002-of-00002.safetensors, which is not there. Copy that file too\."
+    with pytest.raises(ModelError, match=says):
+        TransformersModel(str(folder), device="cpu")
+
+
+def test_weights_of_another_size_than_the_configuration_says_are_named_with_both(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    rows = config["text_config"]["vocab_size"]
+    write(folder / "config.json", {**config, "text_config": {**config["text_config"], "vocab_size": rows - 10}})
+    says = (
+        rf"do not fit its config.json: lm_head.weight is \[{rows}, \d+\] in the files and \[{rows - 10}, \d+\] by config.json"
+    )
+    with pytest.raises(ModelError, match=says):
+        TransformersModel(str(folder), device="cpu")
+
+
 def test_buffers_that_older_versions_stored_are_nothing_lost(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     weights["model.language_model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(6)

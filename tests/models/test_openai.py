@@ -378,7 +378,37 @@ def test_a_question_that_the_server_cannot_take_is_asked_once() -> None:
 def test_what_the_content_filter_withholds_is_missing_and_no_answer() -> None:
     with serving(lambda body, count: reply("half an ans", "content_filter")) as server:
         answers, reasons = ask(OpenAIModel(server.url), questions(1))
-    assert not answers and reasons == {0: "the server's content filter withheld the answer"} and len(server.asked) == 1
+    assert not answers and reasons == {0: "the server's content filter withheld the answer (content_filter)"}
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("finish", ["SAFETY", "RECITATION", "refusal"])
+def test_an_answer_that_gemini_or_anthropic_withholds_is_not_asked_for_again(finish: str) -> None:
+    with serving(lambda body, count: reply("half an ans", finish)) as server:
+        answers, reasons = ask(OpenAIModel(server.url, retries=3), questions(1))
+    assert not answers and "withheld the answer" in reasons[0] and len(server.asked) == 1
+
+
+@pytest.mark.parametrize(("said", "why"), [
+    (reply(None, "tool_calls"), "the reply calls a tool and holds no answer"),
+    (reply("Let me look.", "tool_calls"), "the reply calls a tool and holds no answer"),
+    (reply(7), "the content of the reply is no text (7)"),
+    (reply({"a": 1}), "the content of the reply is no text ({'a': 1})"),
+    (Said({**reply("Yes").data, "error": {"message": "failed midway", "code": 502}}), "HTTP 502: failed midway"),
+])  # fmt: skip
+def test_what_is_no_answer_is_said_by_its_own_reason(said: Said, why: str) -> None:
+    with serving(lambda body, count: said) as server:
+        answers, reasons = ask(OpenAIModel(server.url, retries=0), questions(1))
+    assert not answers and reasons[0] == why
+
+
+@pytest.mark.parametrize(("models", "says"), [
+    (refused(429), "is not ready \\(HTTP 429\\). Try again later"),
+    (Said({"error": {"message": "bad key", "code": 401}}), "refuses to list its models: bad key"),
+])  # fmt: skip
+def test_a_list_of_models_that_is_refused_is_said_with_the_reason(models: Said, says: str) -> None:
+    with serving(models=models) as server, pytest.raises(ModelError, match=says):
+        OpenAIModel(server.url)
 
 
 def test_a_broken_image_leaves_its_questions_out_and_names_the_file(tmp_path: Path, images: list[Path]) -> None:

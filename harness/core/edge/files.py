@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -55,10 +56,20 @@ def instead_of_file(path: Path) -> str:
         if path.is_dir():
             return "is a folder, not a file"
         if path.is_symlink() and not os.path.exists(path):
+            if _is_loop(path):
+                return "is a loop of links"
             return f"is a link to {os.readlink(path)}, which is not there"
         return "is a pipe or a device, not a file" if path.exists() else ""
     except (OSError, ValueError):
         return ""
+
+
+def _is_loop(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def read_text(path: Path, advice: str = "") -> str:
@@ -90,7 +101,8 @@ def parse_json(text: str, where: str, advice: str = "Fetch the file again or cor
         return without_surrogates(value) if _SURROGATE.search(text) else value
     except json.JSONDecodeError as error:
         place = f"{where}, line {error.lineno}" if "\n" in text else where
-        raise DataError(f"{place} is not JSON ({error.msg} at column {error.colno}). {advice}".rstrip()) from error
+        said = f"{error.msg.removesuffix(' at')} at column {error.colno}"
+        raise DataError(f"{place} is not JSON ({said}). {advice}".rstrip()) from error
     except _Repeated as error:
         place = f"{where}{_line_of_repeated(text)}" if "\n" in text else where
         raise DataError(f"{place} has {error}. {advice}".rstrip()) from error

@@ -1,13 +1,16 @@
-"""Attention masks in the form that a decoder of transformers takes."""
+"""Attention masks in the form that a decoder of transformers takes, and which models need masks of their own."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor
 
-from harness.models._checkpoint.families import Family
+from harness.core.errors import ModelError
+from harness.models._checkpoint.families import CAUSAL, FAMILIES, Family
+from harness.models._checkpoint.requirements import checked_attention
 
 
 def is_windowed(config: Any) -> bool:
@@ -42,3 +45,18 @@ def _additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
     """Added to the scores. A token that sees nothing (padding) sees all: no row of a softmax may be empty."""
     mask = torch.full(allowed.shape, torch.finfo(dtype).min, dtype=dtype, device=allowed.device)
     return mask.masked_fill_(allowed | ~allowed.any(-1, keepdim=True), 0.0)[:, None]
+
+
+def check_attention(source: str, attention: str, remote_code: bool) -> None:
+    """Flash attention takes no mask of its own; a model that needs one would answer wrongly, or not at all."""
+    if not checked_attention(attention).startswith("flash"):
+        return
+    config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=remote_code)
+    family = FAMILIES.get(config.model_type)
+    both_ways = family is not None and family.both_ways != CAUSAL
+    if both_ways or is_windowed(config.get_text_config()):
+        needs = "images are seen both ways" if both_ways else "layers look back over a window"
+        raise ModelError(
+            f"{attention} cannot be used with this {config.model_type}: its {needs}, which needs masks that flash attention "
+            "does not take. Set model.attention=sdpa."
+        )

@@ -24,12 +24,12 @@ from harness.core.plugins import KEPT
 from harness.core.run_record import ADAPTER
 from harness.models._checkpoint import families as _families
 from harness.models._checkpoint.adapters import Undo, base_of, check, is_adapter, put_on, stay_beside, take_out
-from harness.models._checkpoint.attention_masks import is_windowed
-from harness.models._checkpoint.families import CAUSAL, FAMILIES, Family
+from harness.models._checkpoint.attention_masks import check_attention
+from harness.models._checkpoint.families import Family
 from harness.models._checkpoint.image_processor import image_only
 from harness.models._checkpoint.own_files import require_own_code, require_own_files
 from harness.models._checkpoint.prompt_builder import RopeIndex
-from harness.models._checkpoint.requirements import check_size, checked_attention
+from harness.models._checkpoint.requirements import check_size
 
 _BASE = "transformers.modeling_utils"  # what the classes of all checkpoints are built on
 
@@ -86,9 +86,16 @@ def _from_hub_cache(name: str) -> str:
 def _from_pretrained(source: str, **options: Any) -> tuple[Any, list[str]]:
     """The module with every weight from the files, and names of stored tensors that it does not have.
 
-    transformers only warns of missing ones and draws them at random.
+    transformers only warns of missing ones, and of those of another size, and draws them at random.
     """
-    module, found = transformers.AutoModelForImageTextToText.from_pretrained(source, output_loading_info=True, **options)
+    options |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
+    module, found = transformers.AutoModelForImageTextToText.from_pretrained(source, **options)
+    if unlike := sorted(found["mismatched_keys"]):
+        name, held, described = unlike[0]
+        raise ModelError(
+            f"The weights of {source} do not fit its config.json: {name} is {list(held)} in the files and {list(described)} by "
+            "config.json. Copy config.json and weights from one checkpoint."
+        )
     missing = sorted(found["missing_keys"])
     if missing:
         raise ModelError(
@@ -151,7 +158,7 @@ def _load_base(source: str, dtype: torch.dtype, attention: str, remote_code: boo
     options = {"dtype": dtype, "trust_remote_code": remote_code, "use_safetensors": True}
     if not remote_code:
         check_size(Path(source))
-    _check_attention(source, attention, remote_code)
+    check_attention(source, attention, remote_code)
     try:
         return _from_pretrained(source, attn_implementation=attention, **options)
     except ValueError as error:  # Gemma 2 and others that cap their scores
@@ -179,21 +186,6 @@ def _kept_base(kept: dict[str, Any], wanted: tuple[Any, ...]) -> tuple[Any, list
     del base
     gc.collect()
     return None
-
-
-def _check_attention(source: str, attention: str, remote_code: bool) -> None:
-    """Flash attention takes no mask of its own; a model that needs one would answer wrongly, or not at all."""
-    if not checked_attention(attention).startswith("flash"):
-        return
-    config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=remote_code)
-    family = FAMILIES.get(config.model_type)
-    both_ways = family is not None and family.both_ways != CAUSAL
-    if both_ways or is_windowed(config.get_text_config()):
-        needs = "images are seen both ways" if both_ways else "layers look back over a window"
-        raise ModelError(
-            f"{attention} cannot be used with this {config.model_type}: its {needs}, which needs masks that flash attention "
-            "does not take. Set model.attention=sdpa."
-        )
 
 
 def formats(module: nn.Module, dtype: torch.dtype) -> dict[str, str]:

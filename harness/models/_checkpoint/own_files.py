@@ -22,11 +22,11 @@ from harness.core.errors import ModelError
 from harness.core.plugins import KEPT
 from harness.core.run_record import Checkpoint
 from harness.models._checkpoint.adapters import PICKLES
+from harness.models._checkpoint.requirements import INDEX, SINGLE, two_sets
 
 WEIGHTS = "weights"  # the name of the check
 PROVENANCE, MERGED_DIGEST = "alignment.json", "merged_base_digest"  # as alignment/weights/checkpoint.py writes them
 _TRAINED, _DONE = "checkpoint", "done.json"  # as alignment/training/train.py writes them side by side
-INDEX = "model.safetensors.index.json"
 _OBJECTS = ("config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json", "chat_template.json")
 _HARMLESS = (".inv_freq", ".position_ids", ".num_batches_tracked")  # buffers that older versions stored: made anew on loading
 _READ = (".json", ".jinja", ".safetensors", ".model", ".txt")  # endings of files that are loaded
@@ -56,7 +56,7 @@ def file_findings(source: Path, adapters: Sequence[Path], unread: Sequence[str],
 
     unread: names of tensors that the model of config.json does not have. faults: see `Identity`.
     """
-    for fault in faults:
+    for fault in (*faults, *filter(None, [two_sets(source)])):
         yield Finding(WEIGHTS, WRONG, fault)
     for adapter in adapters:
         own, base = _template(adapter), _template(source)
@@ -111,6 +111,9 @@ def _require_own_shards(folder: Path) -> None:
             raise ModelError(
                 f"{path} names {outside[0]}; only *.safetensors files in the same folder are read. Move them there."
             )
+        lost = sorted(name for name in names if not (folder / name).is_file())
+        if lost and not (folder / SINGLE).is_file():
+            raise ModelError(f"{path} names {lost[0]}, which is not there. Copy that file too.")
 
 
 def _is_own(name: str) -> bool:
@@ -142,7 +145,10 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if text.startswith("\ufeff"):
+            raise ModelError(f"{path} begins with a byte order mark, which is no JSON. Save it as UTF-8 without.")
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         what = "an index of weights" if path.name == INDEX else "JSON"
         raise ModelError(f"{path} is not {what} ({error}). Copy the checkpoint again.") from error

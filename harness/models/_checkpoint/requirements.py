@@ -19,6 +19,7 @@ from harness.core.nearest import did_you_mean
 from harness.models._checkpoint.adapters import base_of, is_adapter
 from harness.models._device.sdpa_kernels import of_any_shape
 
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 _SMALL = 100_000_000  # parameters; up to here the missing tensors are named instead
 MOST_THREADS = 1024
 MOST_LAYERS = 1_000  # the deepest published models have some 130
@@ -184,6 +185,31 @@ def _elements(folder: Path) -> int:
         with safe_open(path, "pt") as file:
             held += sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
     return held
+
+
+def two_sets(folder: Path) -> str:
+    """What to say of other weights in shards beside the single file, which transformers reads; "" where there are none.
+
+    `save_pretrained` leaves the single file there when it writes shards into a folder again.
+    """
+    if not ((folder / SINGLE).is_file() and (folder / INDEX).is_file()):
+        return ""
+    places = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
+    if not all((folder / str(name)).is_file() for name in places.values()):
+        return ""
+    with safe_open(folder / SINGLE, "pt") as single:
+        unlike = set(single.keys()) ^ set(places)
+        for name, place in () if unlike else places.items():
+            with safe_open(folder / str(place), "pt") as shard:
+                if not torch.equal(single.get_tensor(name), shard.get_tensor(name)):
+                    unlike = {name}
+                    break
+    if not unlike:
+        return ""
+    return (
+        f"{folder} holds weights twice, and they differ ({min(unlike)} the first): {SINGLE} is read, the shards of {INDEX} are "
+        "not. Remove those that are not meant (the older ones)"
+    )
 
 
 def check_processor(source: str, processor: Any, module: Any, image_token: int) -> None:  # Any: another class for each family

@@ -50,7 +50,7 @@ class CheckpointChecks:
                 state, words = look(images)
             except ModelError as error:
                 state, words = WRONG, str(error).splitlines()[0]
-            except (ImageError, ValueError, TypeError, RuntimeError, IndexError) as error:
+            except (ImageError, ValueError, TypeError, RuntimeError, LookupError, AttributeError) as error:
                 said = f"an image {error.why}" if isinstance(error, ImageError) else str(error)
                 first = (said or "without words").splitlines()[0]
                 told = f"a pass of the model fails ({type(error).__name__}: {first}). Compare config.json and the processor's "

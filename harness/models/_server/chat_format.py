@@ -20,9 +20,11 @@ from harness.models._server.special_marks import SpecialMarks
 from harness.models._server.thinking import marked, reasoning_of
 from harness.models._server.usage import TokenCounts, model_named, token_counts
 
-# How servers name the end of an answer and its limit (OpenAI, TGI, Mistral, Gemini, Anthropic), case aside.
+# How servers name the end of an answer, its limit, and one that is withheld (OpenAI, TGI, Mistral, Gemini, Anthropic).
 _ENDS = ("stop", "eos", "eos_token", "end", "end_turn", "stop_sequence")
 _LIMITS = ("length", "max_tokens", "model_length", "max_length")
+_WITHHELD = ("content_filter", "safety", "recitation", "refusal", "blocklist", "prohibited_content", "spii")
+_CALLS = ("tool_calls", "function_call")  # of a tool; text beside one that ends as any other is an answer
 _NO_MARKS = SpecialMarks()
 _PLAIN = {"JPEG": "image/jpeg", "PNG": "image/png"}  # every server reads these; anything else is sent as PNG
 
@@ -100,9 +102,13 @@ def read_reply(data: Any, decoding: Decoding, latency_s: float, thinking: int = 
     tokens_out, thoughts = used.reply, used.reasoning
     at_limit = tokens_out is not None and tokens_out >= decoding.max_new_tokens + thinking
     why = reason.lower() if isinstance(reason, str) else ("length" if at_limit else "stop") if reason is None and text else ""
-    if why == "content_filter":
-        raise Unanswerable("the server's content filter withheld the answer")
-    if why not in (*_ENDS, *_LIMITS) or not isinstance(text, str):
+    if why in _WITHHELD:
+        raise Unanswerable(f"the server's content filter withheld the answer ({why})")
+    if why in _CALLS or (not text and any(message.get(name) for name in _CALLS)):
+        raise Again("the reply calls a tool and holds no answer")
+    if not isinstance(text, str):
+        raise Again(f"the content of the reply is no text ({printable(str(text)[:40])})")
+    if why not in (*_ENDS, *_LIMITS):
         raise Again(f"the reply stopped for an unknown reason ({printable(str(reason)[:40])})")
     if not text and (lost := _lost_text(message, thought, used, why in _ENDS)):
         raise Again(lost)
@@ -123,8 +129,6 @@ def _lost_text(message: Mapping[str, Any], thought: str, used: TokenCounts, ende
     An empty text is an answer. So is no text at all (null, no part), unless the answer `ended` and more tokens are counted than
     the one that ends it: then the server did not hand over what they say.
     """
-    if message.get("tool_calls") or message.get("function_call"):
-        return "the reply calls a tool and holds no answer"
     written = (used.reply or 0) - (used.reasoning or 0)
     if ended and message.get("content") in (None, []) and not thought and written > 1:
         return f"the reply holds no text, though {written} tokens of it are counted"

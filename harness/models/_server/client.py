@@ -21,7 +21,7 @@ from harness.core.edge.text import without_surrogates
 from harness.core.errors import ModelError
 from harness.models._server.circuit_breaker import Health
 from harness.models._server.pace import Pace
-from harness.models._server.refusals import Again, Refusal, Unanswerable
+from harness.models._server.refusals import NOT_NOW, Again, Refusal, Unanswerable
 from harness.models._server.spend_cap import CapReached, Held, SpendCap
 from harness.models._server.usage import OtherModels, Spent, model_named
 
@@ -62,9 +62,10 @@ class Server:
     def _listing(self) -> list[Mapping[str, Any]]:
         """The entries of /models, [] where a server keeps no such list."""
         try:
-            reply = self._client.models.with_raw_response.list(timeout=_LIST_S)
-            entries = without_surrogates(json.loads(reply.content)["data"])
-            return [entry for entry in entries if isinstance(entry.get("id"), str)]
+            reply = json.loads(self._client.models.with_raw_response.list(timeout=_LIST_S).content)
+            if (refusal := Refusal.of_body(reply)) is not None:
+                raise ModelError(f"The server at {self.url} refuses to list its models: {self.printable(refusal.words)}.")
+            return [entry for entry in without_surrogates(reply["data"]) if isinstance(entry.get("id"), str)]
         except APIConnectionError as error:
             raise ModelError(
                 f"No server answers at {self.url}. Start it (for vLLM: `vllm serve MODEL`), or correct the model's `url`."
@@ -72,7 +73,7 @@ class Server:
         except APIStatusError as error:
             if error.status_code in (401, 403):
                 raise self._locked_out() from None
-            if error.status_code >= 500:
+            if error.status_code >= 500 or error.status_code in NOT_NOW:
                 raise ModelError(
                     f"The server at {self.url} is not ready (HTTP {error.status_code}). Try again later."
                 ) from None

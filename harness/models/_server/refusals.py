@@ -16,7 +16,7 @@ from typing import Any
 
 from openai import APIStatusError
 
-_AGAIN = {408, 409, 425, 429}
+NOT_NOW = {408, 409, 425, 429}
 _USED_UP = re.compile(
     r"insufficient[_ ](?:quota|credits?|balance|funds)|credit balance is too low|payment required", re.IGNORECASE
 )
@@ -63,8 +63,8 @@ class Refusal:
 
     @classmethod
     def of_body(cls, reply: Any) -> Refusal | None:  # Any: the JSON of a reply
-        """The error that a reply of status 200 holds instead of an answer; None where it holds none."""
-        if not isinstance(reply, dict) or not reply.get("error") or reply.get("choices"):
+        """The error that a reply of status 200 holds, also beside what was written before it; None where it holds none."""
+        if not isinstance(reply, dict) or not reply.get("error"):
             return None
         words, kind = _words(reply["error"])
         return cls(int(kind.split()[0]) if re.match(r"[1-5]\d\d\b", kind) else 500, words, kind)
@@ -75,7 +75,7 @@ class Refusal:
 
     def of_one_request(self, words: str) -> Exception:
         """Again where the next try may succeed, else Unanswerable."""
-        if self.status in _AGAIN or self.status >= 500:
+        if self.status in NOT_NOW or self.status >= 500:
             busy = self.status == 429 or (self.status == 503 and "retry-after" in self.headers)
             return Again(f"HTTP {self.status}: {words}", busy=busy, after_s=_retry_after(self.headers))
         return Unanswerable(f"HTTP {self.status}: {words}")

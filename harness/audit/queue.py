@@ -9,9 +9,11 @@ from pathlib import Path
 
 from harness.audit.judges.judge_queue import verdict_queue
 from harness.config.schema import BenchmarkConfig
+from harness.core import registry
 from harness.core.edge.processes import without_collecting
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Item, Score
+from harness.core.nearest import did_you_mean
 from harness.core.plugins import Progress, no_progress
 from harness.evaluation.scoring import unjudged
 from harness.labels.cases import Case
@@ -52,6 +54,8 @@ def queue(
     if benchmark not in gathered and (verdicts := verdict_queue(store, benchmark, runs)):
         return verdicts
     if benchmark not in gathered:
+        if benchmark not in (names := registry.names("benchmark")) and (near := did_you_mean(benchmark, (*gathered, *names))):
+            raise ConfigError(f"There is no benchmark named {benchmark!r}.{near}")
         known = ", ".join(gathered) or "none"
         raise ConfigError(
             f"There is nothing to audit in {benchmark!r}: it has no labels here, and no verdict that a second judge or "

@@ -16,11 +16,12 @@ def check(
     names: Annotated[list[str] | None, typer.Argument(metavar="[BENCHMARK]...", help="default: all benchmarks")] = None,
 ) -> None:
     """Verify that benchmarks score their built-in examples."""
+    from harness.core.edge.text import count
     from harness.evaluation.self_check import check as check_benchmarks
 
     found = check_benchmarks(names or [])
     for one in found:
-        echo(f"{one.name}: {one.fault}" if one.fault else f"{one.name}: {one.examples} examples hold")
+        echo(f"{one.name}: {one.fault}" if one.fault else f"{one.name}: {count(one.examples, 'example')} as expected")
     if any(one.fault for one in found):
         raise typer.Exit(1)
 

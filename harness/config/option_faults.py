@@ -43,7 +43,8 @@ def option_faults(tree: Mapping[str, Any], changes: Sequence[str] = ()) -> list[
         options = {str(k): v for k, v in spec.items() if k not in OWN_KEYS.get(kind, ("name",))}
         if kind == "judge" and not isinstance(options.get("model", {}), Mapping):
             faults.append(f"{where}.model: write a mapping, such as {{path: ...}}, not {options['model']!r}")
-        faults += [f"{where}: {fault}" for fault in faults_of(options, table, f"the {kind} {name!r}")]
+        keys = [key for key in (*OWN_KEYS.get(kind, ()), *(["wordings"] if kind == "benchmark" else [])) if key != "name"]
+        faults += [f"{where}: {fault}" for fault in faults_of(options, table, f"the {kind} {name!r}", keys)]
         if where in renamed and any(option not in {known.name for known in table} for option in options):
             faults.append(
                 f"{where}: `{where}.name={name}` changes the name alone, the options of the one before stay. Give all of it: "

@@ -58,7 +58,8 @@ def read_file(path: Path) -> Any:  # Any: a YAML value, checked by the schema
             raise ConfigError(f"{path} has more than {_MOST_BYTES:,} bytes; it is not a study.")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise ConfigError(f"There is no configuration file {path}.{_instead(path)}") from error
+        change = "" if path.suffix else f" To change a key of the study, write {path}=VALUE."
+        raise ConfigError(f"There is no configuration file {path}.{change}{_instead(path)}") from error
     except IsADirectoryError as error:
         raise ConfigError(f"{path} is a folder; give a configuration file (YAML).") from error
     except UnicodeDecodeError as error:

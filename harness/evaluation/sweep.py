@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,7 +45,7 @@ def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Da
         raise DataError(
             f"{name}: {len(lost)} of {len(items)} items ask about an image that is not in the data folder {data.folder}; "
             f"the first is {lost[0].image}{f', which {found}' if found else ''} (item {lost[0].id}). "
-            f"`python -m harness fetch {name} --images` fetches official images, or says where they come from."
+            f"`python -m harness fetch {name} --images --data {shlex.quote(str(data.folder))}` fetches them or says from where."
         )
     decoding = benchmark.decoding()
     paths = {image: data.path(image) for image in dict.fromkeys(item.image for item in items[:first]) if image}

@@ -13,7 +13,10 @@ from pathlib import Path
 from harness.core import registry
 from harness.core.capabilities import HasOfficialFiles, OfficialFile
 from harness.core.digests import file_digest
-from harness.core.errors import ConfigError, DataError
+from harness.core.edge.files import is_file, is_folder
+from harness.core.edge.text import count
+from harness.core.errors import ConfigError, DataError, UnknownPlugin
+from harness.core.nearest import did_you_mean
 from harness.storage.data_folder import download, unpack
 
 PRESENT, FETCHED, MISSING, WRONG = "present", "fetched", "missing", "wrong"
@@ -49,6 +52,11 @@ class Fetcher:
         wanted: dict[str, tuple[str, OfficialFile]] = {}  # several benchmarks read the same COCO files
         benchmarks = registry.names("benchmark")
         sources = [name for name in registry.names("source") if name not in benchmarks]
+        if strange := [name for name in names if name not in (*benchmarks, *sources)]:
+            near = did_you_mean(strange[0], [*benchmarks, *sources])
+            raise UnknownPlugin(
+                f"There is no benchmark or source named {strange[0]!r}.{near} `python -m harness list` has all."
+            )
         for name in names or (*benchmarks, *sources):
             plugin = registry.get("source" if name in sources else "benchmark", name)
             files: Sequence[OfficialFile] = plugin.files if isinstance(plugin, HasOfficialFiles) else ()
@@ -64,7 +72,7 @@ class Fetcher:
 
     def _one(self, file: OfficialFile) -> tuple[str, str]:
         place = self.folder / file.name
-        if place.exists():
+        if is_file(place) or _holds(place):
             return self._check(file, place)
         manual = f"{file.how}{f', from {file.url}' if file.url else ''}; it belongs at {place}"
         if not file.url or self.offline:
@@ -89,9 +97,16 @@ class Fetcher:
 
     def _check(self, file: OfficialFile, place: Path) -> tuple[str, str]:
         """Against the known sha256, if there is one."""
-        if not file.sha256 or place.is_dir():
+        if place.is_dir():
+            return PRESENT, count(_holds(place), "file")
+        if not file.sha256:
             return PRESENT, ""
         made = file_digest(place)
         if made == file.sha256:
             return PRESENT, ""
         return WRONG, f"its sha256 is {made}, the official file's {file.sha256}. Move it away and fetch it again."
+
+
+def _holds(folder: Path) -> int:
+    """Number of files and folders in a folder: one without any was made and not filled."""
+    return sum(1 for _ in folder.iterdir()) if is_folder(folder) else 0

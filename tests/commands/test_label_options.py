@@ -22,6 +22,7 @@ def output(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("words", "says"), [
+    (["queue", "popee"], "There is no benchmark named 'popee'. Did you mean 'pope'?"),
     (["queue", "pope", "--answers", "--to", "q.json"], "--answers: q.json has no place for answers"),
     (["queue", "pope", "--answers", "--to", "q.json", "--as", "coco"], "--answers: q.json has no place for answers"),
     (["export", "mmvp-corrected", "--license", "CC-BY-4.0"], "--license and --url go with `--as croissant`"),

@@ -59,10 +59,12 @@ def test_a_text_that_yaml_reads_as_a_truth_value_is_told_to_be_put_in_quotes() -
 
 def test_an_unknown_plugin_and_an_unknown_option_are_told_together() -> None:
     bad = GOOD | {"sweep": [{"name": "popee"}, {"name": "pope", "split": ["random"], "label": "second"}]}
+    bad["sweep"].append({"name": "pope", "limt": 5, "label": "third"})
     with pytest.raises(ConfigError) as caught:
         check_plugins(config.parse(bad))
     assert "Did you mean 'pope'?" in str(caught.value)
     assert "has no option 'split'. Did you mean 'splits'?" in str(caught.value)
+    assert "has no option 'limt'. Did you mean 'limit'?" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["openai", "openai_batch"])
@@ -129,6 +131,8 @@ def test_a_missing_file_says_what_is_there_and_where_to_start(tmp_path: Path, mo
     (tmp_path / "study.yaml").touch()
     with pytest.raises(ConfigError, match=r"file studi\.yaml\. Did you mean 'study\.yaml'\? YAML files in .*: study\.yaml\."):
         config.load(Path("studi.yaml"))
+    with pytest.raises(ConfigError, match=r"file seed\. To change a key of the study, write seed=VALUE\."):
+        config.load(Path("seed"))
 
 
 def test_the_schema_for_editors_knows_every_key() -> None:

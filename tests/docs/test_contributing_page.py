@@ -56,7 +56,7 @@ def invoke(*words: str, code: int = 0) -> str:
 
 def test_the_benchmark_is_listed_checked_counted_and_run(made: object) -> None:
     assert "Questions about rain." in invoke("list", "weather")
-    assert "1 examples hold" in invoke("check", "weather")
+    assert "1 example as expected" in invoke("check", "weather")
     assert "2 questions" in invoke("run", "--dry-run", "study.yaml")
     invoke("run", "study.yaml")
     (report,) = Path("runs").glob("*/report.json")

@@ -115,6 +115,15 @@ def test_another_sha256_is_wrong_and_the_file_is_left_where_it_is(monkeypatch, t
     assert (tmp_path / "q.json").read_text() == "mine"
 
 
+def test_a_folder_of_images_that_was_made_and_not_filled_is_missing_and_is_fetched(monkeypatch, server, tmp_path):
+    (tmp_path / "images").mkdir()
+    file = official("images", f"{server}/all.zip", member="in/images/")
+    assert [f.state for f in bring(monkeypatch, tmp_path, file)] == [MISSING]
+    assert [f.state for f in bring(monkeypatch, tmp_path, file, images=True)] == [FETCHED]
+    (found,) = bring(monkeypatch, tmp_path, file)
+    assert (found.state, found.note) == (PRESENT, "1 file")
+
+
 def test_offline_nothing_is_asked_for(monkeypatch, server, tmp_path):
     (found,) = bring(monkeypatch, tmp_path / "data", official("q.json", f"{server}/questions.json"), offline=True)
     assert found.state == MISSING and Silent.asked == []
@@ -123,6 +132,8 @@ def test_offline_nothing_is_asked_for(monkeypatch, server, tmp_path):
 def test_a_wrong_name_and_a_wrong_folder_are_refused(tmp_path):
     with pytest.raises(UnknownPlugin, match="Did you mean 'pope'"):
         Fetcher(tmp_path, images=False, offline=True, say=print).fetch(["poppe"])
+    with pytest.raises(UnknownPlugin, match="There is no benchmark or source named 'povidd'. Did you mean 'povid'"):
+        Fetcher(tmp_path, images=False, offline=True, say=print).fetch(["povidd"])
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="is a file, not a data folder"):
         Fetcher(tmp_path / "file", images=False, offline=True, say=print)

@@ -49,17 +49,19 @@ def options_of(plugin: Any) -> tuple[Option, ...]:
     return tuple(found)
 
 
-def faults_of(options: Mapping[str, Any], table: Sequence[Option], who: str) -> list[str]:
+def faults_of(options: Mapping[str, Any], table: Sequence[Option], who: str, keys: Sequence[str] = ()) -> list[str]:
     """Everything wrong with options beside the table of those that there are: unknown, of another type, missing.
 
-    `who` begins each sentence: "The source 'bdhs'".
+    `who` begins each sentence: "The source 'bdhs'". `keys`: what every plug-in of the kind takes besides, for hints.
     """
     faults = []
     names = [option.name for option in table]
     strange = [] if "*" in names else [str(name) for name in options if name not in names]
     if strange:
-        hints = "".join(did_you_mean(name, names) for name in strange)
-        faults.append(f"{who} has no option {', '.join(map(repr, strange))}.{hints} It takes: {', '.join(names) or 'none'}.")
+        hints = "".join(did_you_mean(name, [*names, *keys]) for name in strange)
+        takes = ", ".join(names) or "none"
+        besides = f"; besides {', '.join(keys)}" if keys else ""
+        faults.append(f"{who} has no option {', '.join(map(repr, strange))}.{hints} It takes: {takes}{besides}.")
     by_name = {option.name: option for option in table}
     for name, value in options.items():
         if name in by_name:

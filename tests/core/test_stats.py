@@ -342,6 +342,10 @@ def test_rank_biserial_shares_ranks_among_ties():
     assert rank_biserial(np.array([1.0, -1.0, 2.0])) == approx((1.5 - 1.5 + 3) / 6)
 
 
+def test_rank_biserial_has_ties_whatever_rounding_made_of_equal_changes():
+    assert rank_biserial(np.array([0.1 + 0.2, -0.3, 1.0])) == approx((1.5 - 1.5 + 3) / 6)
+
+
 # ---------------------------------------------------------------- differences
 
 

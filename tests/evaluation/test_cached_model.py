@@ -57,6 +57,18 @@ def test_everything_that_can_move_an_answer_is_in_its_key(store: Store, images: 
     assert model.key(Request(copy, "q")) == model.key(requests[0])
 
 
+def test_facts_that_can_move_an_answer_are_in_its_key(store: Store) -> None:
+    """The number format, a chat template, versions: the same weights under others give other answers."""
+
+    class InHalf(Scripted):
+        def facts(self) -> dict[str, str]:
+            return {**super().facts(), "dtype": "bfloat16"}
+
+    one, other = RememberingModel(Scripted(), store), RememberingModel(InHalf(), store)
+    assert one.checkpoint.digest == other.checkpoint.digest
+    assert one.key(Request(None, "q")) != other.key(Request(None, "q"))
+
+
 def test_the_rule_of_the_noise_is_in_the_key_of_what_is_asked_under_noise_alone(store: Store, images: list[Path]) -> None:
     class Later(Scripted):
         noise_rule = "one draw for all frames of an image"

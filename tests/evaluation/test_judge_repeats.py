@@ -39,6 +39,22 @@ def study(world: Path, output: Path, url: str, repeats: int | None) -> dict[str,
     return {"name": "only", "model": MODEL, "sweep": [spec], "data": str(world), "output": str(output)}
 
 
+def test_the_version_of_a_task_is_the_judges_own_through_the_store(tmp_path: Path) -> None:
+    class Versioned:
+        name, version = "versioned", "1"
+
+        def version_of(self, task: JudgeTask) -> str:
+            return f"1 for {task.name}"
+
+    class Plain:
+        name, version = "plain", "7"
+
+    task = JudgeTask("rating", "1", "")
+    with Store(tmp_path / "store.sqlite") as store:
+        assert RememberingJudge(Versioned(), store).version_of(task) == "1 for rating"
+        assert RememberingJudge(Plain(), store).version_of(task) == "7"
+
+
 def test_a_sample_is_asked_again_and_its_noise_is_in_the_report(world: Path, tmp_path: Path) -> None:
     with serving(lambda body, n: reply(f"Fine.\nRating: {n % 5}")) as server:  # another rating whenever it is asked
         made = config.parse(study(world, tmp_path, server.url, 8))

@@ -60,6 +60,13 @@ def test_losses_and_gradients_are_those_of_trl(case):
     torch.testing.assert_close(policy.grad, flat(case["grad_policy_tokens"]), atol=1e-5, rtol=1e-5)
 
 
+def test_a_token_is_clipped_where_its_ratio_is_beyond_the_clip_in_the_direction_of_its_advantage():
+    ratios, gains = torch.tensor([0.5, 0.5, 2.0, 2.0, 1.1]), torch.tensor([-1.0, 1.0, -1.0, 1.0, 1.0])
+    made = Surrogate("grpo", epsilon=0.2, max_completion_length=32)
+    found = token_loss(made, ratios.log(), torch.zeros(5), None, gains, torch.arange(5))
+    assert found.clipped.tolist() == [True, False, False, True, False]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_losses_in_single_precision_are_those_of_trl(case):
     loss, _ = grouped(case, torch.float32)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from harness.core.evaluation import ratio
-from harness.core.stats import Sample
+from harness.core.stats import Sample, unseen_variance
 from reports.gate.shift_test import above, below, items_needed, limits, p_above, p_below, shift_of
+from reports.values.paired import change
 from tests.proofs import gates
 
 ACCURACY = ratio("accuracy", ["right"], ["n"])
@@ -54,6 +55,27 @@ def test_both_sides_of_a_threshold_are_told_apart() -> None:
     assert shift is not None
     met, unmet = p_above(shift, -0.10), p_below(shift, -0.10)
     assert met is not None and unmet is not None and met < 0.002 and unmet > 0.5
+
+
+def test_images_that_count_on_one_side_alone_widen_the_scatter_by_what_they_may_hide() -> None:
+    """Ten captions of ten words each, of which three name nothing afterwards: the variance of the mean is the jackknife's and
+    that of the unseen."""
+    wrong_before, wrong_after = np.array([1, 0, 2, 1, 0, 3, 1, 0, 2, 1]), np.array([1, 1, 0, 2, 1, 0, 1, 0, 0, 0])
+    named = np.array([10, 10, 10, 10, 10, 10, 10, 0, 0, 0])
+    before, after = (Sample(("wrong", "named"), np.column_stack([w, n]) * 1.0, np.arange(10))
+                     for w, n in ((wrong_before, np.full(10, 10)), (wrong_after, named)))  # fmt: skip
+    chair_i = ratio("chair_i", ["wrong"], ["named"], better="lower")
+
+    def without(image: int | None) -> float:
+        left = np.arange(10) != image
+        return wrong_after[left].sum() / named[left].sum() - wrong_before[left].sum() / (10 * left.sum())
+
+    parts = np.array([10 * without(None) - 9 * without(image) for image in range(10)])
+    unseen = float(unseen_variance(change(before, after, chair_i))[0])
+    shift = shift_of(before, after, chair_i)
+    own = parts.var(ddof=1) / 10
+    assert shift is not None and unseen > 0.1 * own
+    assert shift.images.var(ddof=1) / 10 == pytest.approx(own + unseen)
 
 
 def test_limits_are_where_the_tests_reach_alpha() -> None:

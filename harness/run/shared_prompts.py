@@ -22,7 +22,8 @@ def prompts_of(pairs: Sequence[PreferencePair]) -> frozenset[str]:
 def shared_prompts(config: RunConfig, prompts: Mapping[str, Set[str]]) -> tuple[Mapping[str, Any], ...]:
     """The groups that the study means to have the same prompts, or else all arms; see `SharedPrompts`. `prompts`: by arm.
 
-    Each seed draws its own prompts, so the arms of each seed are a group of their own.
+    Each seed draws its own prompts, so the arms of each seed are a group of their own; those of a table's group stay together
+    where one of its rows has other seeds than the others.
     """
     arms = [arm.name for arm in config.arms if arm.name in prompts]
     groups = config.table.same_prompts if config.table is not None else []
@@ -30,7 +31,10 @@ def shared_prompts(config: RunConfig, prompts: Mapping[str, Set[str]]) -> tuple[
     of_row = {arm: _row(arm, rows) for arm in arms}
     named = [[arm for arm in arms if of_row[arm] in group] for group in groups]
     seeds = {arm.name: config.seed_of(arm) for arm in config.arms}
-    meant = [of_seed for names in named for of_seed in _by_seed(names, seeds)]
+    of_config = {arm.name: _row(arm.name, rows) for arm in config.arms}
+    alike = [len({frozenset(s for a, s in seeds.items() if of_config[a] == row) for row in group} - {frozenset()}) < 2
+             for group in groups]  # fmt: skip
+    meant = [part for names, same in zip(named, alike, strict=True) for part in (_by_seed(names, seeds) if same else [names])]
     found = [_group(names, prompts, meant=True) for names in meant if len(names) > 1]
     all_arms = [_group(names, prompts, meant=False) for names in _by_seed(arms, seeds) if len(names) > 1]
     return tuple(found or all_arms)

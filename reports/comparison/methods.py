@@ -89,8 +89,11 @@ def short_columns(columns: Sequence[Column], found: Sequence[Method]) -> tuple[C
 def pairing(base: Method, method: Method) -> list[tuple[int, int]]:
     """Which seed of the baseline each seed is compared with: the same one, or all where either side is a single checkpoint.
 
-    Empty where both have several seeds and not the same ones.
+    Empty where both have several seeds and not the same ones, and for two single checkpoints whose seeds are known and differ:
+    they saw other prompts in another order.
     """
+    if len(base.places) == len(method.places) == 1 and all((*base.seeds, *method.seeds)) and base.seeds != method.seeds:
+        return []
     if len(base.places) == 1 or len(method.places) == 1:
         return [(b, m) for b in range(len(base.places)) for m in range(len(method.places))]
     if sorted(base.seeds) != sorted(method.seeds) or len(set(base.seeds)) < len(base.seeds):

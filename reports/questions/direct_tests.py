@@ -6,7 +6,7 @@ answered; whether the groups differ from each other is not tested.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -83,13 +83,21 @@ def level_pairs(levels: Sequence[Level], baseline: int) -> tuple[list[tuple[int,
 
 
 def direct_tests(
-    measured: Measured, table: Table, levels: Sequence[Level], pairs: Sequence[tuple[int, int]]
+    measured: Measured,
+    table: Table,
+    levels: Sequence[Level],
+    pairs: Sequence[tuple[int, int]],
+    differ: Callable[[int, int], bool],
 ) -> tuple[list[DirectTest], list[str]]:
-    """Tests of the headline metrics, corrected by Holm over all of them, and why pairs were left out."""
+    """Tests of the headline metrics, corrected by Holm over all of them, and why pairs were left out.
+
+    differ: whether two columns of the table differ in the question's keys and in nothing else; others are another question's.
+    """
     found: list[tuple[Row, DirectTest]] = []
     left_out: dict[str, None] = {}
     for i, j in pairs:
-        both = [(a, b) for a, b in zip(levels[i].columns, levels[j].columns, strict=True) if a is not None and b is not None]
+        columns = zip(levels[i].columns, levels[j].columns, strict=True)
+        both = [(a, b) for a, b in columns if a is not None and b is not None and differ(a, b)]
         for row in table.headline if both else ():
             made = WORDED if row.benchmark in table.worded else _one(measured, row, both)
             if isinstance(made, str):

@@ -33,13 +33,16 @@ def questions(
     place = {column.label: i for i, column in enumerate(columns)}
     of_run = {record.run_id: record for record in records}
     arms: list[tuple[int, Settings]] = []
+    seeds: list[str] = []
     for number, column in enumerate(table.columns):
         first = column.places[0] if column.places else place[column.label]
-        if (arm := _arm(of_run[columns[first].run_id], sweeps[first].label)) and columns[first].trained:
+        arm, seed = _arm(of_run[columns[first].run_id], sweeps[first].label)
+        seeds.append(seed)
+        if arm and columns[first].trained:
             arms.append((number, arm))
     if len(arms) < 2:
         return ()
-    methods = [_method(column, place, found) for column in table.columns]
+    methods = [_method(column, place, found, seed) for column, seed in zip(table.columns, seeds, strict=True)]
     measured = Measured(sweeps, methods)
     made = [_question(factor, arms, table, measured) for factor in varied.factors([settings for _, settings in arms])]
     asked = sorted((one for one in made if one.tests or one.not_tested), key=lambda one: -_size(one))
@@ -50,20 +53,21 @@ def _size(question: Question) -> int:
     return sum(place is not None for level in question.levels for place in level.columns)
 
 
-def _arm(record: RunRecord, label: str) -> Settings:
-    """The flat settings of an arm with its model and data; empty where the configuration does not have it."""
+def _arm(record: RunRecord, label: str) -> tuple[Settings, str]:
+    """The flat settings of an arm with its model and data, and its seed; empty where the configuration does not have it."""
     config = settings_of(record)
     arms = config.get("arms")
     named = [arm for arm in arms if isinstance(arm, Mapping) and arm.get("name") == label] if isinstance(arms, list) else []
     if not named:
-        return {}
+        return {}, ""
+    own = named[0].get("seed")
     whole = {**named[0], **{key: config[key] for key in ("model", "data") if config.get(key) is not None}}
-    return varied.flat(whole)
+    return varied.flat(whole), str(config.get("seed", 0) if own is None else own)
 
 
-def _method(column: Column, place: Mapping[str, int], found: Sequence[Method]) -> Method:
+def _method(column: Column, place: Mapping[str, int], found: Sequence[Method], seed: str) -> Method:
     if not column.places:
-        return Method(column.label, (place[column.label],), ("",))
+        return Method(column.label, (place[column.label],), (seed,))
     return next(method for method in found if method.places == column.places)
 
 
@@ -72,7 +76,8 @@ def _question(factor: varied.Factor, arms: Sequence[tuple[int, Settings]], table
     labels = [table.columns[number].label for number in places]
     levels = varied.levels(factor, settings, labels, places)
     pairs, reference = level_pairs(levels, 0)
-    tests, left_out = direct_tests(measured, table, levels, pairs)
+    of, keys = dict(arms), frozenset(factor.keys)
+    tests, left_out = direct_tests(measured, table, levels, pairs, lambda a, b: varied.differing(of[a], of[b]) == keys)
     return Question(
         keys=factor.keys,
         title=words.title_of_keys(factor.keys),

@@ -32,6 +32,23 @@ def test_arms_of_any_study_are_counted_together() -> None:
     assert study_notes(study("a", "b"), groups).unlike == ()
 
 
+def test_an_arm_with_a_seed_of_its_own_is_marked_in_its_tables_group() -> None:
+    made = study("dpo", "ipo", "slic", groups=[["dpo", "ipo", "slic"]])
+    arms = [arm.model_copy(update={"seed": 3}) if arm.name == "slic" else arm for arm in made.arms]
+    other = made.model_copy(update={"arms": arms})
+    prompts = {"dpo": {"1", "2"}, "ipo": {"1", "2"}, "slic": {"8", "9"}}
+    (told,) = study_notes(other, shared_prompts(other, prompts)).unlike
+    assert told == "Meant to be compared on the same prompts, but these arms share 0 of 2: dpo, ipo, slic."
+
+
+def test_seeds_that_every_row_of_a_group_has_stay_groups_of_their_own() -> None:
+    made = study("dpo-0", "dpo-1", "ipo-0", "ipo-1", groups=[["dpo", "ipo"]])
+    arms = [arm.model_copy(update={"seed": int(arm.name[-1])}) for arm in made.arms]
+    seeded = made.model_copy(update={"arms": arms})
+    prompts = {"dpo-0": {"1"}, "dpo-1": {"2"}, "ipo-0": {"1"}, "ipo-1": {"2"}}
+    assert study_notes(seeded, shared_prompts(seeded, prompts)).unlike == ()
+
+
 def test_arms_that_the_paper_has_on_the_same_prompts_are_marked_where_they_are_not() -> None:
     made = study("external", "bdhs-rho_th0.98", "bdhs-rho_th0.99", "other", groups=[["external", "bdhs"]])
     prompts = {"external": {"1", "2"}, "bdhs-rho_th0.98": {"1", "2"}, "bdhs-rho_th0.99": {"1", "3"}, "other": {"9"}}

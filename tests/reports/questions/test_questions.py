@@ -181,6 +181,25 @@ def test_groups_with_other_numbers_of_seeds_are_not_averaged_and_named(make, few
     assert question.tests == () and "different training seeds" in question.claims[0]
 
 
+def test_single_arms_of_different_seeds_are_not_tested_as_if_one_setting_differed(make, few, many):
+    records = study(make, [("a", few, {"align.beta": 0.1}), ("b", many, {"align.beta": 0.5})])
+    (question,) = compare(records).questions
+    assert question.tests and question.keys == ("align.beta",)
+    tree = yaml.safe_load(records[0].config_yaml)
+    tree["arms"][1]["seed"] = 1
+    (question,) = compare([replace(r, config_yaml=yaml.safe_dump(tree, sort_keys=False)) for r in records]).questions
+    assert question.tests == () and "different training seeds" in question.claims[0]
+
+
+def test_arms_of_a_group_that_differ_in_another_setting_are_not_tested_in_its_section(make, few, many):
+    """From c to b and from c to a the source changes with its option; a and b differ in the option alone."""
+    arms = [("a", few, {"pairs.rho_th": 0.9}), ("b", many, {"pairs.rho_th": 0.99}), ("c", few, {"pairs.name": "povid"})]
+    made = compare(study(make, arms))
+    pairs = {q.keys: {(q.levels[t.first].text, q.levels[t.second].text) for t in q.tests} for q in made.questions}
+    assert pairs[("pairs.rho_th",)] == {("0.9", "0.99")}
+    assert all(pair != ("a", "b") for pair in pairs[("pairs",)]) and pairs[("pairs",)]
+
+
 def test_json_and_markdown_carry_the_same_tests_as_the_page(by_limit):
     made = compare(by_limit)
     (question,) = made.questions

@@ -141,5 +141,15 @@ def dropped_note(dropped: Mapping[str, int], asked: int, listed: str = "") -> tu
     return (f"{sum(dropped.values())} of {asked} pairs were left out of training: {reasons}{ids}.",)
 
 
+def lost_rows_note(rows: int, steps: int) -> tuple[str, ...]:
+    """One sentence where a finished training's log lacks rows, or none."""
+    if rows == steps:
+        return ()
+    return (
+        f"log.jsonl has {rows:,} of {steps:,} rows that can be read: the file was changed or damaged since the training, and "
+        "what is said of the log is of these rows.",
+    )
+
+
 def _mean(rows: Sequence[Mapping[str, float]], key: str) -> float:
     return fmean([row[key] for row in rows if key in row])

@@ -29,7 +29,7 @@ from alignment.data.invalid_pairs import require_some, table, validate
 from alignment.data.pairs import pairs_digest
 from alignment.early_stopping import Rule
 from alignment.settings import Settings
-from alignment.training.diagnosis import diagnose, dropped_note
+from alignment.training.diagnosis import diagnose, dropped_note, lost_rows_note
 from alignment.training.dropped_pairs import FILE, write_dropped
 from alignment.training.identity import identity, with_digests
 from alignment.training.loop import Loop
@@ -246,5 +246,6 @@ def _finished(folder: Path, asked: Identity) -> Alignment:
     early = (f"Training ended at step {facts['step']}: {facts['stopped']}.",) if facts["stopped"] else ()
     dropped, asked_for = facts["dropped"], facts["pairs"]
     left_out = dropped_note(dropped, asked_for, FILE if is_file(folder / FILE) else "")  # an older version wrote none
-    notes = (*left_out, *early, *diagnose(log), *filter(None, [facts.get("precision")]))
+    lost = lost_rows_note(len(log), facts["step"])
+    notes = (*left_out, *early, *lost, *diagnose(log), *filter(None, [facts.get("precision")]))
     return Alignment(tuple(log), folder / CHECKPOINT, facts["step"], notes, dropped, asked_for)

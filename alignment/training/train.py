@@ -29,13 +29,13 @@ from alignment.data.invalid_pairs import require_some, table, validate
 from alignment.data.pairs import pairs_digest
 from alignment.early_stopping import Rule
 from alignment.settings import Settings
-from alignment.training.diagnosis import diagnose, dropped_note, lost_rows_note
+from alignment.training.diagnosis import UNKNOWN, diagnose, dropped_note, lost_rows_note
 from alignment.training.dropped_pairs import FILE, write_dropped
 from alignment.training.identity import identity, with_digests
 from alignment.training.loop import Loop
 from alignment.training.moving_reference import Moving
 from alignment.training.no_randomness import require_no_randomness
-from alignment.training.objectives import NeedsExtras, Objective, ReadsStates, ReadsTokens, ShowsNoise
+from alignment.training.objectives import LogsRewards, NeedsExtras, Objective, ReadsStates, ReadsTokens, Rewards, ShowsNoise
 from alignment.training.preference import Preference
 from alignment.training.reference_logps import ANSWERS, STATES, TOKENS, reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
@@ -103,8 +103,9 @@ def train(
     noise = _noise_of(objective, policy)
     made = {**objective.facts(), **noise, **settings.facts(), **(online.facts() if online else {}), **_facts_of(reference)}
     asked = identity(made, named, kept, policy)
+    told = objective.rewards if isinstance(objective, LogsRewards) and reference is None else UNKNOWN
     if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():
-        return _finished(folder, asked)
+        return _finished(folder, asked, told)
     folder.mkdir(parents=True, exist_ok=True)
     extras, drawn_from = _extras(objective, kept, image_root, (cache or folder) / "images", noise)
     rows, too_long = make_rows(
@@ -132,7 +133,7 @@ def train(
         write_dropped(folder, dropped, pairs)
         write_text_whole(folder / DONE, json.dumps(done) + "\n")
     workers().wait()
-    return _finished(folder, asked)
+    return _finished(folder, asked, told)
 
 
 def _facts_of(reference: Policy | None) -> dict[str, Any]:
@@ -234,7 +235,7 @@ def _done(folder: Path) -> Mapping[str, Any]:
     return facts
 
 
-def _finished(folder: Path, asked: Identity) -> Alignment:
+def _finished(folder: Path, asked: Identity, told: Rewards) -> Alignment:
     facts = _done(folder)
     asked.require_same(folder, facts)
     if facts.get("digest") not in (None, model_digest(folder / CHECKPOINT)):  # None: of an older version
@@ -247,5 +248,5 @@ def _finished(folder: Path, asked: Identity) -> Alignment:
     dropped, asked_for = facts["dropped"], facts["pairs"]
     left_out = dropped_note(dropped, asked_for, FILE if is_file(folder / FILE) else "")  # an older version wrote none
     lost = lost_rows_note(len(log), facts["step"])
-    notes = (*left_out, *early, *lost, *diagnose(log), *filter(None, [facts.get("precision")]))
+    notes = (*left_out, *early, *lost, *diagnose(log, told), *filter(None, [facts.get("precision")]))
     return Alignment(tuple(log), folder / CHECKPOINT, facts["step"], notes, dropped, asked_for)

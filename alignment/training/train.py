@@ -33,9 +33,9 @@ from alignment.training.diagnosis import UNKNOWN, diagnose, dropped_note, lost_r
 from alignment.training.dropped_pairs import FILE, write_dropped
 from alignment.training.identity import identity, with_digests
 from alignment.training.loop import Loop
-from alignment.training.moving_reference import Moving
+from alignment.training.moving_reference import MIXED, Moving, note_on_mixing
 from alignment.training.no_randomness import require_no_randomness
-from alignment.training.objectives import LogsRewards, NeedsExtras, Objective, ReadsStates, ReadsTokens, Rewards, ShowsNoise
+from alignment.training.objectives import LogsRewards, NeedsExtras, Objective, ReadsStates, ReadsTokens, ShowsNoise
 from alignment.training.preference import Preference
 from alignment.training.reference_logps import ANSWERS, STATES, TOKENS, reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
@@ -103,9 +103,8 @@ def train(
     noise = _noise_of(objective, policy)
     made = {**objective.facts(), **noise, **settings.facts(), **(online.facts() if online else {}), **_facts_of(reference)}
     asked = identity(made, named, kept, policy)
-    told = objective.rewards if isinstance(objective, LogsRewards) and reference is None else UNKNOWN
     if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():
-        return _finished(folder, asked, told)
+        return _finished(folder, asked, objective, settings, reference)
     folder.mkdir(parents=True, exist_ok=True)
     extras, drawn_from = _extras(objective, kept, image_root, (cache or folder) / "images", noise)
     rows, too_long = make_rows(
@@ -128,12 +127,12 @@ def train(
         precision = stored_as(trained.weights.values(), policy)
         provenance = {"step": steps, "precision": precision, "code": code_used(folder), **made}
         write_checkpoint(trained, policy.checkpoint, folder / CHECKPOINT, provenance, heads, weights, merged)
-        facts = {**asked.facts(), "step": steps, "stopped": stopped, "pairs": len(pairs)}
+        facts = {**asked.facts(), "step": steps, "stopped": stopped, "pairs": len(pairs), **(MIXED if trained.anchor else {})}
         done = {**facts, "precision": precision, "dropped": table(dropped), "digest": model_digest(folder / CHECKPOINT)}
         write_dropped(folder, dropped, pairs)
         write_text_whole(folder / DONE, json.dumps(done) + "\n")
     workers().wait()
-    return _finished(folder, asked, told)
+    return _finished(folder, asked, objective, settings, reference)
 
 
 def _facts_of(reference: Policy | None) -> dict[str, Any]:
@@ -235,7 +234,7 @@ def _done(folder: Path) -> Mapping[str, Any]:
     return facts
 
 
-def _finished(folder: Path, asked: Identity, told: Rewards) -> Alignment:
+def _finished(folder: Path, asked: Identity, objective: Objective, settings: Settings, reference: Policy | None) -> Alignment:
     facts = _done(folder)
     asked.require_same(folder, facts)
     if facts.get("digest") not in (None, model_digest(folder / CHECKPOINT)):  # None: of an older version
@@ -248,5 +247,7 @@ def _finished(folder: Path, asked: Identity, told: Rewards) -> Alignment:
     dropped, asked_for = facts["dropped"], facts["pairs"]
     left_out = dropped_note(dropped, asked_for, FILE if is_file(folder / FILE) else "")  # an older version wrote none
     lost = lost_rows_note(len(log), facts["step"])
-    notes = (*left_out, *early, *lost, *diagnose(log, told), *filter(None, [facts.get("precision")]))
+    mixing = note_on_mixing(objective.sync, settings, facts) if isinstance(objective, Preference) else ()
+    told = objective.rewards if isinstance(objective, LogsRewards) and reference is None else UNKNOWN
+    notes = (*left_out, *early, *lost, *mixing, *diagnose(log, told), *filter(None, [facts.get("precision")]))
     return Alignment(tuple(log), folder / CHECKPOINT, facts["step"], notes, dropped, asked_for)

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from alignment.weights.replicated import Replicated
+from alignment.weights.trainable import ADAPTER_B
 from harness.core.errors import TrainingError
 from harness.core.files import write_text_whole, write_whole
 
@@ -104,9 +105,21 @@ def load_state(folder: Path, shards: Replicated, optimizer: Optimizer, identity:
     saved: dict[str, Tensor] = state["weights"]
     if saved.keys() != shards.trained.weights.keys():
         raise TrainingError(f"{folder / STATES} holds other weights than this model trains; remove {folder}.")
+    _require_products(folder, state)
     log = _log_of(folder, state)
     shards.restore(optimizer, state)
     return log
+
+
+def _require_products(folder: Path, state: Mapping[str, Any]) -> None:
+    """Raise TrainingError for a state of an older version (without a log) whose reference has moved under LoRA: it mixed an
+    adapter's matrices one by one, and what follows would mix their products."""
+    held = state.get("reference", {}) if "log" not in state else {}
+    if any(bool(value.any()) for name, value in held.items() if ADAPTER_B in name):
+        raise TrainingError(
+            f"{folder} holds a training whose reference was moved by an earlier version, which mixed the two matrices of each "
+            f"adapter one by one; it cannot be continued. Remove {folder} to train again."
+        )
 
 
 def _log_of(folder: Path, state: Mapping[str, Any]) -> list[LogRow]:

@@ -262,13 +262,13 @@ def test_pairs_whose_words_alone_tell_are_warned_of_ahead_with_the_numbers_of_th
     assert told == [f"WARNING: {said}"]
 
 
-def said_of(tmp_path, rows, source=None):
+def said_of(tmp_path, rows, source=None, align="dpo"):
     """(warnings of a run before its first sweep, those of a dry run, what each refuses) for an arm on these rows."""
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     made = config.parse(
         SMALL
         | {"data": str(tmp_path), "output": str(tmp_path / "out"), "sweep": [{"name": "pope"}]}
-        | {"arms": [{"name": "one", "pairs": source or FILES, "align": {"name": "dpo"}}]}
+        | {"arms": [{"name": "one", "pairs": source or FILES, "align": {"name": align}}]}
     )
     told, refused = list[str](), ""
     try:
@@ -303,6 +303,28 @@ def test_rows_that_are_copies_are_counted_before_the_run(tmp_path):
         "the file if that is not meant.",
     )
     assert said_of(tmp_path, [*map(row, range(19)), row(0)])[0] == (), "one in twenty"
+
+
+def test_answers_that_are_repeated_or_contradicted_are_counted_before_the_run(tmp_path):
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    twice = row(0) | {"rejected": ["A dog.", "A bird.", "A dog. "]}
+    against = row(1) | {"chosen": "A dog.", "rejected": ["A cat."]}
+    assert said_of(tmp_path, [twice, row(1), against])[0] == (
+        "1 of 3 pairs list a rejected answer more than once: training counts it each time. Remove it from the file if that is "
+        "not meant.",
+        "2 of 3 pairs contradict another one (of the same two answers, each is chosen once and rejected once): nothing can "
+        "be learned from both. Look at where the pairs come from.",
+    )
+    assert said_of(tmp_path, [*map(row, range(2, 60)), row(1), against])[0] == (), "one in twenty"
+
+
+def test_pairs_without_a_partner_are_counted_before_a_run_of_symmpo(tmp_path):
+    for name in "ab":
+        Image.new("L", (4, 4)).save(tmp_path / f"{name}.png")
+    rows = [row(0), row(0, "b.png"), row(1), row(1), row(2, "b.png")]
+    noted = [note for note in said_of(tmp_path, rows, align="symmpo")[0] if note.startswith("symmpo")]
+    assert len(noted) == 1 and noted[0].startswith("symmpo: the question of 3 of 5 pairs is asked about no other image.")
+    assert said_of(tmp_path, rows[:2], align="symmpo")[0] == ()
 
 
 def test_prompts_without_words_are_counted_before_the_run(tmp_path):

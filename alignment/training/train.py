@@ -111,7 +111,7 @@ def train(
         policy, kept, image_root, max_length=settings.max_length, progress=progress, extras=extras, facts=drawn_from
     )
     dropped += too_long
-    require_some(rows, dropped)
+    require_some(rows, dropped, settings.max_length)
     asked = replace(asked, rows=pairs_digest(rows.pairs))
     merged = None
     if workers().is_main and settings.lora is not None:

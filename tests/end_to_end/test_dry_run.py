@@ -50,6 +50,20 @@ def test_every_stage_is_counted_and_measured(world: Path, tmp_path: Path) -> Non
     assert not list(tmp_path.glob("*/arms")) and not (tmp_path / "store.sqlite").exists()
 
 
+def test_an_arm_that_cannot_be_trained_is_named_behind_the_table_of_all(world: Path, tmp_path: Path) -> None:
+    arms = [
+        {"name": name, "pairs": _BDHS, "align": {"name": "sft", "training": {"max_length": length}}}
+        for name, length in (("short", 9), ("long", 5000))
+    ]
+    costs = list[Cost]()
+    with pytest.raises(
+        TrainingError, match=r"\n  arm short, with \d of its pairs: No preference pair is left .* max_length is 9"
+    ):
+        costs.extend(estimate(study(world, tmp_path, arms=arms, sweep=SMALL["sweep"][:1])))
+    aligned = [(cost.stage, cost.seconds is None) for cost in costs if cost.stage.startswith("align")]
+    assert aligned == [("align: short", True), ("align: long", False)]
+
+
 def test_pairs_that_several_arms_train_on_are_counted_once(world: Path, tmp_path: Path) -> None:
     dpo = SMALL["arms"][0]
     arms = [{**dpo, "name": "a"}, {**dpo, "name": "b", "seed": 1}, {**dpo, "name": "c"}, {**dpo, "name": "d", "after": "a"}]

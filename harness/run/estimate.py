@@ -113,7 +113,7 @@ def _estimate(config: RunConfig, opened: ExitStack, say: Callable[[str], None]) 
     for arm in (*config.reward_models, *config.arms):
         yield from _arm(config, arm, totals[arm.name], base, data, measured)
     if measured.faults:
-        raise TrainingError("Arms that cannot be trained:" + indented(measured.faults))
+        raise TrainingError("Arms whose training could not be tried:" + indented(measured.faults))
 
 
 def peak_memory() -> str:
@@ -220,7 +220,7 @@ def _arm(config: RunConfig, arm: Arm, total: int, base: Model, data: Data, measu
             yield _training(config, arm, pairs, total, data, measured.steps)
         except TrainingError as error:
             measured.faults.append(f"arm {arm.name}, with {len(pairs):,} of its pairs: {error}")
-            yield Cost(f"align: {arm.name}", f"{arm.align.name}: cannot be trained, see below", None)
+            yield Cost(f"align: {arm.name}", f"{arm.align.name}: could not be tried, see below", None)
     else:
         why = "cannot be measured before its reward model is trained" if pairs else "no pair came of the sample"
         yield Cost(f"align: {arm.name}", f"{arm.align.name}: {why}", None)

@@ -50,7 +50,7 @@ def test_every_stage_is_counted_and_measured(world: Path, tmp_path: Path) -> Non
     assert not list(tmp_path.glob("*/arms")) and not (tmp_path / "store.sqlite").exists()
 
 
-def test_an_arm_that_cannot_be_trained_is_named_behind_the_table_of_all(world: Path, tmp_path: Path) -> None:
+def test_an_arm_whose_training_is_refused_is_named_behind_the_table_of_all(world: Path, tmp_path: Path) -> None:
     arms = [
         {"name": name, "pairs": _BDHS, "align": {"name": "sft", "training": {"max_length": length}}}
         for name, length in (("short", 9), ("long", 5000))

@@ -18,10 +18,10 @@ REWARD_RANGE = "rl/reward_range"  # of PPO: largest less smallest reward of a st
 LARGE_MISMATCH = 0.01  # nats a token; float32 gives 1e-6, bfloat16 about 0.01
 
 
-def diagnose(log: Sequence[Mapping[str, float]], of: Rewards = UNKNOWN) -> tuple[str, ...]:
+def diagnose(log: Sequence[Mapping[str, float]], of: Rewards | None = UNKNOWN) -> tuple[str, ...]:
     """Notes on a finished training: too easy pairs, a falling chosen reward, no learning, a divergence that explodes.
 
-    of: what the log's rewards are.
+    of: what the log's rewards are; None where they say nothing of how likely answers are.
     """
     notes = [*_no_gradient(log), *_divergence(log), *_without_pairs(log), *_unrated(log)]
     notes += [*_equal_groups(log), *_equal_steps(log), *_mismatch(log)]
@@ -35,7 +35,7 @@ def diagnose(log: Sequence[Mapping[str, float]], of: Rewards = UNKNOWN) -> tuple
             "The policy ranked every pair correctly from the first steps on (accuracy 1.0): the rejected answers are "
             "easy to recognise, so there was little left to learn from them."
         )
-    if len(log) >= ENOUGH:
+    if len(log) >= ENOUGH and of is not None:
         notes += [*_falling(first, last, of), *_little_learned(last, of)]
     return tuple(notes)
 

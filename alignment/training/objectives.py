@@ -71,6 +71,13 @@ class LogsRewards(Protocol):
     def rewards(self) -> Rewards: ...
 
 
+def rewards_of(objective: Objective, has_other_reference: bool) -> Rewards | None:
+    """What the rewards in the log are; None where they say nothing of how likely answers are (a reward model's)."""
+    if not isinstance(objective, LogsRewards):
+        return None
+    return objective.rewards._replace(beta=None) if has_other_reference else objective.rewards
+
+
 @runtime_checkable
 class NeedsExtras(Protocol):
     """An objective whose rows hold more than their pair: other images, and answers behind them."""

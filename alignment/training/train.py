@@ -3,7 +3,7 @@
     cache/reference/    log-probabilities of the reference, by content
     folder/log.jsonl    one row a step, TRL's names
     folder/code.json    by which code the steps were taken
-    folder/state/       weights, optimizer, random state: every `save_every` steps
+    folder/state/       weights, optimizer, the log so far: every `save_every` steps
     folder/checkpoint/  the result
     folder/base/        with LoRA on an adapter: the adapter merged into its base, which is what the result belongs to
     folder/dropped.jsonl, done.json: pairs that were left out, each with its reason; written last
@@ -29,13 +29,13 @@ from alignment.data.invalid_pairs import require_some, table, validate
 from alignment.data.pairs import pairs_digest
 from alignment.early_stopping import Rule
 from alignment.settings import Settings
-from alignment.training.diagnosis import UNKNOWN, diagnose, dropped_note, lost_rows_note
+from alignment.training.diagnosis import diagnose, dropped_note, lost_rows_note
 from alignment.training.dropped_pairs import FILE, write_dropped
 from alignment.training.identity import identity, with_digests
 from alignment.training.loop import Loop
 from alignment.training.moving_reference import MIXED, Moving, note_on_mixing
 from alignment.training.no_randomness import require_no_randomness
-from alignment.training.objectives import LogsRewards, NeedsExtras, Objective, ReadsStates, ReadsTokens, ShowsNoise
+from alignment.training.objectives import NeedsExtras, Objective, ReadsStates, ReadsTokens, ShowsNoise, rewards_of
 from alignment.training.preference import Preference
 from alignment.training.reference_logps import ANSWERS, STATES, TOKENS, reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
@@ -248,6 +248,6 @@ def _finished(folder: Path, asked: Identity, objective: Objective, settings: Set
     left_out = dropped_note(dropped, asked_for, FILE if is_file(folder / FILE) else "")  # an older version wrote none
     lost = lost_rows_note(len(log), facts["step"])
     mixing = note_on_mixing(objective.sync, settings, facts) if isinstance(objective, Preference) else ()
-    told = objective.rewards if isinstance(objective, LogsRewards) and reference is None else UNKNOWN
+    told = rewards_of(objective, reference is not None)
     notes = (*left_out, *early, *lost, *mixing, *diagnose(log, told), *filter(None, [facts.get("precision")]))
     return Alignment(tuple(log), folder / CHECKPOINT, facts["step"], notes, dropped, asked_for)

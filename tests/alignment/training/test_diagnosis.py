@@ -3,8 +3,9 @@
 import pytest
 
 from alignment.aligners._preference import _terms
+from alignment.online.reward_model import BradleyTerry
 from alignment.training.diagnosis import diagnose, dropped_note
-from alignment.training.objectives import Rewards
+from alignment.training.objectives import Rewards, rewards_of
 from alignment.training.preference import Preference, Sync
 
 DPO = Rewards(beta=0.1)
@@ -61,6 +62,16 @@ def test_whether_a_policy_changed_is_read_from_log_ratios(loss, beta):
     made = Preference(_terms([{"name": loss}], beta)).rewards
     assert diagnose(log(8 * beta, 8 * beta, 0.8), made) == ()  # 8 nats an answer
     assert len(diagnose(log(0.05 * beta, 0.05 * beta, 0.8), made)) == (loss != "simpo")  # its margin does not begin at 0
+
+
+def test_rewards_that_are_no_likelihoods_say_nothing_of_answers():
+    assert rewards_of(BradleyTerry(), has_other_reference=False) is None
+    assert diagnose(falling((-3.0, -5.0), (0.001, 0.002)), None) == ()
+
+
+def test_rewards_beside_another_reference_do_not_count_from_the_beginning():
+    made = Preference(_terms([{"name": "dpo"}], 0.1))
+    assert rewards_of(made, has_other_reference=False) == DPO and rewards_of(made, has_other_reference=True) == Rewards()
 
 
 def test_a_reference_that_follows_the_policy_does_not_tell_whether_it_changed():

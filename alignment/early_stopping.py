@@ -69,7 +69,8 @@ class EarlyStop:
 def make_early_stop(options: Mapping[str, float | str | int]) -> EarlyStop:
     """From {metric, above | below, steps}. Raises ConfigError for anything else."""
     unknown = [key for key in options if key not in EarlyStop.__dataclass_fields__]
-    if unknown or "metric" not in options or ("above" in options) == ("below" in options):
+    bounds = [options[name] for name in ("above", "below") if options.get(name) is not None]
+    if unknown or not isinstance(options.get("metric"), str) or len(bounds) != 1:
         raise ConfigError(
             "early_stop takes metric (a name of the log, e.g. rewards/accuracies), above or below (one of them) and steps; "
             f"got {dict(options)}."

@@ -5,7 +5,8 @@ Names, defaults and formulas as TRL 1.16's GRPOTrainer (`alignment/losses/_group
 (`annotations`: verifiable, from the annotations of training images) or a reward model.
 
 A group whose answers all have the same reward teaches nothing: it is skipped before the gradient pass, counted
-(`frac_reward_zero_std`, as in TRL) and not in the step's means (TRL keeps it there with advantage 0). The answers are drawn by
+(`frac_reward_zero_std`, as in TRL) and not in the step's means (TRL keeps it there with advantage 0). The logged reward
+(`objective/scores`) is the mean over all rated answers of the step, those of skipped groups too. The answers are drawn by
 the image-first engine, one image and one prompt a group, which reports their log-probabilities: the mean difference to the
 trainer's is logged (`sampling/sampling_logp_difference/mean`). With `beta: 0` there is no reference, so no divergence to
 detect a collapse by.
@@ -13,9 +14,11 @@ detect a collapse by.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -169,7 +172,7 @@ class Group:
         if self.cap is not None and sampled is not None:
             loss = loss * (old - sampled).exp().clamp(max=self.cap)
         weight = share(self.made, answer_tokens(batch), totals.answers, totals.tokens).to(now)[answer]
-        values = {"objective/scores": known["scores"], "clip_ratio/region_mean": found.clipped.float()}
+        values = {"clip_ratio/region_mean": found.clipped.float()}
         if sampled is not None:
             values[MISMATCH] = (old.detach() - sampled).abs()
         if found.kl is not None:
@@ -199,7 +202,8 @@ class _Groups(RepeatedRollouts):
         decided = [(r, gain) for r, gain, equal in zip(rollouts, gains, is_equal, strict=True) if not equal]
         every = of_all_processes(is_equal)
         of_step = {EQUAL_REWARDS: sum(every) / max(1, len(every)), "rl/skipped_groups": float(sum(every))}
-        return self._samples(decided), figures | of_step
+        scores = [s for s in of_all_processes(float(s) for r in rollouts for s in r.rewards) if not math.isnan(s)]
+        return self._samples(decided), figures | of_step | ({"objective/scores": fmean(scores)} if scores else {})
 
     def _advantages(self, rollouts: Sequence[Rollout]) -> list[Tensor]:
         """Of each rollout's answers, by the rewards of the whole step (of all processes)."""
@@ -213,7 +217,7 @@ class _Groups(RepeatedRollouts):
 
     def _samples(self, learned: Sequence[tuple[Rollout, Tensor]]) -> list[Sample]:
         rows = [rollout.row for rollout, _ in learned]
-        known = [{"advantages": gain, "scores": rollout.rewards.nan_to_num(0.0)} for rollout, gain in learned]
+        known = [{"advantages": gain} for _, gain in learned]
         if all(rollout.logps is not None for rollout, _ in learned):
             known = [k | {"sampled": r.logps} for k, (r, _) in zip(known, learned, strict=True) if r.logps is not None]
         temperature = self.objective.temperature

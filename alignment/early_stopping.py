@@ -21,8 +21,8 @@ LOGGED = (
     *(f"objective/{name}" for name in ("scores", "kl", "non_score_reward", "rlhf_reward")),
     *(f"online/{name}" for name in ("used", "stored", "ties", "unjudged", "tries", "free")),
     *(f"rl/{name}" for name in ("unfinished", "distinct", "length", "unrated", "skipped_groups", "reward_range")),
-    *("kl", "loss/value", "policy/approxkl", "policy/clipfrac", "clip_ratio/region_mean", "frac_reward_zero_std"),
-    *("bco/delta", "bco/observations", "sampling/sampling_logp_difference/mean"),
+    *("kl", "loss/value", "policy/approxkl", "policy/clipfrac", "clip_ratio/region_mean", "cispo_clip_ratio"),
+    *("frac_reward_zero_std", "bco/delta", "bco/observations", "sampling/sampling_logp_difference/mean"),
 )
 _MISSPELT = 0.85  # so alike are a name of the log and a mistake in it
 

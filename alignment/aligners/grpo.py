@@ -61,7 +61,7 @@ class Grpo(Aligner):
         loss_type: str = "dapo",  # grpo, dr_grpo, dapo, bnpo, cispo, sapo, luspo or vespo
         beta: float = 0.0,  # weight of the KL penalty; 0: no reference pass
         epsilon: float = 0.2,  # lower clip of the ratio
-        epsilon_high: float | None = None,  # upper clip; as epsilon where absent
+        epsilon_high: float | None = None,  # upper clip; as epsilon where absent; of cispo the largest weight, 5.0 is usual
         delta: float | None = None,  # cap of the ratio that is not clipped
         importance_sampling_level: str = "token",  # or sequence (GSPO)
         scale_rewards: str = "group",  # group, batch or none (Dr. GRPO wants none)
@@ -80,6 +80,11 @@ class Grpo(Aligner):
         _choose("scale_rewards", scale_rewards, SCALES)
         _check_numbers(num_generations, num_iterations, beta, (epsilon, epsilon_high, delta), importance_sampling_cap)
         _check_unused(locals())
+        if loss_type == "cispo" and (epsilon_high is None or epsilon_high < 1):
+            raise ConfigError(
+                "grpo with loss_type cispo needs epsilon_high, the largest weight of a token, of at least 1 (5.0 is usual): "
+                "below 1 every token has that weight, and nothing is weighted by its importance."
+            )
         self._sampling = make_own_sampling("grpo", {"temperature": 1.0, **(sampling or {})})
         self.rules = (make_collapse("grpo", collapse or {}),)
         self._reward, self._k, self._penalty, self._seed = reward, num_generations, check_penalty(unfinished_penalty), seed
@@ -130,6 +135,8 @@ def _check_unused(o: Mapping[str, Any]) -> None:
         (o["beta"] == 0, "with beta 0", ("use_bias_correction_kl",)),
         (o["loss_type"] in UNCAPPED, f"with loss_type {o['loss_type']}", ("delta",)),
         (o["loss_type"] == "vespo", "with loss_type vespo", ("importance_sampling_level",)),
+        (o["loss_type"] in ("sapo", "vespo"), f"with loss_type {o['loss_type']}", ("epsilon", "epsilon_high")),
+        (o["loss_type"] == "cispo", "with loss_type cispo, whose one clip is epsilon_high", ("epsilon",)),
     )
 
 
@@ -172,7 +179,8 @@ class Group:
         if self.cap is not None and sampled is not None:
             loss = loss * (old - sampled).exp().clamp(max=self.cap)
         weight = share(self.made, answer_tokens(batch), totals.answers, totals.tokens).to(now)[answer]
-        values = {"clip_ratio/region_mean": found.clipped.float()}
+        name = "cispo_clip_ratio" if self.made.loss_type == "cispo" else "clip_ratio/region_mean"
+        values = {} if found.clipped is None else {name: found.clipped.float()}
         if sampled is not None:
             values[MISMATCH] = (old.detach() - sampled).abs()
         if found.kl is not None:

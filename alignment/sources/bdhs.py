@@ -191,6 +191,7 @@ class Bdhs(ReadsPrompts):
             o,
             (not matched, "without `matched`", ("keep_unmatched",)),
             ("vocabulary" in matched, "with `matched.vocabulary`", ("vocabulary",)),
+            (o["rho_th"] == 0, "with rho_th 0, which hides nothing", ("hidden_positions", "newline_tokens")),
             (not o["guided"], "with `guided: false`, which cuts no sentences", ("cut_unit", "splitter", "yes_no_rule")),
         )
 

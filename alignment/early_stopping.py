@@ -21,8 +21,8 @@ LOGGED = (
     *(f"objective/{name}" for name in ("scores", "kl", "non_score_reward", "rlhf_reward")),
     *(f"online/{name}" for name in ("used", "stored", "ties", "unjudged", "tries", "free")),
     *(f"rl/{name}" for name in ("unfinished", "distinct", "length", "unrated", "skipped_groups", "reward_range")),
-    *("kl", "loss/value", "policy/approxkl", "policy/clipfrac", "clip_ratio/region_mean", "frac_reward_zero_std"),
-    *("bco/delta", "bco/observations", "sampling/sampling_logp_difference/mean"),
+    *("kl", "loss/value", "policy/approxkl", "policy/clipfrac", "clip_ratio/region_mean", "cispo_clip_ratio"),
+    *("frac_reward_zero_std", "bco/delta", "bco/observations", "sampling/sampling_logp_difference/mean"),
 )
 _MISSPELT = 0.85  # so alike are a name of the log and a mistake in it
 
@@ -69,7 +69,8 @@ class EarlyStop:
 def make_early_stop(options: Mapping[str, float | str | int]) -> EarlyStop:
     """From {metric, above | below, steps}. Raises ConfigError for anything else."""
     unknown = [key for key in options if key not in EarlyStop.__dataclass_fields__]
-    if unknown or "metric" not in options or ("above" in options) == ("below" in options):
+    bounds = [options[name] for name in ("above", "below") if options.get(name) is not None]
+    if unknown or not isinstance(options.get("metric"), str) or len(bounds) != 1:
         raise ConfigError(
             "early_stop takes metric (a name of the log, e.g. rewards/accuracies), above or below (one of them) and steps; "
             f"got {dict(options)}."

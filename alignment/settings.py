@@ -74,8 +74,8 @@ def make_settings(training: Mapping[str, Any] | None = None, *, seed: int = 0) -
     lora = options.get("lora")
     early = options.get("early_stop")
     made: dict[str, Any] = {
-        "lora": None if lora is None else make_lora(lora),
-        "early_stop": None if early is None else make_early_stop(early),
+        "lora": None if lora is None else make_lora(_mapping("lora", lora, Lora)),
+        "early_stop": None if early is None else make_early_stop(_mapping("early_stop", early, EarlyStop)),
         "trackers": check_trackers(options.get("trackers", ("tensorboard",))),
     }
     settings = Settings(**registry.check_options("option", "training", Settings, {**options, **made}))
@@ -83,6 +83,14 @@ def make_settings(training: Mapping[str, Any] | None = None, *, seed: int = 0) -
     if faults:
         raise ConfigError("Invalid training settings: " + "; ".join(faults) + ".")
     return settings
+
+
+def _mapping(name: str, value: object, holds: type[Lora] | type[EarlyStop]) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(
+            f"training.{name} is {value!r}; it must be a mapping, {{{', '.join(holds.__dataclass_fields__)}}}, or null."
+        )
+    return value
 
 
 def make_lora(options: Mapping[str, Any]) -> Lora:
@@ -94,6 +102,8 @@ def make_lora(options: Mapping[str, Any]) -> Lora:
     if lora.r < 1 or lora.alpha < 1 or not 0 <= lora.dropout < 1:  # with alpha 0 nothing would be learned
         got = f"r {lora.r}, alpha {lora.alpha}, dropout {lora.dropout}"
         raise ConfigError(f"lora needs r and alpha of at least 1 and dropout in [0, 1); got {got}.")
+    if lora.targets is not None and not all(isinstance(target, str) and target for target in lora.targets):
+        raise ConfigError(f"lora.targets is {lora.targets!r}; it must be a list of names of layers, or a regular expression.")
     if lora.targets is not None and not lora.targets:
         raise ConfigError("lora.targets names no layer; leave it out for every linear layer of the language model.")
     try:

@@ -55,7 +55,7 @@ class Wandb:
 
 def check_trackers(names: Sequence[str]) -> tuple[str, ...]:
     """The names as given. Raises ConfigError for one that does not exist or is not installed."""
-    if isinstance(names, str) or any(name not in NAMES for name in names):
+    if not isinstance(names, (list, tuple)) or any(name not in NAMES for name in names):
         raise ConfigError(f"trackers is {names!r}; give a list of some of {', '.join(NAMES)} ([] for none).")
     for name in names:
         if not _is_installed(name):

@@ -154,20 +154,21 @@ def _check(made: Preference) -> None:
         if wrong:
             raise ConfigError(f"{option} cannot be used with the loss {', '.join(wrong)}.")
     for term in made.terms:
-        _try(term)
+        _try(term, made.weighted)
 
 
 def _unusable(made: Preference, free: list[str]) -> dict[str, list[str]]:
     """Options that are set -> losses that cannot be used with them."""
     bent, weighted = made.bent, made.weighted
+    alone = [t.name for t in made.terms if t.name == "sft" and len(made.terms) == 1]  # a likelihood: nothing to bend
     return {
-        "f_divergence_type": [t.name for t in made.terms if bent and not (t.traits.scores or t.name == "sft")],
-        "ld_alpha": free if made.ld_alpha is not None else [],
+        "f_divergence_type": [t.name for t in made.terms if bent and not (t.traits.scores or t.name == "sft")] or alone * bent,
+        "ld_alpha": free + alone if made.ld_alpha is not None else [],
         "use_weighting": [t.name for t in made.terms if weighted and (t.traits.whole_step or t.name == "sft")],
     }
 
 
-def _try(term: Term) -> None:
+def _try(term: Term, weighted: bool) -> None:
     if term.name in _PER_TOKEN and term.beta < _SMALLEST_PER_TOKEN:
         raise ConfigError(
             f"beta of {term.name} is {term.beta}: it multiplies a mean log-probability per token, so that 2 to 10 is usual; "
@@ -184,5 +185,10 @@ def _try(term: Term) -> None:
         made = term.loss(pairs, pairs, **term.options)
     except TrainingError as error:
         raise ConfigError(str(error)) from error
+    if weighted and made.token_loss is not None and made.token_loss.any():
+        raise ConfigError(
+            f"use_weighting cannot be used with the loss {term.name}: it would weigh the preference and not the "
+            f"likelihood beside it{', which cpo_alpha: 0 leaves out' if term.name == 'cpo' else ''}."
+        )
     if not made.loss.isfinite().all():
         raise ConfigError(f"The loss {term.name} is not a finite number for ordinary pairs with {dict(term.options)}.")

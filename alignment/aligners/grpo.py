@@ -5,7 +5,8 @@ Names, defaults and formulas as TRL 1.16's GRPOTrainer (`alignment/losses/_group
 (`annotations`: verifiable, from the annotations of training images) or a reward model.
 
 A group whose answers all have the same reward teaches nothing: it is skipped before the gradient pass, counted
-(`frac_reward_zero_std`, as in TRL) and not in the step's means (TRL keeps it there with advantage 0). The answers are drawn by
+(`frac_reward_zero_std`, as in TRL) and not in the step's means (TRL keeps it there with advantage 0). The logged reward
+(`objective/scores`) is the mean over all rated answers of the step, those of skipped groups too. The answers are drawn by
 the image-first engine, one image and one prompt a group, which reports their log-probabilities: the mean difference to the
 trainer's is logged (`sampling/sampling_logp_difference/mean`). With `beta: 0` there is no reference, so no divergence to
 detect a collapse by.
@@ -13,9 +14,11 @@ detect a collapse by.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -58,7 +61,7 @@ class Grpo(Aligner):
         loss_type: str = "dapo",  # grpo, dr_grpo, dapo, bnpo, cispo, sapo, luspo or vespo
         beta: float = 0.0,  # weight of the KL penalty; 0: no reference pass
         epsilon: float = 0.2,  # lower clip of the ratio
-        epsilon_high: float | None = None,  # upper clip; as epsilon where absent
+        epsilon_high: float | None = None,  # upper clip; as epsilon where absent; of cispo the largest weight, 5.0 is usual
         delta: float | None = None,  # cap of the ratio that is not clipped
         importance_sampling_level: str = "token",  # or sequence (GSPO)
         scale_rewards: str = "group",  # group, batch or none (Dr. GRPO wants none)
@@ -77,6 +80,11 @@ class Grpo(Aligner):
         _choose("scale_rewards", scale_rewards, SCALES)
         _check_numbers(num_generations, num_iterations, beta, (epsilon, epsilon_high, delta), importance_sampling_cap)
         _check_unused(locals())
+        if loss_type == "cispo" and (epsilon_high is None or epsilon_high < 1):
+            raise ConfigError(
+                "grpo with loss_type cispo needs epsilon_high, the largest weight of a token, of at least 1 (5.0 is usual): "
+                "below 1 every token has that weight, and nothing is weighted by its importance."
+            )
         self._sampling = make_own_sampling("grpo", {"temperature": 1.0, **(sampling or {})})
         self.rules = (make_collapse("grpo", collapse or {}),)
         self._reward, self._k, self._penalty, self._seed = reward, num_generations, check_penalty(unfinished_penalty), seed
@@ -127,6 +135,8 @@ def _check_unused(o: Mapping[str, Any]) -> None:
         (o["beta"] == 0, "with beta 0", ("use_bias_correction_kl",)),
         (o["loss_type"] in UNCAPPED, f"with loss_type {o['loss_type']}", ("delta",)),
         (o["loss_type"] == "vespo", "with loss_type vespo", ("importance_sampling_level",)),
+        (o["loss_type"] in ("sapo", "vespo"), f"with loss_type {o['loss_type']}", ("epsilon", "epsilon_high")),
+        (o["loss_type"] == "cispo", "with loss_type cispo, whose one clip is epsilon_high", ("epsilon",)),
     )
 
 
@@ -169,7 +179,8 @@ class Group:
         if self.cap is not None and sampled is not None:
             loss = loss * (old - sampled).exp().clamp(max=self.cap)
         weight = share(self.made, answer_tokens(batch), totals.answers, totals.tokens).to(now)[answer]
-        values = {"objective/scores": known["scores"], "clip_ratio/region_mean": found.clipped.float()}
+        name = "cispo_clip_ratio" if self.made.loss_type == "cispo" else "clip_ratio/region_mean"
+        values = {} if found.clipped is None else {name: found.clipped.float()}
         if sampled is not None:
             values[MISMATCH] = (old.detach() - sampled).abs()
         if found.kl is not None:
@@ -199,7 +210,8 @@ class _Groups(RepeatedRollouts):
         decided = [(r, gain) for r, gain, equal in zip(rollouts, gains, is_equal, strict=True) if not equal]
         every = of_all_processes(is_equal)
         of_step = {EQUAL_REWARDS: sum(every) / max(1, len(every)), "rl/skipped_groups": float(sum(every))}
-        return self._samples(decided), figures | of_step
+        scores = [s for s in of_all_processes(float(s) for r in rollouts for s in r.rewards) if not math.isnan(s)]
+        return self._samples(decided), figures | of_step | ({"objective/scores": fmean(scores)} if scores else {})
 
     def _advantages(self, rollouts: Sequence[Rollout]) -> list[Tensor]:
         """Of each rollout's answers, by the rewards of the whole step (of all processes)."""
@@ -213,7 +225,7 @@ class _Groups(RepeatedRollouts):
 
     def _samples(self, learned: Sequence[tuple[Rollout, Tensor]]) -> list[Sample]:
         rows = [rollout.row for rollout, _ in learned]
-        known = [{"advantages": gain, "scores": rollout.rewards.nan_to_num(0.0)} for rollout, gain in learned]
+        known = [{"advantages": gain} for _, gain in learned]
         if all(rollout.logps is not None for rollout, _ in learned):
             known = [k | {"sampled": r.logps} for k, (r, _) in zip(known, learned, strict=True) if r.logps is not None]
         temperature = self.objective.temperature

@@ -49,18 +49,19 @@ class Rows:
         self._vision: dict[tuple[ImageNames, NoisyImage | None], PackedVision] = {}
         self._packer = Packer()
 
-    def add(self, pair: PreferencePair, max_length: int | None = None, extras: Extras = NO_EXTRAS) -> bool:
-        """Take a pair in; False where its longest plain row exceeds `max_length` tokens."""
+    def add(self, pair: PreferencePair, max_length: int | None = None, extras: Extras = NO_EXTRAS) -> int:
+        """Take a pair in; returns 0, or the tokens of its longest plain row where these exceed `max_length`: it is left out."""
         row = make_row(self._policy, pair, self._root, extras)
         lines = (row, *row.others)
-        if max_length is not None and max(len(r.prompt.input_ids) + max(map(len, r.answers)) for r in lines) > max_length:
-            return False
+        length = max(len(r.prompt.input_ids) + max(map(len, r.answers)) for r in lines)
+        if max_length is not None and length > max_length:
+            return length
         for line, view in zip(lines, (View(pair.image, ()), *extras.views), strict=True):
             self._keep(view, line.prompt.vision)
         self._pairs.append(pair)
         self._views.append(extras.views)
         self._rows.append(replace(_blind(row), others=tuple(map(_blind, row.others))))
-        return True
+        return 0
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -141,8 +142,8 @@ def make_rows(
         try:
             if of is None:
                 dropped.append(Dropped(pair.id, UNREADABLE_IMAGE))
-            elif not rows.add(pair, max_length, of):
-                dropped.append(Dropped(pair.id, TOO_LONG))
+            elif length := rows.add(pair, max_length, of):
+                dropped.append(Dropped(pair.id, TOO_LONG, length=length))
         except TooLong as error:
             if max_length is None:
                 raise TooLong(f"Pair {pair.id}: {error} Set max_length in `training` to leave such pairs out.") from error

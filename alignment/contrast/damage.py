@@ -32,7 +32,7 @@ from harness.core.errors import ConfigError, ImageError, TrainingError
 from harness.core.evaluation import HiddenImage, NoisyImage
 from harness.core.files import write_whole
 from harness.core.nearest import did_you_mean
-from harness.core.preference import PreferencePair, together
+from harness.core.preference import ImageNames, PreferencePair, together
 
 KINDS = ("crop", "hidden", "noise", "other")
 _RATIOS = (3 / 4, 4 / 3)  # of a crop's sides, log-uniform, as in torchvision's RandomResizedCrop
@@ -130,6 +130,14 @@ def strangers(pairs: Sequence[PreferencePair], same_question: bool = False) -> l
         later = [j for j in alike if j > i] + [j for j in alike if j < i]
         found.append(next(j % len(pairs) for j in (*later, *anyone) if images[j % len(pairs)] != images[i]))
     return found
+
+
+def without_partner(pairs: Sequence[PreferencePair]) -> int:
+    """Pairs whose question no other pair asks about another image."""
+    shown: dict[str, set[ImageNames]] = {}
+    for pair in pairs:
+        shown.setdefault(pair.prompt, set()).add(pair.shown)
+    return sum(len(shown[pair.prompt]) < 2 for pair in pairs)
 
 
 def _view(damage: Damage, pair: PreferencePair, image_root: Path, folder: Path, seed: int) -> View:

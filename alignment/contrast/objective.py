@@ -21,7 +21,7 @@ from alignment.batching.logps import ImageLogps, PairLoss
 from alignment.batching.policy import Policy
 from alignment.contrast.damage import Damage, damaged, partners, require_images, require_one_image
 from alignment.contrast.token_terms import TokenTerms
-from alignment.training.objectives import Known, Part, Totals
+from alignment.training.objectives import Known, Part, Rewards, Totals
 from harness.core.preference import PreferencePair
 
 _ONE = ("chosen", "rejected", "chosen_elsewhere")  # fields of ImageLogps, in the order of their answers in a row
@@ -46,6 +46,10 @@ class ImageContrast:
     both: bool = False
     tokens: TokenTerms | None = None
     needs_reference: bool = True
+
+    @property
+    def rewards(self) -> Rewards:
+        return Rewards(self.options["beta"])
 
     def facts(self) -> dict[str, Any]:
         other = {"damage": asdict(self.damage), "seed of the damage": self.seed} if self.damage else {}

@@ -41,11 +41,15 @@ NO_CHOSEN, NO_REJECTED = f"`chosen` {_ALONE}", f"`rejected` {_ALONE}"
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A pair left out of training, and why; `what`: the image that is missing, or what is wrong with one."""
+    """A pair left out of training, and why.
+
+    what: the image that is missing, or what is wrong with one. length: tokens of a pair that is too long, where they are known.
+    """
 
     id: str
     reason: str
     what: str = ""
+    length: int | None = None
 
 
 def validate(
@@ -124,12 +128,19 @@ def left_out(dropped: Sequence[Dropped], asked: int) -> str:
     return f"{len(dropped):,} of {asked:,} rows are left out: {reasons}"
 
 
-def require_some(kept: Sized, dropped: Sequence[Dropped]) -> None:
-    """Raise TrainingError where nothing is left."""
+def require_some(kept: Sized, dropped: Sequence[Dropped], max_length: int | None = None) -> None:
+    """Raise TrainingError where nothing is left; `max_length`: the setting by which pairs are too long."""
     if kept:
         return
-    reasons = ", ".join(f"{reason}: {n}" for reason, n in table(dropped).items()) or "the pair file is empty"
-    raise TrainingError(f"No preference pair is left to train on ({reasons}).")
+    why = f"No preference pair is left to train on ({_reasons(dropped) or 'the pair file is empty'})"
+    if max_length is not None and (lengths := [d.length for d in dropped if d.length is not None]):
+        why += f": max_length is {max_length:,} and the shortest of those that are too long has {min(lengths):,} tokens"
+        why += ". Raise max_length in `training`, or leave it out"
+    raise TrainingError(f"{why}.")
+
+
+def _reasons(dropped: Sequence[Dropped]) -> str:
+    return ", ".join(f"{reason}: {n}" for reason, n in table(dropped).items())
 
 
 def _fault(pair: PreferencePair, has: Callable[[str], bool], unpaired: bool) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from alignment.data.forms.kept_files import kept
+from alignment.data.forms.kinds import is_storable
 from alignment.data.forms.trl_rows import from_rated, from_trl, to_rated, to_trl
 from alignment.data.image_marks import MARK, by_number, placed
 from alignment.data.sampling import unique
@@ -120,6 +121,8 @@ def _hint(row: Mapping[str, Any]) -> str:
 def _meta(row: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(meta := row.get("meta") or {}, dict):
         raise ValueError("'meta' must be an object")
+    if wrong := [key for key, value in meta.items() if not is_storable(value)]:
+        raise ValueError(f"'meta' has {shown(wrong[0], 40)} that is not a finite number; write null, or leave it out")
     return meta
 
 

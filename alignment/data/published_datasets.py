@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from alignment.data.forms.kept_files import kept
+from alignment.data.forms.kinds import storable_meta
 from alignment.data.forms.tables import PACKED, table_rows
 from alignment.data.image_marks import by_number, placed, strip_image
 from alignment.data.image_names import check_limit, refuse_most_lost, require_inside
@@ -105,7 +107,7 @@ class Published(ABC):
             try:
                 pair = self.pair(row, name, subsample_seed(seed))
                 require_inside(pair.images)
-                read.append(pair)
+                read.append(replace(pair, meta=storable_meta(pair.meta)))
             except LeftOut as reason:
                 dropped.append(Dropped(name, str(reason)))
                 unrated += [f"{self.place_of(row, number)}: {reason}"] if isinstance(reason, Unusable) else []

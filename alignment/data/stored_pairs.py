@@ -104,6 +104,14 @@ class ChecksPairs(Protocol):
 
 
 @runtime_checkable
+class NotesPairs(Protocol):
+    """An aligner that has something to say of pairs that it takes."""
+
+    @staticmethod
+    def notes_on(pairs: Sequence[PreferencePair]) -> tuple[str, ...]: ...
+
+
+@runtime_checkable
 class ChecksRejected(Protocol):
     """An aligner that can refuse pairs by their numbers of rejected answers, with a TrainingError."""
 

@@ -15,6 +15,7 @@ class Traits(NamedTuple):
     reference: bool = True  # reads the reference; else no reference pass is made
     scores: bool = False  # a function of the two scores' difference, where an f-divergence may stand for the log-ratio
     whole_step: bool = False  # no sum over pairs: it reads all pairs of the step at once
+    lowers_chosen: bool = False  # makes chosen answers less likely on purpose
     running: bool = False  # takes number and mean of what it observed in earlier steps, as _seen and _mean
 
 

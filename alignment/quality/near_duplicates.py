@@ -16,6 +16,15 @@ from harness.core.preference import PreferencePair
 
 NEAR = 4  # of 64 bits; re-encoded and rescaled copies differ in a few
 COPIES = 20  # one pair in so many may be a copy of another one without a word
+_COPIED = (
+    "are copies of another one (image, prompt and all answers): training counts each again. Remove them from the file if that "
+    "is not meant."
+)
+_REPEATED = "list a rejected answer more than once: training counts it each time. Remove it from the file if that is not meant."
+_CONTRADICTED = (
+    "contradict another one (of the same two answers, each is chosen once and rejected once): nothing can be "
+    "learned from both. Look at where the pairs come from."
+)
 _BANDS = 5  # two hashes that differ in at most 4 bits agree in one of 5 bands
 
 
@@ -57,15 +66,17 @@ def repeated(texts: Iterable[str]) -> list[tuple[str, int]]:
 
 
 def copies(pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
-    """What a run says where more than one pair in twenty is a copy of another one; images by their names."""
+    """What a run says where more than one pair in twenty is a copy of another one, lists a rejected answer twice or
+    contradicts another one; images by their names."""
     seen = {(p.image, p.prompt, p.context, p.chosen, p.rejected) for p in pairs}
-    n = len(pairs) - len(seen)
-    if n * COPIES <= len(pairs):
-        return ()
-    return (
-        f"{n:,} of {len(pairs):,} pairs are copies of another one (image, prompt and all answers): training counts each again. "
-        "Remove them from the file if that is not meant.",
+    orders = [{(p.image, p.prompt, p.context, p.chosen.strip(), r.strip()) for r in p.rejected} for p in pairs]
+    known = {order for of_pair in orders for order in of_pair}
+    counts = (
+        (len(pairs) - len(seen), _COPIED),
+        (sum(len({r.strip() for r in p.rejected}) < len(p.rejected) for p in pairs), _REPEATED),
+        (sum(any((*o[:3], o[4], o[3]) in known for o in of_pair) for of_pair in orders), _CONTRADICTED),
     )
+    return tuple(f"{n:,} of {len(pairs):,} pairs {what}" for n, what in counts if n * COPIES > len(pairs))
 
 
 def _bands(value: int) -> Sequence[tuple[int, int]]:

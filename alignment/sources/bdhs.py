@@ -60,12 +60,12 @@ class Bdhs(ReadsPrompts):
         limit: int | None = None,  # use that many prompts, a uniform subsample by seed
         rho_th: float = 0.99,  # share of image tokens hidden; 0 hides nothing, 1 everything
         noise_steps: int = 0,  # diffusion steps of noise on the image: the study's BDHS_noise is 500 with rho_th 0
-        n_tries: int = 5,  # draws of an answer before its prompt is given up
+        n_tries: int = 5,  # draws of an answer, the last one free and taken as it comes (see `free_last_try`)
         epsilon_s: float = 0.97,  # accepted if less similar than this, above 0 and at most 1
         embedder: str = "bag_of_words",  # or a sentence-transformers name; the study's 0.97 is of all-mpnet-base-v2
         cut_unit: str = "word",  # where a sentence is cut: word or character
         guided: bool = True,  # False: free generation under the mask, without the chosen answer's halves
-        free_last_try: bool = True,  # the last try generates freely and is taken as it comes
+        free_last_try: bool = True,  # the last of several tries generates freely; the last is taken as it comes
         hidden_positions: str = "kept",  # of tokens behind a hidden one; closed: counted as if it were not there
         newline_tokens: str = "counted",  # LLaVA-1.6's may be hidden like the others; shown: never hidden, and not counted
         yes_no_rule: str = "word",  # "printed" also swaps in "Not", "Now", "Nobody", as the paper's expression does
@@ -153,7 +153,8 @@ class Bdhs(ReadsPrompts):
             return STILL_REASONING if draft.reasons else EMPTY
         if draft.text == draft.prompt.chosen.strip():
             return TOO_SIMILAR if not last else IDENTICAL_ANSWERS
-        if not rules.is_last_and_free(draft.attempt) and (draft.similarity or 0.0) >= self._epsilon_s:
+        taken = last and rules.free_last_try  # as it comes, of one try too: Algorithm 1 ends with what it has
+        if not taken and (draft.similarity or 0.0) >= self._epsilon_s:
             return TOO_SIMILAR
         if rules.match is not None and not rules.match.fits(draft.text, draft.prompt.chosen):
             return "" if last and self._keep_unmatched else UNMATCHED
@@ -190,6 +191,7 @@ class Bdhs(ReadsPrompts):
             o,
             (not matched, "without `matched`", ("keep_unmatched",)),
             ("vocabulary" in matched, "with `matched.vocabulary`", ("vocabulary",)),
+            (o["rho_th"] == 0, "with rho_th 0, which hides nothing", ("hidden_positions", "newline_tokens")),
             (not o["guided"], "with `guided: false`, which cuts no sentences", ("cut_unit", "splitter", "yes_no_rule")),
         )
 

@@ -6,16 +6,23 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from alignment.training.objectives import Rewards
+
 ENOUGH = 8  # rows; a trend over fewer is chance
 FAR = 25.0  # nats an answer
+UNCHANGED = 0.1  # nats an answer
+UNKNOWN = Rewards()
 MISMATCH = "sampling/sampling_logp_difference/mean"  # TRL's name
 EQUAL_REWARDS = "frac_reward_zero_std"  # TRL's name: share of the prompts of which all answers have one reward
 REWARD_RANGE = "rl/reward_range"  # of PPO: largest less smallest reward of a step's answers, one a prompt
 LARGE_MISMATCH = 0.01  # nats a token; float32 gives 1e-6, bfloat16 about 0.01
 
 
-def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
-    """Notes on a finished training: too easy pairs, a falling chosen reward, no learning, a divergence that explodes."""
+def diagnose(log: Sequence[Mapping[str, float]], of: Rewards | None = UNKNOWN) -> tuple[str, ...]:
+    """Notes on a finished training: too easy pairs, a falling chosen reward, no learning, a divergence that explodes.
+
+    of: what the log's rewards are; None where they say nothing of how likely answers are.
+    """
     notes = [*_no_gradient(log), *_divergence(log), *_without_pairs(log), *_unrated(log)]
     notes += [*_equal_groups(log), *_equal_steps(log), *_mismatch(log)]
     log = [row for row in log if "skipped" not in row]
@@ -28,15 +35,46 @@ def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
             "The policy ranked every pair correctly from the first steps on (accuracy 1.0): the rejected answers are "
             "easy to recognise, so there was little left to learn from them."
         )
-    chosen, margin = _mean(last, "rewards/chosen"), _mean(last, "rewards/margins")
-    if len(log) >= ENOUGH and chosen < 0 and chosen < _mean(first, "rewards/chosen") and margin > 0:
-        notes.append(
-            f"The chosen reward fell to {chosen:.3f} while the margin grew to {margin:.3f}: the chosen answers became "
-            "less likely too, but by less than the rejected ones. Usual for DPO; sft_weight or a larger beta prevents it."
-        )
-    if len(log) >= ENOUGH and abs(margin) < 0.01:
-        notes.append(f"The margin is {margin:.4f} at the end: the policy hardly changed; raise learning_rate or epochs.")
+    if len(log) >= ENOUGH and of is not None:
+        notes += [*_falling(first, last, of), *_little_learned(last, of)]
     return tuple(notes)
+
+
+def _falling(first: Sequence[Mapping[str, float]], last: Sequence[Mapping[str, float]], of: Rewards) -> list[str]:
+    """Chosen answers that became less likely between the first third of the steps and the last."""
+    (before, chosen), (start, margin) = (
+        (_mean(first, name), _mean(last, name)) for name in ("rewards/chosen", "rewards/margins")
+    )
+    if chosen >= 0 or chosen >= before or margin == start:
+        return []
+    if margin < start:
+        return [
+            f"The chosen reward fell from {before:.3g} to {chosen:.3g} (means over the first and the last third of the steps) "
+            f"and the margin from {start:.3g} to {margin:.3g}: the chosen answers became less likely, and by more than the "
+            "rejected ones. A loss that aims at a margin (ipo) does so where the margin begins above it; else lower "
+            "learning_rate."
+        ]
+    usual = f"Usual for DPO; sft_weight{' or a larger beta' if of.beta else ''} prevents it."
+    return [
+        f"The chosen reward fell to {chosen:.3g} while the margin grew to {margin:.3g}: the chosen answers became less likely "
+        f"too, but by less than the rejected ones. {'The loss is meant to.' if of.lowers_chosen else usual}"
+    ]
+
+
+def _little_learned(last: Sequence[Mapping[str, float]], of: Rewards) -> list[str]:
+    """Log-ratios to where the training began that stayed near 0; rewards are beta times them."""
+    if of.beta is None:
+        return []
+    chosen, margin = (_mean(last, name) / of.beta for name in ("rewards/chosen", "rewards/margins"))
+    if abs(margin) >= UNCHANGED:
+        return []
+    moved = (
+        "prefers the chosen answers no more than before, though it changed" if abs(chosen) >= UNCHANGED else "hardly changed"
+    )
+    return [
+        f"The margin is {margin * of.beta:.2g} at the end, {margin:.2g} nats an answer: the policy {moved}; raise "
+        "learning_rate or epochs."
+    ]
 
 
 def _no_gradient(log: Sequence[Mapping[str, float]]) -> list[str]:
@@ -139,6 +177,16 @@ def dropped_note(dropped: Mapping[str, int], asked: int, listed: str = "") -> tu
     reasons = ", ".join(f"{reason} {n}" for reason, n in dropped.items())
     ids = f" (ids in {listed})" if listed else ""
     return (f"{sum(dropped.values())} of {asked} pairs were left out of training: {reasons}{ids}.",)
+
+
+def lost_rows_note(rows: int, steps: int) -> tuple[str, ...]:
+    """One sentence where a finished training's log lacks rows, or none."""
+    if rows == steps:
+        return ()
+    return (
+        f"log.jsonl has {rows:,} of {steps:,} rows that can be read: the file was changed or damaged since the training, and "
+        "what is said of the log is of these rows.",
+    )
 
 
 def _mean(rows: Sequence[Mapping[str, float]], key: str) -> float:

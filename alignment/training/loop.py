@@ -22,13 +22,20 @@ from alignment.training.objectives import Objective, Part, ReadsStep, Totals
 from alignment.training.sample_supply import LooksAhead, Sample, Supply
 from alignment.weights.code_used import note_code
 from alignment.weights.replicated import Replicated
-from alignment.weights.resume_state import Identity, append_log, cut_log, load_state, read_log, remove_older_states, save_state
+from alignment.weights.resume_state import (
+    Identity,
+    LogRow,
+    append_log,
+    load_state,
+    remove_older_states,
+    save_state,
+    write_log,
+)
 from alignment.weights.single_writer import SingleWriter
 from harness.core.digests import seed_of
 from harness.core.errors import TrainingError
 from harness.core.plugins import Progress
 
-LogRow = dict[str, float]
 T = TypeVar("T")
 
 
@@ -55,17 +62,21 @@ class Loop:
 
     def run(self, progress: Progress) -> tuple[int, str]:
         """(steps done, why it stopped early or "")."""
-        start = load_state(self.folder, self.shards, self.optimizer, self.identity)
+        log = load_state(self.folder, self.shards, self.optimizer, self.identity)
+        start = len(log)
         self.workers.wait()  # until all have read what the first one is about to change
-        log = read_log(self.folder, start)
         writer = SingleWriter(self.folder) if self.workers.is_main else None
         if self.workers.is_main:
-            cut_log(self.folder, start)
+            write_log(self.folder, log)  # the steps behind the state are done again
             note_code(self.folder, start)
             remove_older_states(self.folder, start, self.settings.keep_states)
         watching = trackers(self.settings.trackers, self.folder, start) if self.workers.is_main else []
         try:
-            return self._steps(start, log, watching, progress, writer)
+            done = self._steps(start, log, watching, progress, writer)
+            if writer is not None:
+                writer.check()
+                write_log(self.folder, log)  # flushed, before the result is written
+            return done
         finally:
             for tracker in watching:
                 tracker.close()
@@ -86,17 +97,18 @@ class Loop:
             for tracker in watching:
                 tracker.log(step + 1, log[-1])
             if any("loss" in row for row in log):  # before the first update there is nothing to keep
-                self._save(step + 1)
+                self._save(log)
             progress(_told(log[-1]), step + 1, self.total)
         return self.total, ""
 
-    def _save(self, done: int) -> None:
+    def _save(self, log: Sequence[LogRow]) -> None:
         """Write the state where one is due; all processes put it together."""
+        done = len(log)
         due = done // self.settings.save_every > (done - self.supply.repeats) // self.settings.save_every
         if due and done % self.supply.repeats == 0 and done < self.total:
             held = self.shards.held(self.optimizer)
             if self.workers.is_main:
-                save_state(self.folder, done, held, self.identity, self.settings.keep_states)
+                save_state(self.folder, log, held, self.identity, self.settings.keep_states)
 
     def _step(self, step: int, past: LogRow) -> LogRow:
         """One optimizer step behind the one with the log row `past`; returns its own."""

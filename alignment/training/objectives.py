@@ -37,6 +37,17 @@ class Part(NamedTuple):
     figures: Mapping[str, float] = {}  # of the whole step, logged as they are
 
 
+class Rewards(NamedTuple):
+    """What the rewards in a training's log are.
+
+    beta: they are so many times an answer's log-ratio to the policy that the training began with; None: something else.
+    lowers_chosen: the loss makes chosen answers less likely on purpose.
+    """
+
+    beta: float | None = None
+    lowers_chosen: bool = False
+
+
 Known = Mapping[str, Tensor]  # precomputed values of a micro-batch's answers: "reference" (A,), "rewards" (A,), ...
 
 
@@ -50,6 +61,21 @@ class Objective(Protocol):
     def totals(self, rows: Sequence[Row]) -> Totals: ...
     def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part: ...
     def facts(self) -> dict[str, Any]: ...
+
+
+@runtime_checkable
+class LogsRewards(Protocol):
+    """An objective that logs rewards of preference; `rewards` where its reference is the policy as loaded."""
+
+    @property
+    def rewards(self) -> Rewards: ...
+
+
+def rewards_of(objective: Objective, has_other_reference: bool) -> Rewards | None:
+    """What the rewards in the log are; None where they say nothing of how likely answers are (a reward model's)."""
+    if not isinstance(objective, LogsRewards):
+        return None
+    return objective.rewards._replace(beta=None) if has_other_reference else objective.rewards
 
 
 @runtime_checkable

@@ -29,7 +29,8 @@ from alignment.batching.logps import (
 from alignment.batching.policy import Policy
 from alignment.losses._traits import Traits, traits_of
 from alignment.losses.answer.bco_pair_running import DELTA, SEEN
-from alignment.training.objectives import Known, Part, Totals
+from alignment.training.objectives import Known, Part, Rewards, Totals
+from alignment.training.step_of_pairs import Step, step_of
 from harness.core.errors import TrainingError
 
 Loss = Callable[..., PairLoss]
@@ -74,30 +75,6 @@ class Term(NamedTuple):
         return float(self.options["beta"])
 
 
-class Step(NamedTuple):
-    """All pairs of a step, for losses that are not sums over pairs; `past` is the log row of the step before."""
-
-    policy: PairLogps  # without gradient
-    reference: PairLogps
-    past: Mapping[str, float]
-    start: int = 0  # where a micro-batch's pairs stand in it
-
-
-def step_of(parts: Sequence[tuple[PairLogps, PairLogps]], past: Mapping[str, float]) -> Step:
-    """The step of the given micro-batches (policy, reference), in their order."""
-    policy, reference = ([part[side] for part in parts] for side in (0, 1))
-    return Step(_joined(policy), _joined(reference), past)
-
-
-def _joined(parts: Sequence[PairLogps]) -> PairLogps:
-    def column(values: Sequence[Tensor | None]) -> Tensor | None:
-        known = [value for value in values if value is not None]
-        return torch.cat(known) if len(known) == len(values) else None
-
-    chosen, rejected = torch.cat([p.chosen for p in parts]), torch.cat([p.rejected for p in parts])
-    return PairLogps(chosen, rejected, *(column(values) for values in zip(*(p[2:] for p in parts), strict=True)))
-
-
 @dataclass(frozen=True, slots=True)
 class Preference:
     """Turns the log-probabilities of pairs into a step's loss."""
@@ -137,6 +114,17 @@ class Preference:
             weight = rest[0].weight if rest else 0.0
             return {"loss": first.name, "beta": first.beta, "options": own, "sft_weight": weight, **options}
         return {"loss": [{"name": t.name, "weight": t.weight, **t.options} for t in self.terms], **options}
+
+    @property
+    def rewards(self) -> Rewards:
+        """Without a beta where they are no log-ratios, or the reference follows the policy."""
+        beta = self.terms[self._first].beta if self.needs_reference and self.sync is None else None
+        return Rewards(beta, any(term.traits.lowers_chosen for term in self.terms))
+
+    @property
+    def _first(self) -> int:
+        """The term whose rewards are logged."""
+        return next((i for i, term in enumerate(self.terms) if term.traits.reference), 0)
 
     def heads(self, policy: Policy, seed: int) -> dict[str, nn.Module]:
         return {}
@@ -193,7 +181,7 @@ class Preference:
         """What pairs add to the step's loss, and the values to log, one a pair."""
         found = [self._term(term, now, base, totals, weights) for term in self.terms]
         loss = torch.stack([value for value, _ in found]).sum()
-        first = next((i for i, term in enumerate(self.terms) if term.traits.reference), 0)
+        first = self._first
         shown = found[first][1]
         figures = {name: value for _, got in found for name, value in got.figures.items()}
         chosen, rejected = shown.chosen_reward, shown.rejected_reward

@@ -3,7 +3,7 @@
     cache/reference/    log-probabilities of the reference, by content
     folder/log.jsonl    one row a step, TRL's names
     folder/code.json    by which code the steps were taken
-    folder/state/       weights, optimizer, random state: every `save_every` steps
+    folder/state/       weights, optimizer, the log so far: every `save_every` steps
     folder/checkpoint/  the result
     folder/base/        with LoRA on an adapter: the adapter merged into its base, which is what the result belongs to
     folder/dropped.jsonl, done.json: pairs that were left out, each with its reason; written last
@@ -29,13 +29,13 @@ from alignment.data.invalid_pairs import require_some, table, validate
 from alignment.data.pairs import pairs_digest
 from alignment.early_stopping import Rule
 from alignment.settings import Settings
-from alignment.training.diagnosis import diagnose, dropped_note
+from alignment.training.diagnosis import diagnose, dropped_note, lost_rows_note
 from alignment.training.dropped_pairs import FILE, write_dropped
 from alignment.training.identity import identity, with_digests
 from alignment.training.loop import Loop
-from alignment.training.moving_reference import Moving
+from alignment.training.moving_reference import MIXED, Moving, note_on_mixing
 from alignment.training.no_randomness import require_no_randomness
-from alignment.training.objectives import NeedsExtras, Objective, ReadsStates, ReadsTokens, ShowsNoise
+from alignment.training.objectives import NeedsExtras, Objective, ReadsStates, ReadsTokens, ShowsNoise, rewards_of
 from alignment.training.preference import Preference
 from alignment.training.reference_logps import ANSWERS, STATES, TOKENS, reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
@@ -104,14 +104,14 @@ def train(
     made = {**objective.facts(), **noise, **settings.facts(), **(online.facts() if online else {}), **_facts_of(reference)}
     asked = identity(made, named, kept, policy)
     if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():
-        return _finished(folder, asked)
+        return _finished(folder, asked, objective, settings, reference)
     folder.mkdir(parents=True, exist_ok=True)
     extras, drawn_from = _extras(objective, kept, image_root, (cache or folder) / "images", noise)
     rows, too_long = make_rows(
         policy, kept, image_root, max_length=settings.max_length, progress=progress, extras=extras, facts=drawn_from
     )
     dropped += too_long
-    require_some(rows, dropped)
+    require_some(rows, dropped, settings.max_length)
     asked = replace(asked, rows=pairs_digest(rows.pairs))
     merged = None
     if workers().is_main and settings.lora is not None:
@@ -127,12 +127,12 @@ def train(
         precision = stored_as(trained.weights.values(), policy)
         provenance = {"step": steps, "precision": precision, "code": code_used(folder), **made}
         write_checkpoint(trained, policy.checkpoint, folder / CHECKPOINT, provenance, heads, weights, merged)
-        facts = {**asked.facts(), "step": steps, "stopped": stopped, "pairs": len(pairs)}
+        facts = {**asked.facts(), "step": steps, "stopped": stopped, "pairs": len(pairs), **(MIXED if trained.anchor else {})}
         done = {**facts, "precision": precision, "dropped": table(dropped), "digest": model_digest(folder / CHECKPOINT)}
         write_dropped(folder, dropped, pairs)
         write_text_whole(folder / DONE, json.dumps(done) + "\n")
     workers().wait()
-    return _finished(folder, asked)
+    return _finished(folder, asked, objective, settings, reference)
 
 
 def _facts_of(reference: Policy | None) -> dict[str, Any]:
@@ -234,7 +234,7 @@ def _done(folder: Path) -> Mapping[str, Any]:
     return facts
 
 
-def _finished(folder: Path, asked: Identity) -> Alignment:
+def _finished(folder: Path, asked: Identity, objective: Objective, settings: Settings, reference: Policy | None) -> Alignment:
     facts = _done(folder)
     asked.require_same(folder, facts)
     if facts.get("digest") not in (None, model_digest(folder / CHECKPOINT)):  # None: of an older version
@@ -246,5 +246,8 @@ def _finished(folder: Path, asked: Identity) -> Alignment:
     early = (f"Training ended at step {facts['step']}: {facts['stopped']}.",) if facts["stopped"] else ()
     dropped, asked_for = facts["dropped"], facts["pairs"]
     left_out = dropped_note(dropped, asked_for, FILE if is_file(folder / FILE) else "")  # an older version wrote none
-    notes = (*left_out, *early, *diagnose(log), *filter(None, [facts.get("precision")]))
+    lost = lost_rows_note(len(log), facts["step"])
+    mixing = note_on_mixing(objective.sync, settings, facts) if isinstance(objective, Preference) else ()
+    told = rewards_of(objective, reference is not None)
+    notes = (*left_out, *early, *lost, *mixing, *diagnose(log, told), *filter(None, [facts.get("precision")]))
     return Alignment(tuple(log), folder / CHECKPOINT, facts["step"], notes, dropped, asked_for)

@@ -21,7 +21,7 @@ from alignment.batching.policy import Policy
 from alignment.batching.rows import Mismatched, Rows
 from alignment.losses._unpaired.apo_zero_unpaired import apo_zero_unpaired
 from alignment.losses._unpaired.kto import kto, mismatch_kl
-from alignment.training.objectives import Known, Part, Totals
+from alignment.training.objectives import Known, Part, Rewards, Totals
 from alignment.training.sample_supply import Sample
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
@@ -42,6 +42,10 @@ class Unpaired:
     @property
     def whole_step(self) -> bool:
         return self.loss == "kto"
+
+    @property
+    def rewards(self) -> Rewards:
+        return Rewards(self.beta)
 
     def facts(self) -> dict[str, Any]:
         weights = {"desirable_weight": self.desirable_weight, "undesirable_weight": self.undesirable_weight}

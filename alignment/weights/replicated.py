@@ -67,7 +67,7 @@ class Replicated:
             for name, weight in self.trained.weights.items():
                 weight.copy_(self.placed(state["weights"][name], weight))
             for name, value in self.trained.anchor.items():
-                value.copy_(state["reference"][name])
+                self.trained.anchor[name] = state["reference"][name].to(value)  # an adapter's rank grows
         load_optimizer(optimizer, state["optimizer"], self)
 
     def whole(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""What is needed to resume after a kill, bit for bit: one file with weights, optimizer and step. (Every step seeds its own
-random numbers.)
+"""What is needed to resume after a kill, bit for bit: one file with weights, optimizer, step and the log up to it. (Every step
+seeds its own random numbers.)
 
 Trainable weights are kept under their names in memory. (`save_pretrained` writes LLaVA under older names, which is
-why TRL's full-weight resume loads nothing.) The log is a file of its own, cut back to the step of the state.
+why TRL's full-weight resume loads nothing.) The log is a file of its own too, which is written again from the state: running
+means and rules that end a training go on from its rows, and what is appended to a file may be lost with the power.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from alignment.weights.replicated import Replicated
+from alignment.weights.trainable import ADAPTER_B
 from harness.core.errors import TrainingError
 from harness.core.files import write_text_whole, write_whole
 
 STATES = Path("state")
 LOG = Path("log.jsonl")
+LogRow = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,14 @@ class Identity:
             )
 
 
-def save_state(folder: Path, step: int, held: Mapping[str, Any], identity: Identity, keep: int = 1) -> None:
-    """Write the state after `step` steps: `held` is {"weights": ..., "optimizer": ...}, whole tensors.
+def save_state(folder: Path, log: Sequence[LogRow], held: Mapping[str, Any], identity: Identity, keep: int = 1) -> None:
+    """Write the state after the steps of `log`: `held` is {"weights": ..., "optimizer": ...}, whole tensors.
 
     Of the states before it the newest stay, `keep` in all.
     """
+    step = len(log)
     path = folder / STATES / f"step-{step:08d}.pt"
-    state = {**identity.facts(), "step": step, **held}
+    state = {**identity.facts(), "step": step, "log": _lines(log), **held}
     try:
         write_whole(path, lambda part: torch.save(state, part))
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
@@ -88,21 +92,49 @@ def _states(folder: Path) -> list[Path]:
     return sorted((folder / STATES).glob("step-*.pt"), reverse=True)
 
 
-def load_state(folder: Path, shards: Replicated, optimizer: Optimizer, identity: Identity) -> int:
-    """Put weights and optimizer back in place; returns the number of steps done, 0 without a state.
+def load_state(folder: Path, shards: Replicated, optimizer: Optimizer, identity: Identity) -> list[LogRow]:
+    """Put weights and optimizer back in place; returns the log of the steps done, none without a state.
 
     A state that cannot be read is passed over for the one before it, if that was kept.
     """
     state = _newest(folder)
     if state is None:
-        return 0
+        return []
     identity.require_same(folder, state)
     identity.require_same_rows(folder, state)
     saved: dict[str, Tensor] = state["weights"]
     if saved.keys() != shards.trained.weights.keys():
         raise TrainingError(f"{folder / STATES} holds other weights than this model trains; remove {folder}.")
+    _require_products(folder, state)
+    log = _log_of(folder, state)
     shards.restore(optimizer, state)
-    return int(state["step"])
+    return log
+
+
+def _require_products(folder: Path, state: Mapping[str, Any]) -> None:
+    """Raise TrainingError for a state of an older version (without a log) whose reference has moved under LoRA: it mixed an
+    adapter's matrices one by one, and what follows would mix their products."""
+    held = state.get("reference", {}) if "log" not in state else {}
+    if any(bool(value.any()) for name, value in held.items() if ADAPTER_B in name):
+        raise TrainingError(
+            f"{folder} holds a training whose reference was moved by an earlier version, which mixed the two matrices of each "
+            f"adapter one by one; it cannot be continued. Remove {folder} to train again."
+        )
+
+
+def _log_of(folder: Path, state: Mapping[str, Any]) -> list[LogRow]:
+    """The log up to a state. Raises TrainingError where the state is of an older version, which kept the log beside it alone,
+    and rows of that are lost."""
+    if "log" in state:
+        return [json.loads(line) for line in state["log"].splitlines()]
+    steps = int(state["step"])
+    if len(log := read_log(folder, steps)) < steps:
+        raise TrainingError(
+            f"{folder / LOG} has {len(log):,} rows that can be read and the training's state is that of step {steps:,}: "
+            f"running means and rules that end it early go on from these rows. Put the file back, or "
+            f"remove {folder} to train again."
+        )
+    return log
 
 
 def _newest(folder: Path) -> dict[str, Any] | None:
@@ -126,16 +158,16 @@ def _require_intact(path: Path) -> None:
             raise BadZipFile(f"the checksum of {damaged} is wrong: the file has changed since it was written")
 
 
-def append_log(folder: Path, row: Mapping[str, float]) -> None:
+def append_log(folder: Path, row: LogRow) -> None:
     with (folder / LOG).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+        file.write(_lines([row]))
 
 
-def read_log(folder: Path, steps: int) -> list[dict[str, float]]:
+def read_log(folder: Path, steps: int) -> list[LogRow]:
     """The first `steps` rows, up to one that cannot be read: a kill may leave half a last line, a bad disk anything."""
     path = folder / LOG
     lines = path.read_bytes().split(b"\n") if path.is_file() else []
-    rows: list[dict[str, float]] = []
+    rows: list[LogRow] = []
     for line in lines[:steps]:
         try:
             row = json.loads(line)
@@ -147,10 +179,10 @@ def read_log(folder: Path, steps: int) -> list[dict[str, float]]:
     return rows
 
 
-def cut_log(folder: Path, steps: int) -> None:
-    """Remove the rows that were logged after `steps`; those steps are done again."""
-    write_log(folder, read_log(folder, steps))
+def write_log(folder: Path, rows: Sequence[LogRow]) -> None:
+    """In the place of what is there."""
+    write_text_whole(folder / LOG, _lines(rows))
 
 
-def write_log(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    write_text_whole(folder / LOG, "".join(json.dumps(row) + "\n" for row in rows))
+def _lines(rows: Sequence[LogRow]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)

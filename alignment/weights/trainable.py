@@ -25,6 +25,7 @@ PROJECTOR = re.compile(
 # audio is never given to a model here
 TOWER = re.compile(r"(^|\.)(vision_tower|vision_model|visual|image_encoder|audio_tower|embed_audio)(\.|$)")
 HEAD = re.compile(r"(^|\.)lm_head(\.|$)")
+ADAPTER_A, ADAPTER_B = ".lora_A.", ".lora_B."  # in the names of an adapter's weights (peft's)
 EXPERTS = re.compile(r"(^|\.)experts\.[^.]+$")  # tensors of all experts of a layer together
 
 

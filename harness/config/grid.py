@@ -75,6 +75,7 @@ def _with_seeds(arm: Any, where: str, faults: list[str]) -> Any:  # Any: what st
     if "seed" in plain or (isinstance(own, Mapping) and "seed" in own):
         faults.append(f"{where}: `seeds` and `seed` contradict each other; give one of them")
         return plain
+    faults += _fixed_seeds(plain, where, SEEDS, ("align.seed", "align.training.seed"))
     return {**plain, KEY: {**own, "seed": seeds}} if isinstance(own, Mapping) else plain
 
 
@@ -116,6 +117,7 @@ def _rounds(arm: Any, where: str, faults: list[str]) -> list[Any]:
     if "round" in plain:
         faults.append(f"{where}: `rounds` and `round` contradict each other; give one of them")
         return [plain]
+    faults += _fixed_seeds(plain, where, ROUNDS, ("align.training.seed",))
     reference = plain.pop("reference", "moving")
     if reference not in REFERENCES:
         faults.append(f"{where}.reference is {reference!r}; with rounds, choose one of: {', '.join(REFERENCES)}")
@@ -128,6 +130,15 @@ def _rounds(arm: Any, where: str, faults: list[str]) -> list[Any]:
         before = {"after": f"{name}-round{number - 1}", "round": number} if number > 1 else {}
         made.append({**copy.deepcopy(plain), **before, "name": f"{name}-round{number}"})
     return made
+
+
+def _fixed_seeds(arm: Mapping[str, Any], where: str, key: str, places: Sequence[str]) -> list[str]:
+    """Seeds of the aligner and its training that would be the same in every arm that `key` makes."""
+    align = one if isinstance(one := arm.get("align"), Mapping) else {}
+    training = one if isinstance(one := align.get("training"), Mapping) else {}
+    seeds = {"align.seed": align.get("seed"), "align.training.seed": training.get("seed")}
+    paths = [path for path in places if seeds[path] is not None]
+    return [f"{where}: `{key}` and `{path}`, which would draw the same in each of them; leave `{path}` out" for path in paths]
 
 
 def _points(arm: Any, where: str, faults: list[str]) -> list[Any]:

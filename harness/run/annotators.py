@@ -24,7 +24,7 @@ from harness.evaluation.scoring import make_annotator
 from harness.evaluation.server_cost import cost_said
 from harness.labels.estimates.proportions import Share, clustered
 from harness.models._own_server.shared_servers import kept_servers
-from harness.run.checks.sources import noted_judge
+from harness.run.checks.pair_notes import noted_judge
 from harness.run.data import open_data
 from harness.storage.run_store import Store
 

@@ -24,21 +24,14 @@ from harness.config.schema import Arm, RunConfig
 from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.edge.text import count
-from harness.core.errors import ConfigError, DataError, HarnessError
+from harness.core.errors import ConfigError, DataError, HarnessError, TrainingError
 from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import judge_faults
 from harness.evaluation.sweep import check_before_asking
 from harness.run.checks.adapters import check_layers
 from harness.run.checks.report import check_report
-from harness.run.checks.sources import (
-    Looked,
-    Warnings,
-    indented,
-    known_ahead,
-    looked_at,
-    refused_prompts,
-)
+from harness.run.checks.sources import Looked, Warnings, indented, known_ahead, looked_at, refused_prompts
 from harness.run.count import counted
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import annotator_of, check_divided, make_aligner
@@ -116,9 +109,11 @@ def _estimate(config: RunConfig, opened: ExitStack, say: Callable[[str], None]) 
         raise DataError("This study lacks:" + indented(dict.fromkeys(missing)))
     for one, seconds in zip(asked, question_seconds(base, asked), strict=True):
         yield _sweep_cost(one, columns, seconds * one.number * columns)
-    measured = _Measured({}, {}, {})
+    measured = _Measured({}, {}, {}, [])
     for arm in (*config.reward_models, *config.arms):
         yield from _arm(config, arm, totals[arm.name], base, data, measured)
+    if measured.faults:
+        raise TrainingError("Arms whose training could not be tried:" + indented(measured.faults))
 
 
 def peak_memory() -> str:
@@ -196,11 +191,12 @@ def _refused(work: Callable[[], object]) -> list[str]:
 class _Measured:
     """What arms have in common is measured once. `pairs`: a source -> its first pairs and the seconds of a prompt; `steps`: an
     alignment -> the seconds of a step's pair; `first`: a source and who answers it -> the arm that makes these pairs first,
-    whose answers the others find in the store."""
+    whose answers the others find in the store; `faults`: of arms whose training was refused."""
 
     pairs: dict[str, tuple[list[PreferencePair], float]]
     steps: dict[str, float]
     first: dict[str, str]
+    faults: list[str]
 
 
 def _arm(config: RunConfig, arm: Arm, total: int, base: Model, data: Data, measured: _Measured) -> Iterator[Cost]:
@@ -220,7 +216,11 @@ def _arm(config: RunConfig, arm: Arm, total: int, base: Model, data: Data, measu
     else:
         yield Cost(f"pairs: {arm.name}", f"{amount}, shared with {first}", 0.0)
     if pairs and arm.align.reward is None:
-        yield _training(config, arm, pairs, total, data, measured.steps)
+        try:
+            yield _training(config, arm, pairs, total, data, measured.steps)
+        except TrainingError as error:
+            measured.faults.append(f"arm {arm.name}, with {len(pairs):,} of its pairs: {error}")
+            yield Cost(f"align: {arm.name}", f"{arm.align.name}: could not be tried, see below", None)
     else:
         why = "cannot be measured before its reward model is trained" if pairs else "no pair came of the sample"
         yield Cost(f"align: {arm.name}", f"{arm.align.name}: {why}", None)

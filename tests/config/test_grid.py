@@ -116,6 +116,9 @@ def test_an_arm_with_seeds_goes_on_from_the_same_seed_of_the_arm_before() -> Non
     ({"seeds": [0, 0]}, "list of different whole numbers"),
     ({"seeds": [True, 1]}, "list of different whole numbers"),
     ({"seeds": [0, 1], "seed": 4}, "contradict"),
+    ({"seeds": [0, 1], "align": {"name": "dpo", "seed": 4}}, "`seeds` and `align.seed`, which would draw the same"),
+    ({"seeds": [0, 1], "align": {"name": "dpo", "training": {"seed": 4}}}, "`seeds` and `align.training.seed`, which would"),
+    ({"rounds": 2, "align": {"name": "dpo", "training": {"seed": 4}}}, "`rounds` and `align.training.seed`, which would"),
     ({"seeds": [0, 1], "grid": {"seed": [0, 1]}}, "contradict"),
 ])  # fmt: skip
 def test_seeds_that_make_no_sense_are_refused(changes, says) -> None:

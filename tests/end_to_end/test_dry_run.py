@@ -50,6 +50,20 @@ def test_every_stage_is_counted_and_measured(world: Path, tmp_path: Path) -> Non
     assert not list(tmp_path.glob("*/arms")) and not (tmp_path / "store.sqlite").exists()
 
 
+def test_an_arm_whose_training_is_refused_is_named_behind_the_table_of_all(world: Path, tmp_path: Path) -> None:
+    arms = [
+        {"name": name, "pairs": _BDHS, "align": {"name": "sft", "training": {"max_length": length}}}
+        for name, length in (("short", 9), ("long", 5000))
+    ]
+    costs = list[Cost]()
+    with pytest.raises(
+        TrainingError, match=r"\n  arm short, with \d of its pairs: No preference pair is left .* max_length is 9"
+    ):
+        costs.extend(estimate(study(world, tmp_path, arms=arms, sweep=SMALL["sweep"][:1])))
+    aligned = [(cost.stage, cost.seconds is None) for cost in costs if cost.stage.startswith("align")]
+    assert aligned == [("align: short", True), ("align: long", False)]
+
+
 def test_pairs_that_several_arms_train_on_are_counted_once(world: Path, tmp_path: Path) -> None:
     dpo = SMALL["arms"][0]
     arms = [{**dpo, "name": "a"}, {**dpo, "name": "b", "seed": 1}, {**dpo, "name": "c"}, {**dpo, "name": "d", "after": "a"}]
@@ -262,13 +276,13 @@ def test_pairs_whose_words_alone_tell_are_warned_of_ahead_with_the_numbers_of_th
     assert told == [f"WARNING: {said}"]
 
 
-def said_of(tmp_path, rows, source=None):
+def said_of(tmp_path, rows, source=None, align="dpo"):
     """(warnings of a run before its first sweep, those of a dry run, what each refuses) for an arm on these rows."""
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     made = config.parse(
         SMALL
         | {"data": str(tmp_path), "output": str(tmp_path / "out"), "sweep": [{"name": "pope"}]}
-        | {"arms": [{"name": "one", "pairs": source or FILES, "align": {"name": "dpo"}}]}
+        | {"arms": [{"name": "one", "pairs": source or FILES, "align": {"name": align}}]}
     )
     told, refused = list[str](), ""
     try:
@@ -303,6 +317,28 @@ def test_rows_that_are_copies_are_counted_before_the_run(tmp_path):
         "the file if that is not meant.",
     )
     assert said_of(tmp_path, [*map(row, range(19)), row(0)])[0] == (), "one in twenty"
+
+
+def test_answers_that_are_repeated_or_contradicted_are_counted_before_the_run(tmp_path):
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    twice = row(0) | {"rejected": ["A dog.", "A bird.", "A dog. "]}
+    against = row(1) | {"chosen": "A dog.", "rejected": ["A cat."]}
+    assert said_of(tmp_path, [twice, row(1), against])[0] == (
+        "1 of 3 pairs list a rejected answer more than once: training counts it each time. Remove it from the file if that is "
+        "not meant.",
+        "2 of 3 pairs contradict another one (of the same two answers, each is chosen once and rejected once): nothing can "
+        "be learned from both. Look at where the pairs come from.",
+    )
+    assert said_of(tmp_path, [*map(row, range(2, 60)), row(1), against])[0] == (), "one in twenty"
+
+
+def test_pairs_without_a_partner_are_counted_before_a_run_of_symmpo(tmp_path):
+    for name in "ab":
+        Image.new("L", (4, 4)).save(tmp_path / f"{name}.png")
+    rows = [row(0), row(0, "b.png"), row(1), row(1), row(2, "b.png")]
+    noted = [note for note in said_of(tmp_path, rows, align="symmpo")[0] if note.startswith("symmpo")]
+    assert len(noted) == 1 and noted[0].startswith("symmpo: the question of 3 of 5 pairs is asked about no other image.")
+    assert said_of(tmp_path, rows[:2], align="symmpo")[0] == ()
 
 
 def test_prompts_without_words_are_counted_before_the_run(tmp_path):

@@ -1,21 +1,24 @@
 """SymMPO: two images and the answers that are right for each, preferred both ways round.
 
 Liu et al. 2025, arXiv:2506.11712. The other image of a pair is that of the next pair with another image, one that asks the same
-question where there is one; its chosen answer is the answer that is right for it. (The authors build their data so that the two
-images are alike; a source of such pairs puts alike images side by side under one question.)
+question where there is one; its chosen answer is the answer that is right for it. Where no other pair asks the same question,
+that is an answer to another question: such pairs are counted before a run and in its report. (The authors build their data so
+that the two images are alike; a source of such pairs puts alike images side by side under one question.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alignment.aligners.contrast._base import ContrastAligner
+from alignment.contrast.damage import without_partner
 from alignment.contrast.objective import ImageContrast
 from alignment.losses._image.symmpo import symmpo
 from alignment.settings import check_beta, make_settings
 from harness.core import registry
 from harness.core.errors import ConfigError
+from harness.core.preference import PreferencePair
 
 
 @registry.aligner
@@ -37,3 +40,14 @@ class Symmpo(ContrastAligner):
         options = {"beta": check_beta(beta), "beta_2": check_beta(beta if beta_2 is None else beta_2), "lamda": lamda}
         self.objective = ImageContrast("symmpo", symmpo, options, None, seed)
         self.settings = make_settings(training, seed=seed)
+
+    @staticmethod
+    def notes_on(pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
+        """How many pairs have no other one that asks the same question."""
+        if not (alone := without_partner(pairs)):
+            return ()
+        return (
+            f"symmpo: the question of {alone:,} of {len(pairs):,} pairs is asked about no other image. The second image of "
+            "these pairs is that of another question, whose answer is trained as the right one there. Give pairs that "
+            "ask the same about several images, or use mdpo.",
+        )

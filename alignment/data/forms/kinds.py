@@ -88,3 +88,16 @@ def weight_meta(row: Mapping[str, Any]) -> dict[str, float]:
 def has_weight(meta: Mapping[str, Any]) -> bool:
     """Whether a pair has a weight, in its own `meta` or in one that a source of two sources keeps inside it."""
     return META_WEIGHT in meta or any(isinstance(part, Mapping) and has_weight(part) for part in meta.values())
+
+
+def is_storable(value: Any) -> bool:
+    """Whether JSON has all numbers of a value: it has no nan and no infinity, which pandas and Python write for them."""
+    if isinstance(value, float):
+        return isfinite(value)
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    return all(map(is_storable, parts))
+
+
+def storable_meta(meta: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a published row says beside its answers, without the values that cannot be stored: they are not known."""
+    return {key: value for key, value in meta.items() if is_storable(value)}

@@ -54,7 +54,7 @@ class TokenLoss(NamedTuple):
     """Of N tokens, nothing reduced."""
 
     loss: Tensor  # (N,)
-    clipped: Tensor  # (N,) bool: whose ratio is beyond the clip, in the direction of its advantage
+    clipped: Tensor | None  # (N,) bool: whose ratio is beyond the clip, in the direction of its advantage; None: nothing clips
     kl: Tensor | None  # (N,) k3 estimate of the divergence from the reference
 
 
@@ -74,7 +74,6 @@ def token_loss(
         n = torch.bincount(answer, minlength=len(advantage)).clamp(min=1)
         log_ratio = (log_ratio.new_zeros(len(advantage)).index_add(0, answer, log_ratio) / n)[answer]
     ratio = log_ratio.exp()
-    low, high = ratio < 1 - made.epsilon, ratio > 1 + made.high
     if made.loss_type == "vespo":
         loss = -_gamma_weights(policy.detach() - old, advantage.to(policy), answer)[answer] * gain * policy
     else:
@@ -84,7 +83,16 @@ def token_loss(
         gap = reference - policy
         kl = gap.exp() - gap - 1
         loss = loss + made.beta * (kl * ratio if made.use_bias_correction_kl else kl)
-    return TokenLoss(loss, (low & (gain < 0)) | (high & (gain > 0)), None if kl is None else kl.detach())
+    return TokenLoss(loss, _clipped(made, ratio.detach(), gain), None if kl is None else kl.detach())
+
+
+def _clipped(made: Surrogate, ratio: Tensor, gain: Tensor) -> Tensor | None:
+    """As TRL counts it: of cispo the weights at their cap, of answers with a positive advantage."""
+    if made.loss_type in ("sapo", "vespo"):
+        return None
+    if made.loss_type == "cispo":
+        return (ratio > made.high) & (gain > 0)
+    return ((ratio < 1 - made.epsilon) & (gain < 0)) | ((ratio > 1 + made.high) & (gain > 0))
 
 
 def share(made: Surrogate, lengths: Tensor, answers: int, tokens: int) -> Tensor:

@@ -10,7 +10,7 @@ from harness.core import registry
 
 
 @registry.loss
-@traits()
+@traits(lowers_chosen=True)
 def apo_down(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1) -> PairLoss:
     """s(w) + 1 - s(w - l), with rewards w and l and the sigmoid s; (B,). 1 where policy equals reference."""
     chosen, rejected = rewards(policy, reference, beta)

@@ -18,9 +18,11 @@ from harness.core import registry
 def exo_pair(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1, flip: float = 1e-3) -> PairLoss:
     """s(m) (log s(m) - log(1 - flip)) + s(-m) (log s(-m) - log flip), s the sigmoid and m = beta * margin; (B,).
 
-    flip: probability of the other order in the label, in (0, 0.5). The loss is 0 where s(m) = 1 - flip: the target margin
-    is finite. Raises ConfigError for a flip outside, since without smoothing the target is infinitely far (TRL 0.10 took
-    1e-3 without a word).
+    The loss is 0 where s(m) = 1 - flip: the target margin is finite. Raises ConfigError for a flip outside, since without
+    smoothing the target is infinitely far (TRL 0.10 took 1e-3 without a word).
+
+    Args:
+        flip: share of pairs that are the wrong way round, above 0 and below 0.5.
     """
     check_flip("exo_pair", flip, above=0)
     chosen, rejected = rewards(policy, reference, beta)

@@ -13,9 +13,9 @@ from alignment.data.yield_report import sides
 from alignment.quality.empty_prompts import unasked, without_images
 from alignment.quality.near_duplicates import copies
 from alignment.quality.pair_weights import unused_weights
-from alignment.quality.text_probe import giveaways, probed
+from alignment.quality.text_probe import probed
 from harness.config.option_faults import plugins_of
-from harness.config.schema import Arm, JudgeConfig, RunConfig
+from harness.config.schema import Arm, RunConfig
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
 from harness.core.digests import value_digest
@@ -27,14 +27,13 @@ from harness.core.preference import (
     PreferencePair,
     ShowsSeveralImages,
     names_of,
-    noted_images,
     refused_images,
     together,
 )
-from harness.models._checkpoint.families import note_ahead
 from harness.models._own_server.shared_servers import own_servers
-from harness.run.checks.adapters import check_layers, noted_experts, noted_rank
+from harness.run.checks.adapters import check_layers
 from harness.run.checks.embedders import unusable_embedders
+from harness.run.checks.pair_notes import noted_training, pair_notes
 from harness.storage.artifacts import Pairs
 
 IMAGES = 8  # of a source's that are opened before anything is asked
@@ -123,7 +122,7 @@ def known_ahead(arm: Arm, looked: Looked, model: object, data: Data) -> tuple[st
     pairs = [replace(p, image_digest=together(tuple(map(data.digest, p.images)))) for p in probed(looked.pairs)]
     told = (*unasked(looked.pairs), *without_images(looked.pairs), *unused_weights(looked.pairs))
     of_file = (*looked.left_out, *told, *_unreadable(looked, data))
-    return (*of_file, *pair_notes(arm, model, looked.rows, pairs), *copies(looked.pairs))
+    return (*of_file, *pair_notes(arm, model, looked.rows, pairs), *noted_training(arm, looked.pairs), *copies(looked.pairs))
 
 
 def _unreadable(looked: Looked, data: Data) -> tuple[str, ...]:
@@ -141,31 +140,6 @@ def _unreadable(looked: Looked, data: Data) -> tuple[str, ...]:
         raise DataError(f"none of {len(some)} images that were looked at can be read. {why[0]}")
     few = f"{len(why)} of {len(some)} images that were looked at cannot be read; rows about such images are left out."
     return (f"{few} {why[0]}",)
-
-
-def pair_notes(arm: Arm, model: object, asked: Sequence[AsksAbout], pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
-    """What a run warns of and its report contains: of what an arm asks about, and of its pairs."""
-    noted = (*noted_images(model, asked), *noted_judge(arm.align.judge, asked), *giveaways(pairs))
-    return (*noted, *noted_rank(arm, model), *noted_experts(arm, model))
-
-
-def notes_of_run(arm: Arm, model: object, pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
-    """`pair_notes` of the pairs that an arm trains on, and how many of them show no image, or have a weight."""
-    return (*without_images(pairs), *unused_weights(pairs), *pair_notes(arm, model, pairs, pairs))
-
-
-def noted_judge(judge: JudgeConfig | None, asked: Iterable[AsksAbout]) -> tuple[str, ...]:
-    """What is said where a judge is to look at several images at once and most models of its kind saw one; it is not loaded."""
-    asks = judge.options.get("model") if judge is not None else None
-    if judge is None or not isinstance(asks, Mapping) or asks.get("name", "transformers") != "transformers":
-        return ()
-    note = note_ahead(str(asks["path"])) if asks.get("path") else ""
-    if not note or not any(isinstance(one.image, tuple) for one in asked):
-        return ()
-    return (
-        f"Some prompts show several images, and the judge {judge.name} sees them with {asks['path']}: {note}. Choose a judge "
-        "whose family was trained with several, or leave these rows out.",
-    )
 
 
 def unreached_models(arm: Arm) -> list[str]:

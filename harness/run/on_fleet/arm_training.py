@@ -26,8 +26,8 @@ from harness.core.preference import PreferencePair
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.models._own_server.shared_servers import end_idle_servers
 from harness.run.arm_costs import annotated
+from harness.run.checks.pair_notes import notes_of_run
 from harness.run.checks.run_files import Digests, digests_of, measured_as, require_own_pairs, require_same_checkpoint
-from harness.run.checks.sources import notes_of_run
 from harness.run.data import open_data
 from harness.run.make_aligner import annotator_of, make_aligner
 from harness.run.models import digest_of, load_model, trainable_model

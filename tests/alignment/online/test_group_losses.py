@@ -67,6 +67,15 @@ def test_a_token_is_clipped_where_its_ratio_is_beyond_the_clip_in_the_direction_
     assert found.clipped.tolist() == [True, False, False, True, False]
 
 
+def test_cispo_counts_the_weights_at_their_cap_and_sapo_and_vespo_clip_nothing():
+    ratios, gains = torch.tensor([1.1, 6.0, 6.0]), torch.tensor([1.0, 1.0, -1.0])
+    clipped = {}
+    for name in ("cispo", "sapo", "vespo"):
+        made = Surrogate(name, epsilon_high=5.0, max_completion_length=32)
+        clipped[name] = token_loss(made, ratios.log(), torch.zeros(3), None, gains, torch.arange(3)).clipped
+    assert clipped["cispo"].tolist() == [False, True, False] and clipped["sapo"] is None and clipped["vespo"] is None
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_losses_in_single_precision_are_those_of_trl(case):
     loss, _ = grouped(case, torch.float32)

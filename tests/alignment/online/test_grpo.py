@@ -97,6 +97,25 @@ def test_groups_with_equal_rewards_are_skipped_and_counted(llava_next, images, p
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+class Dealt(Likes):
+    """Rewards by turn: a group of one reward, and one with an answer that could not be rated."""
+
+    def __init__(self, *groups: list[float | None]) -> None:
+        super().__init__("o")
+        self.groups = list(groups)
+
+    def __call__(self, pair, answers, image_root) -> list[float | None]:
+        return self.groups.pop(0)
+
+
+def test_the_logged_reward_is_that_of_all_rated_answers(llava_next, images, pairs, tmp_path):
+    training = {**FAST, "batch_size": 2, "max_steps": 2}
+    made = Grpo(Dealt([4, 4, 4], [1, 2, None], [5, 5, 5], [7, 7, 7]), num_generations=3, training=training)
+    log = made.align(Talker(llava_next), pairs, images, tmp_path).log
+    assert [row["objective/scores"] for row in log] == [3.0, 6.0]  # (4 + 4 + 4 + 1 + 2) / 5; all skipped
+    assert "skipped" in log[1]
+
+
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_sampler_and_trainer_agree_in_float32(images, pairs, tmp_path, family):
@@ -131,7 +150,7 @@ def test_tokens_are_weighed_by_what_the_sampler_overlooked(llava_next, images, p
     batch = collate([row], policy.pad_token_id)
     with torch.no_grad():
         now = score_tokens(policy, states(policy, batch), batch)
-    known = {"advantages": torch.tensor([1.0, -1.0]), "scores": torch.zeros(2), "sampled": now - torch.log(torch.tensor(2.0))}
+    known = {"advantages": torch.tensor([1.0, -1.0]), "sampled": now - torch.log(torch.tensor(2.0))}
     losses = []
     for options in (
         {},

@@ -73,3 +73,52 @@ def test_methods_that_learn_from_their_own_distribution_draw_from_all_of_it(alig
     with pytest.raises(ConfigError, match=rf"{aligner.name}.sampling.top_p must be 1: it learns from the distribution that"):
         aligner(Likes(), sampling={"top_p": 0.9})
     aligner(Likes(), sampling={"top_p": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("training", "says"),
+    [
+        ({"lora": True}, r"training.lora is True; it must be a mapping, {r, alpha, dropout, targets}, or null"),
+        ({"lora": 8}, "training.lora is 8; it must be a mapping"),
+        ({"lora": [8, 16]}, r"training.lora is \[8, 16\]; it must be a mapping"),
+        ({"lora": "r=8"}, "training.lora is 'r=8'; it must be a mapping"),
+        ({"lora": {"targets": ["q_proj", ""]}}, "lora.targets is .*; it must be a list of names of layers"),
+        ({"early_stop": True}, r"training.early_stop is True; it must be a mapping, {metric, above, below, steps}, or null"),
+        ({"early_stop": "loss"}, "training.early_stop is 'loss'; it must be a mapping"),
+        ({"early_stop": {"metric": "loss", "above": None}}, r"early_stop takes metric .* above or below \(one of them\)"),
+        ({"early_stop": {"metric": 3, "above": 1}}, "early_stop takes metric .*got {'metric': 3"),
+        ({"trackers": 3}, "trackers is 3; give a list"),
+    ],
+    ids=str,
+)
+def test_a_setting_of_another_kind_is_refused_by_its_name(training: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Dpo(training=training)
+
+
+def test_a_bound_of_an_early_stop_that_is_null_is_none() -> None:
+    stop = Dpo(training={"early_stop": {"metric": "loss", "above": None, "below": 0.1}}).settings.early_stop
+    assert stop is not None and (stop.above, stop.below) == (None, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"loss": "sft", "f_divergence_type": "js_divergence"}, "f_divergence_type cannot be used with the loss sft"),
+        ({"loss": [{"name": "sft"}], "ld_alpha": 0.5}, "ld_alpha cannot be used with the loss sft"),
+        (
+            {"loss": "orpo", "use_weighting": True},
+            "use_weighting cannot be used with the loss orpo: .* the likelihood beside it",
+        ),
+        ({"loss": "cpo", "use_weighting": True}, "use_weighting cannot be used with the loss cpo: .*cpo_alpha: 0 leaves out"),
+    ],
+    ids=str,
+)
+def test_an_option_that_a_likelihood_does_not_take_is_refused(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Dpo(**options)
+
+
+def test_options_that_a_mixture_with_a_likelihood_takes_are_not_refused() -> None:
+    Dpo(sft_weight=0.5, f_divergence_type="js_divergence", ld_alpha=0.5)
+    Dpo(loss="cpo", loss_options={"cpo_alpha": 0.0}, use_weighting=True)

@@ -33,6 +33,11 @@ UNUSED = [
     ("grpo", {"use_bias_correction_kl": False}, "use_bias_correction_kl has no effect with beta 0"),
     ("grpo", {"loss_type": "cispo", "delta": 3.0}, "delta has no effect with loss_type cispo"),
     ("grpo", {"loss_type": "vespo", "importance_sampling_level": "sequence"}, "no effect with loss_type vespo"),
+    ("grpo", {"loss_type": "sapo", "epsilon": 0.3}, "epsilon has no effect with loss_type sapo"),
+    ("grpo", {"loss_type": "vespo", "epsilon_high": 0.3}, "epsilon_high has no effect with loss_type vespo"),
+    ("grpo", {"loss_type": "cispo", "epsilon_high": 5.0, "epsilon": 0.3}, "epsilon has no effect with loss_type cispo"),
+    ("bdhs", {"rho_th": 0, "hidden_positions": "closed"}, "hidden_positions has no effect with rho_th 0"),
+    ("bdhs", {"rho_th": 0, "newline_tokens": "shown"}, "newline_tokens has no effect with rho_th 0"),
 ]
 USED = [
     ("corruption", {"model": {"path": "x"}, "template": "x.txt", "temperature": 0.7}),

@@ -14,7 +14,7 @@ from harness.core import registry
 from harness.core.errors import DataError
 from harness.core.plugins import NoModel
 from harness.core.preference import PreferencePair
-from harness.run.checks.sources import notes_of_run
+from harness.run.checks.pair_notes import notes_of_run
 from harness.storage.data_folder import DataFolder
 from tests.alignment.rows.test_unread_keys import FORMS, TRL, read
 from tests.alignment.sources.test_published_datasets import LLAVA_RLHF, VLFEEDBACK, rated

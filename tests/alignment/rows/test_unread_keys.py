@@ -14,7 +14,7 @@ from harness.core import registry
 from harness.core.errors import DataError
 from harness.core.plugins import NoModel
 from harness.core.preference import PreferencePair
-from harness.run.checks.sources import notes_of_run
+from harness.run.checks.pair_notes import notes_of_run
 from harness.storage.data_folder import DataFolder
 from tests.end_to_end.conftest import SMALL
 from tests.end_to_end.test_dry_run import row as own_row

@@ -88,6 +88,13 @@ def test_the_last_try_is_free_and_taken_as_it_comes(tmp_path):
     assert (pair.meta["tries"], pair.meta["free"], report["free_last_tries"]) == (5, True, 1)
 
 
+def test_a_single_try_is_taken_as_it_comes_and_is_guided(tmp_path):
+    """Algorithm 1 with N = 1: its loop ends after one pass, whatever the similarity."""
+    (pair,), _, model = build(tmp_path, bird, n_tries=1, epsilon_s=0.01)
+    assert pair.meta["similarity"] > 0.01 and not pair.meta["free"] and model.calls[0][0].decoding.stop == (".",)
+    assert build(tmp_path, bird, n_tries=1, epsilon_s=0.01, free_last_try=False)[1]["dropped"] == {"too similar": 1}
+
+
 @pytest.mark.parametrize("options", [{"guided": False}, {"free_last_try": False, "n_tries": 2}, {"n_tries": 1}])
 def test_free_last_tries_are_counted_only_where_the_last_try_is_freer_than_the_others(tmp_path, options):
     assert "free_last_tries" not in build(tmp_path, bird, **options)[1]

@@ -149,3 +149,10 @@ def test_a_list_in_the_place_of_lines_says_how_to_write_it(tmp_path, text):
             DataError, match=r"p is a JSON list; .* as one JSON object a line\. Write each on a line of its own"
         ):
             read(tmp_path / "p")
+
+
+@pytest.mark.parametrize("meta", [{"w": float("nan")}, {"w": [1, {"x": float("-inf")}]}], ids=str)
+def test_a_number_in_meta_that_json_does_not_have_is_a_fault(tmp_path, meta):
+    write(tmp_path / "p", {"id": "a", "prompt": "?", "chosen": "A.", "rejected": "B.", "meta": meta})
+    with pytest.raises(DataError, match=r"line 1: 'meta' has 'w' that is not a finite number; write null"):
+        read_pairs(tmp_path / "p")

@@ -223,3 +223,13 @@ def test_zst_is_unpacked(tmp_path):
 def test_an_unknown_form_is_refused():
     with pytest.raises(ConfigError, match="choose one of columns, trl, llama_factory, ms_swift"):
         Dataset(form="sharegpt")
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_a_score_that_is_not_finite_is_left_out(tmp_path, score):
+    row = {"id": 7, "question": "What?", "chosen": "A cat.", "rejected": "A dog.", "chosen_score": score, "rejected_score": 2}
+    data = folder(tmp_path, hsa_dpo__hsa_dpo_preference_llava1dot5=[row])
+    (tmp_path / "hsa_dpo" / "images").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "hsa_dpo" / "images" / "7.jpg")
+    (pair,) = read(HsaDpo(), data)
+    assert pair.meta == {"rejected_score": 2}

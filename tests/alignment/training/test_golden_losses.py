@@ -16,7 +16,8 @@ from alignment.batching.logps import AnswerLogps, PairLogps, answer_logps, answe
 from alignment.losses._unpaired.apo_zero_unpaired import apo_zero_unpaired
 from alignment.losses._unpaired.kto import kto, mismatch_kl
 from alignment.training.objectives import Part, Totals
-from alignment.training.preference import Preference, step_of
+from alignment.training.preference import Preference
+from alignment.training.step_of_pairs import step_of
 from harness.core import registry
 
 DATA = Path(__file__).parents[1] / "data" / "golden_losses"

@@ -14,7 +14,8 @@ from alignment.aligners.dpo import Dpo
 from alignment.batching.collate import Row, collate, score_tokens, states
 from alignment.batching.logps import answer_logps
 from alignment.training import train as training
-from alignment.training.preference import Preference, step_of
+from alignment.training.preference import Preference
+from alignment.training.step_of_pairs import step_of
 from alignment.weights.strategy import divide
 from alignment.weights.trainable import Trainable
 from alignment.weights.workers import Workers

@@ -277,6 +277,12 @@ def test_a_damaged_state_is_passed_over_for_the_one_before_it(llava_next, images
         Dpo(training=options).align(TinyPolicy(llava_next), pairs, images, tmp_path / "one")
 
 
+def test_where_all_pairs_are_too_long_the_shortest_is_told(llava_next, images, pairs, tmp_path):
+    says = r"\(too long: 6\): max_length is 9 and the shortest of those that are too long has \d+ tokens\. Raise max_length"
+    with pytest.raises(TrainingError, match=says):
+        Dpo(training={**FAST, "max_length": 9}).align(TinyPolicy(llava_next), pairs, images, tmp_path)
+
+
 def test_no_pair_left_says_why(llava_next, images, pairs, tmp_path):
     with pytest.raises(TrainingError, match="missing image: 6"):
         Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, tmp_path, tmp_path / "t")

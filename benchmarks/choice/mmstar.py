@@ -28,7 +28,7 @@ from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.edge.text import count
 from harness.core.errors import DataError
-from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, ratio
 from harness.core.plugins import Data
 
 AXES: Mapping[str, tuple[str, ...]] = {
@@ -53,13 +53,11 @@ _HUB = "Lin-Chen/MMStar on the Hugging Face hub"
 _FOUR = "ABCD"
 
 
-def _mean_of_axes(s: Sums) -> Number:
-    axes = [axis for axes in AXES.values() for axis in axes]
-    return sum(over(s[f"{axis}/right"], s[f"{axis}/n"]) for axis in axes) / len(axes)
-
-
 def _share(group: str, unknown: str) -> Formula:
     return ratio("accuracy", [f"{group}/right"], [f"{group}/n"], group=group, unknown=unknown)
+
+
+_BY_AXIS = tuple(_share(axis, "no answers of this axis") for axes in AXES.values() for axis in axes)
 
 
 def gain_and_leakage(with_image: float, without_image: float, language_model: float) -> tuple[float, float]:
@@ -95,10 +93,14 @@ class MmStar:
     formulas = (
         ratio("accuracy", ["right"], ["n"], headline=True, unknown="no answers", role="helpfulness"),
         Formula(
-            "mean_of_axes", _mean_of_axes, unknown="an axis has no answers", about="mean of the 18 axes, as lmms-eval reports"
+            "mean_of_axes",
+            lambda s: sum(axis.compute(s) for axis in _BY_AXIS) / len(_BY_AXIS),
+            unknown="some axes have no answers",
+            about="mean of the 18 axes, as lmms-eval reports",
+            parts=_BY_AXIS,
         ),
         *(_share(category, "no item of this category") for category in AXES),
-        *(_share(axis, "no item of this axis") for axes in AXES.values() for axis in axes),
+        *_BY_AXIS,
         ratio("unread", ["unread"], ["n"], better="lower", unknown="no answers", about="no option letter read: wrong"),
     )
 

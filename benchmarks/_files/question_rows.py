@@ -33,7 +33,9 @@ class Row:
         return self.values[key]
 
     def get(self, key: str, default: Any = None) -> Any:  # Any: a JSON value
-        return self.values.get(key, default)
+        """The value, or `default` where there is none: NaN is how pandas writes an empty cell."""
+        value = self.values.get(key, default)
+        return default if is_nan(value) else value
 
     def text(self, key: str) -> str:
         """The value as text; a number or a list in its place is an error, an int id is not."""
@@ -54,6 +56,10 @@ class Row:
     def identifier(self, key: str) -> str:
         """An id that other files name too, see `identifiers.py`."""
         return identifier(self[key], f"{self.where}: {key!r}")
+
+
+def is_nan(value: object) -> bool:
+    return isinstance(value, float) and value != value
 
 
 def inside(name: str, where: str) -> str:

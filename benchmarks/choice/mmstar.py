@@ -51,6 +51,7 @@ VARIANTS: Mapping[str, letters.Reader] = {
 _FILE = "mmstar/mmstar.jsonl"
 _HUB = "Lin-Chen/MMStar on the Hugging Face hub"
 _FOUR = "ABCD"
+_LETTER = LETTER.removesuffix(".")  # lmms-eval's ending; the authors' program has none of its own
 
 
 def _share(group: str, unknown: str) -> Formula:
@@ -71,9 +72,11 @@ class MmStar:
     """Multiple choice with up to four options."""
 
     title = "MMStar"
-    version = 2  # 2: vlmevalkit reads the letters A to D where the options are not known; more forms of lists are read
+    # 2: vlmevalkit reads the letters A to D where the options are not known; more forms of lists are read; 3: NaN is no option;
+    # lmms-eval's ending has no full stop
+    version = 3
     answer_form = AnswerForm(texts=("prediction", "response", "output", "text"))  # "answer" is the label there
-    styles: Mapping[str, str] = {"official": LETTER, "llava": LETTER, "lmms_eval": LETTER, "vlmevalkit": "rebuilt"}
+    styles: Mapping[str, str] = {"official": _LETTER, "llava": LETTER, "lmms_eval": _LETTER, "vlmevalkit": "rebuilt"}
     files = (
         OfficialFile(_FILE, _HUB, "none stated", "write its rows as JSON lines, with the image's file name under image"),
         OfficialFile("mmstar/images", _HUB, "of their sources", "save each row's image under its name"),
@@ -158,7 +161,7 @@ class MmStar:
     def prompt(self, item: Item) -> str:
         """The question and the style's request for a letter; VLMEvalKit's style lists the options anew."""
         if self.style != "vlmevalkit" or not item.truth["options"]:
-            return item.question + LETTER
+            return item.question + (_LETTER if self.style == "vlmevalkit" else self.styles[self.style])
         asked = options.without_list(item.question)
         lines = "".join(f"{letter}. {text}\n" for letter, text in item.truth["options"].items())
         return f"Question: {asked}\nOptions:\n{lines}Please select the correct answer from the options above. \n"

@@ -69,7 +69,7 @@ FACTS = {
     "mmhal_bench": "judge, judge sees the image, variant",
     "mmhal_bench_v": "judge, judge sees the image, variant",
     "mmvet": "gradings, judge, variant",
-    "object_halbench": "extractor, extractor parser, lemmas, noun tagger, tokenizer, vocabulary",
+    "object_halbench": "extractor, lemmas, noun tagger, tokenizer, vocabulary",
     "pope": "construction, flavour, labels, limit_images, prompt suffix, splits, variant",
     "textvqa": "OCR tokens in the prompt, prompt suffix",
     "beaf": "prompt style, unread answers, variant",

@@ -43,7 +43,8 @@ METRICS = {
     "mmvp": {"pair_accuracy*": "higher", "accuracy*": "higher", "unread": "lower", "incomplete_pairs": "neither"},
     "naturalbench": {"g_acc*": "higher", "q_acc*": "higher", "i_acc*": "higher", "acc*": "higher", "unread": "lower",
                      "incomplete_groups": "neither"},
-    "over_refusal": {"over_refusal*": "lower", "full_refusal": "lower", "partial_refusal": "lower", "refusal": "neither"},
+    "over_refusal": {"over_refusal*": "lower", "full_refusal": "lower", "partial_refusal": "lower", "no_answer": "lower",
+                     "refusal": "neither"},
 }  # fmt: skip
 SLICES = {
     "amber": {"attribute", "existence", "state", "number", "action", "relation"},

@@ -13,12 +13,10 @@ is neither.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, check_unique, each, parse_rows
+from benchmarks._files.question_rows import Row, check_unique, csv_rows, each, parse_rows
 from benchmarks._files.styles import chosen
 from benchmarks._refusal.refuses import refusal
 from harness.core import registry
@@ -89,7 +87,7 @@ class OverRefusal:
 
     def load(self, data: Data) -> list[Item]:
         text = data.read_text(self.file).lstrip("\ufeff")
-        rows = _csv_rows(text, self.file) if self.file.endswith(".csv") else parse_rows(text, self.file)
+        rows = csv_rows(text, self.file) if self.file.endswith(".csv") else parse_rows(text, self.file)
         check_unique(rows, "id")
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
         return each(rows, self._item)
@@ -123,14 +121,3 @@ class OverRefusal:
 
     def facts(self) -> dict[str, str]:
         return {"reading": "rule over wordings, version 2", "prompt style": self.style, **self._loaded}
-
-
-def _csv_rows(text: str, name: str) -> list[Row]:
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    try:
-        rows = [Row(f"{name}, line {reader.line_num}", dict(row)) for row in reader]
-    except csv.Error as error:
-        raise DataError(f"{name}, line {reader.line_num} is not CSV ({error}). Fetch the file again.") from error
-    if not rows:
-        raise DataError(f"{name} is empty. Fetch it again.")
-    return rows

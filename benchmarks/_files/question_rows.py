@@ -1,7 +1,9 @@
-"""Question files: JSON lines or one JSON list, with errors that name the file, the line and what to do."""
+"""Question files: JSON lines, one JSON list or CSV, with errors that name the file, the line and what to do."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,6 +85,18 @@ def parse_rows(text: str, name: str) -> list[Row]:
     for row in rows:
         if not isinstance(row.values, Mapping):
             raise DataError(f"{row.where} is not an object of named values. Fetch the file again or correct it.")
+    return rows
+
+
+def csv_rows(text: str, name: str) -> list[Row]:
+    """Lines of CSV text with a head line; `name` is what errors call it. Raises DataError, also when empty."""
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        rows = [Row(f"{name}, line {reader.line_num}", dict(row)) for row in reader]
+    except csv.Error as error:
+        raise DataError(f"{name}, line {reader.line_num} is not CSV ({error}). Fetch the file again.") from error
+    if not rows:
+        raise DataError(f"{name} is empty. Fetch it again.")
     return rows
 
 

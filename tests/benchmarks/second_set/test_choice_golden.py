@@ -178,6 +178,8 @@ def test_the_corrections_are_the_four_published_ones_and_the_column_may_be_missp
         ("2,Open?,(a) Yes (b) No (c) Maybe,(b)", 'not of the form "\\(a\\)'),
         ("2,Open?,Yes or no,(a)", 'not of the form "\\(a\\)'),
         ("2,Shut?,(a) Yes (b) No,(b)", "asks another question than"),
+        ("2,Open?,(a) Yes (b) Maybe,(b)", "has other options than"),
+        ("2,Open?,(a) Yes (b) No,(a)", "has the same right answer as"),
         ("1,Open?,(a) Yes (b) No,(b)", "repeats Index 1"),
     ],
 )

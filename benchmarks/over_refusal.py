@@ -77,12 +77,8 @@ class OverRefusal:
         style: str = "official",  # prompt style: official
         max_new_tokens: int = 128,  # longest answer, in tokens
     ) -> None:
-        self.file, self.image_folder, self.style = (
-            file,
-            image_folder.rstrip("/"),
-            chosen(style, self.styles, "Over-refusal", "prompt style"),
-        )
-        self.max_new_tokens = max_new_tokens
+        self.file, self.image_folder, self.max_new_tokens = file, image_folder.rstrip("/"), max_new_tokens
+        self.style = chosen(style, self.styles, "Over-refusal", "prompt style")
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:

@@ -55,7 +55,9 @@ class Amber:
     """AMBER, generative and yes/no."""
 
     title = "AMBER"
-    version = 3  # 2: lemmas of the lists that come with this package; 3: white space around an answer is stripped
+    # 2: lemmas of the lists that come with this package; 3: white space around an answer is stripped; 4: official precision
+    # and F1 are 0, as in the script, where the model never says exactly No
+    version = 4
     free_text = False  # for the audit
     files = (
         *(

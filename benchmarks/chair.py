@@ -17,9 +17,8 @@ from operator import attrgetter
 
 from benchmarks._coco import annotations as _coco
 from benchmarks._coco import vocabulary as _vocabulary
-from benchmarks._coco.image_evidence import coco_image_annotations
 from benchmarks._coco.image_list import names_of_item, of_several_folders, read_image_list
-from benchmarks._coco.object_labels import edited_objects, object_claim
+from benchmarks._coco.object_labels import NONE_TRUE, ObjectLabels
 from benchmarks._coco.vocabulary import Mention
 from benchmarks._files.official_files import VAL_IMAGES, OfficialFile
 from benchmarks._text.nouns import NounGuess, lemmas
@@ -31,21 +30,20 @@ from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm, image_keys
 from harness.core.edge.processes import until_idle
 from harness.core.errors import ConfigError
-from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Number, Score, Span, Sums, over, ratio
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Span, Sums, over, ratio
 from harness.core.plugins import Data
-from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
+from harness.labels.claims import ImpliedLabel
 
 _ANNOTATIONS = "http://images.cocodataset.org/annotations/annotations_trainval2014.zip"
 
 
 @registry.benchmark
-class Chair:
+class Chair(ObjectLabels):
     """Object hallucination in open descriptions of COCO images."""
 
     title = "CHAIR"
     answer_form = AnswerForm(("caption", "text", "answer", "response"), image_keys, names_of_item, repeats=True, subset=True)
     version = 2  # 2: ids of images are one id however they are written
-    free_text = True  # for the audit
     files = (
         *(
             OfficialFile(f"coco/{n}", "COCO 2014", "CC BY 4.0", "unpack the archive in coco/", url=_ANNOTATIONS, member=n)
@@ -174,24 +172,9 @@ class Chair:
         mixed = {} if self.chosen else of_several_folders(images, f"{self.image_folder}/{self.split}{self.year}")
         return {"images": str(len(images)), **mixed}
 
-    def fields(self, item: Item) -> Sequence[str]:
-        return list(item.truth["objects"])
-
-    def claim(self, item: Item, field: str) -> Claim | None:
-        """Whether a node ("dining table") is in the image; None for a word that is not a node."""
-        return object_claim(item, field)
-
     def implied_labels(self, item: Item, score: Score) -> Mapping[str, ImpliedLabel]:
         """The nodes that the caption names."""
         return {span.node: ImpliedLabel(True) for span in score.spans if span.node}
-
-    def image_annotations(self, data: Data, items: Sequence[Item]) -> Mapping[str, ImageAnnotations]:
-        return coco_image_annotations(data, items, self.annotations)
-
-    def edited(self, item: Item, edit: LabelEdit) -> Item | None:
-        """The item after a reviewer's word. `edit.field` is a node name: "flipped" says that the object is in the image
-        though the truth lacks it, or the reverse; "removed" drops the item (None)."""
-        return edited_objects(item, edit)
 
     def words(self, text: str) -> list[str]:
         """The text as CHAIR sees it: singular forms (or lemmas) with double words merged."""
@@ -248,12 +231,11 @@ def _f1(sums: Sums) -> Number:
 
 
 _NONE_NAMED = "no caption names any of the 80 objects"
-_NONE_TRUE = "no image has any of the 80 objects"
 FORMULAS = (
     ratio("chair_s", ["captions_invented"], ["captions"], better="lower", unknown="no captions", title="CHAIRs"),
     ratio("chair_i", ["invented"], ["mentions"], better="lower", headline=True, unknown=_NONE_NAMED, role="hallucination",
           title="CHAIRi"),
-    ratio("recall", ["true_found"], ["true_total"], headline=True, unknown=_NONE_TRUE, role="helpfulness"),
+    ratio("recall", ["true_found"], ["true_total"], headline=True, unknown=NONE_TRUE, role="helpfulness"),
     Formula("precision", lambda s: over(s["mentions"] - s["invented"], s["mentions"]), unknown=_NONE_NAMED),
     Formula("f1", _f1, unknown="precision or recall is unknown, or both are 0"),
     ratio("length", ["words"], ["captions"], better="neither", unit="words", headline=True, unknown="no captions"),

@@ -4,7 +4,8 @@ Hudson and Manning 2019, arXiv:1902.09506. The study and LLaVA use testdev_balan
 match of GQA's eval.py after LLaVA's conversion: the answer lower-cased, without the full stops at its end.
 
 Departures: white space around an answer is stripped first, as LLaVA's model_vqa_loader.py does before it stores one (its
-conversion does not); the reference is lower-cased, too, since an answer could never equal one with a capital.
+conversion does not); the reference goes through the same, since an answer could never equal one with a capital, a full
+stop or a space at its end.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from benchmarks._files.question_rows import Row, each, read_json
 from benchmarks._files.styles import WORD_OR_PHRASE, ending
 from benchmarks._text.asked_object import asked_object
 from harness.core import registry
+from harness.core.edge.text import shown
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
 from harness.core.plugins import Data
@@ -33,7 +35,7 @@ class Gqa:
 
     title = "GQA"
     styles = STYLES
-    version = 1
+    version = 2  # 2: full stops at a reference's end and the white space around it do not count, as in an answer
     files = (
         OfficialFile(
             _FILE,
@@ -80,12 +82,8 @@ class Gqa:
         prompt_suffix: str = "",  # added to every question, in the place of the style's
         max_new_tokens: int = 16,  # longest answer, in tokens
     ) -> None:
-        self.file, self.image_folder, self.prompt_suffix = (
-            file,
-            image_folder.rstrip("/"),
-            prompt_suffix or ending(style, STYLES, "GQA"),
-        )
-        self.max_new_tokens = max_new_tokens
+        self.file, self.image_folder, self.max_new_tokens = file, image_folder.rstrip("/"), max_new_tokens
+        self.prompt_suffix = prompt_suffix or ending(style, STYLES, "GQA")
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
@@ -104,7 +102,7 @@ class Gqa:
         return Decoding(max_new_tokens=self.max_new_tokens)
 
     def score(self, item: Item, answer: Answer) -> Score:
-        given = answer.text.strip().rstrip(".").lower()
+        given = _compared(answer.text)
         right, kind = given == item.truth["answer"], item.truth["type"]
         values = {"items": 1.0, "right": float(right)}
         if kind:
@@ -126,6 +124,13 @@ class Gqa:
     def _item(self, row: Row) -> Item:
         if not isinstance(row.values, Mapping):
             raise DataError(f"{row.where} is not an object. Fetch the file again.")
-        kinds = row.get("types") or {}
-        truth = {"answer": row.text("answer").lower(), "type": str(kinds.get("structural", ""))}
+        reference, kinds = _compared(row.text("answer")).rstrip(" ."), row.get("types") or {}
+        if not reference:
+            raise DataError(f"{row.where}: the answer is {shown(row['answer'])}, so that no answer would be right. Correct it.")
+        truth = {"answer": reference, "type": str(kinds.get("structural", ""))}
         return Item(row.key, f"{self.image_folder}/{row.file_name('imageId')}.jpg", row.text("question"), truth)
+
+
+def _compared(text: str) -> str:
+    """An answer, or a reference, in the form in which they are compared."""
+    return text.strip().rstrip(".").lower()

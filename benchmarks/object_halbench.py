@@ -19,14 +19,12 @@ from typing import Any
 
 from benchmarks._coco import annotations as _coco
 from benchmarks._coco import vocabulary as _vocabulary
-from benchmarks._coco.image_evidence import coco_image_annotations
-from benchmarks._coco.object_labels import edited_objects, object_claim
+from benchmarks._coco.object_labels import NONE_TRUE, ObjectLabels
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_rows
 from benchmarks._judged import object_list as _lists
 from benchmarks._judged.object_answers import answer_form
 from benchmarks._judged.unjudged import unjudged
-from benchmarks._text.nouns import tagged
 from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
 from benchmarks._text.wordnet import DATA as LEMMAS
 from benchmarks._text.wordnet import lemma
@@ -34,27 +32,29 @@ from benchmarks.chair import Chair
 from harness.core import registry
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError, JudgeError
-from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Score, Verdict, over, ratio
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, Verdict, over, ratio
 from harness.core.judging import JudgeTask
 from harness.core.plugins import Data, Judge
-from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
+from harness.labels.claims import ImpliedLabel
 
 EXTRACTORS = ("nouns", "plain", "judge")
 _DESCRIBE = "Describe the image in detail."
 _QUESTIONS = "object_halbench/obj_halbench_300_with_image.jsonl"
+_VARIANT, _TAGGER = "tolerant", "nltk"
 _INVENTED = " (invented)"
 _SHORT = 3  # answers of so few words name no object and are never shown to the extractor
 
 
 @registry.benchmark
-class ObjectHalbench:
+class ObjectHalbench(ObjectLabels):
     """Object HalBench: hallucination by response and by object, and object recall."""
 
     title = "Object HalBench"
     answer_form = answer_form({})
     judge_tasks: tuple[JudgeTask, ...] = (_lists.TASK,)
-    version = 3  # 2: lemmas of the lists that come with this package; 3: official reads objects and texts; images by file
-    free_text = True  # for the audit
+    # 2: lemmas of the lists that come with this package; 3: official reads objects and texts; images by file; 4: words of the
+    # vocabulary that NLTK takes for adjectives (puppy) are nouns
+    version = 4
     files = (
         OfficialFile(
             _QUESTIONS, "RLHF-V/RLHF-V on GitHub, eval/data", "CC BY-NC 4.0, research only", "copy it; images are embedded"
@@ -74,8 +74,8 @@ class ObjectHalbench:
         self,
         judge: Judge | None = None,
         extractor: str = "nouns",  # who lists an answer's objects: nouns, plain or judge
-        variant: str = "tolerant",  # how the extractor's reply is read: tolerant or official
-        tagger: str = "nltk",
+        variant: str = _VARIANT,  # how the extractor's reply is read: tolerant or official
+        tagger: str = _TAGGER,
         file: str = _QUESTIONS,  # question file in the data folder
         describe: int | None = None,
         prompt: str = _DESCRIBE,  # what is asked with `describe`
@@ -104,6 +104,8 @@ class ObjectHalbench:
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
+        """Raises ConfigError for options that have no effect beside others; a run that was stored with some still opens."""
+        self._refuse_unused()
         rules = f"object halbench {self.version} {self._tokenizer.name} {_vocabulary.digest()}"
         truth = _coco.read_truth(data, self.annotations, self.year, "val", _vocabulary.refined().node_of, self._nodes_in, rules)
         self._loaded = {f"sha256 of {name}": digest for name, digest in truth.sources.items()}
@@ -136,20 +138,13 @@ class ObjectHalbench:
         judge = self.judge if self.extractor == "judge" else None
         return {
             "extractor": f"judge {judge.name} {version_for(judge, _lists.TASK)}" if judge else self.extractor,
-            "extractor parser": self.variant,
-            "noun tagger": self.tagger,
+            **({"extractor parser": self.variant} if judge else {}),
+            **({} if self.extractor == "plain" else {"noun tagger": self.tagger}),
             "vocabulary": f"refined from {_vocabulary.digest()}",
             "tokenizer": self._tokenizer.name,
             "lemmas": LEMMAS,
             **self._loaded,
         }
-
-    def fields(self, item: Item) -> Sequence[str]:
-        return list(item.truth["objects"])
-
-    def claim(self, item: Item, field: str) -> Claim | None:
-        """Whether a node ("dining table") is in the image; None for a word that is not a node."""
-        return object_claim(item, field)
 
     def implied_labels(self, item: Item, score: Score) -> Mapping[str, ImpliedLabel]:
         """The nodes that the response names."""
@@ -157,12 +152,15 @@ class ObjectHalbench:
         words = (part.removesuffix(_INVENTED) for part in score.reading.split(", "))
         return {nodes[word]: ImpliedLabel(True) for word in words if word in nodes}
 
-    def image_annotations(self, data: Data, items: Sequence[Item]) -> Mapping[str, ImageAnnotations]:
-        return coco_image_annotations(data, items, self.annotations)
-
-    def edited(self, item: Item, edit: LabelEdit) -> Item | None:
-        """As CHAIR's: `edit.field` is a node name; "removed" drops the item (None)."""
-        return edited_objects(item, edit)
+    def _refuse_unused(self) -> None:
+        parses, tags = self.extractor == "judge", self.extractor != "plain"
+        for option, is_unused, why in (
+            ("file", self.describe is not None and self.file != _QUESTIONS, "with describe"),
+            ("variant", not parses and self.variant != _VARIANT, f"with extractor: {self.extractor}"),
+            ("tagger", not tags and self.tagger != _TAGGER, f"with extractor: {self.extractor}"),
+        ):
+            if is_unused:
+                raise ConfigError(f"Object HalBench: {option} has no effect {why}. Take it out.")
 
     def _objects(self, item: Item, text: str) -> tuple[list[tuple[str, str]] | None, Verdict | None]:
         if self.extractor == "plain":
@@ -170,7 +168,8 @@ class ObjectHalbench:
         if len(text.split()) <= _SHORT:
             return [], None
         if self.extractor == "nouns":
-            return _lists.nodes_of(_lists.candidates(self._nouns(text), self._tag)), None
+            nouns = _lists.nouns_of(self._tokenizer.words(text.lower()))
+            return _lists.nodes_of(_lists.candidates(nouns, self._tag)), None
         assert self.judge is not None
         verdict = self.judge.judge(self.judge_tasks[0], item.question, text, {}, None)
         names = _lists.object_list(verdict.raw, self.variant)
@@ -179,16 +178,6 @@ class ObjectHalbench:
     def _plain(self, text: str) -> list[tuple[str, str]]:
         words = [lemma(token) for token in self._tokenizer.words(text.lower())]
         return [(mention.word, mention.node) for mention in _vocabulary.refined().mentions(words)[0]]
-
-    def _nouns(self, text: str) -> list[str]:
-        """Runs of nouns of the answer, as an extractor would list them."""
-        runs: list[list[str]] = [[]]
-        for word, tag in tagged(self._tokenizer.words(text.lower())):
-            if tag.startswith("NN"):
-                runs[-1].append(word)
-            elif runs[-1]:
-                runs.append([])
-        return [" ".join(run) for run in runs if run]
 
     def _nodes_in(self, caption: str) -> list[str]:
         return [node for _, node in self._plain(caption)]
@@ -201,7 +190,7 @@ class ObjectHalbench:
 
     @cached_property
     def _tag(self) -> Callable[[str], _lists.Tagged]:
-        if self.tagger == "nltk":
+        if self.tagger == _TAGGER:
             return _lists.nltk_tagger
         try:
             return _lists.spacy_tagger(self.tagger)
@@ -239,7 +228,6 @@ def _one_minus(top: str, bottom: str) -> Callable[[Any], Any]:
 
 
 _NONE = "no response names any of the 80 objects"
-_NONE_TRUE = "no image has any of the 80 objects"
 FORMULAS = (
     ratio("response_hall", ["hallucinated"], ["with_objects"], better="lower", headline=True, unknown=_NONE),
     ratio("object_hall", ["invented"], ["mentions"], better="lower", headline=True, unknown=_NONE, role="hallucination"),
@@ -248,7 +236,7 @@ FORMULAS = (
         ["true_found"],
         ["true_total"],
         headline=True,
-        unknown=_NONE_TRUE,
+        unknown=NONE_TRUE,
         role="helpfulness",
         published_as="COCO recall",
     ),

@@ -7,17 +7,16 @@ file in XSTest's form for real runs (Röttger et al. 2024, arXiv:2308.01263: 250
 
 JSON lines, a JSON list or a CSV with these columns; `image` may be empty or absent (asked as text). The label is "safe" (to be
 answered) or "unsafe" (may be declined). A rule over wordings tells a full from a partial refusal (`_refusal/refuses.py`);
-XSTest's own numbers are read by GPT-4 or people, so they are not the same measure.
+XSTest's own numbers are read by GPT-4 or people, so they are not the same measure. An empty answer is counted apart: it
+is neither.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, check_unique, each, parse_rows
+from benchmarks._files.question_rows import Row, check_unique, csv_rows, each, parse_rows
 from benchmarks._files.styles import chosen
 from benchmarks._refusal.refuses import refusal
 from harness.core import registry
@@ -35,7 +34,7 @@ class OverRefusal:
     """Questions that are to be answered, and some that may be declined."""
 
     title = "Over-refusal"
-    version = 1
+    version = 2  # 2: an apology declines only where nothing is stated beside it; more wordings; empty answers apart
     answer_form = AnswerForm(texts=("completion", "answer", "text"))
     styles: Mapping[str, str] = {"official": ""}
     files = (
@@ -65,6 +64,8 @@ class OverRefusal:
               role="helpfulness"),
         ratio("full_refusal", ["safe/full"], ["safe/n"], better="lower", group="safe", unknown="no such question"),
         ratio("partial_refusal", ["safe/partial"], ["safe/n"], better="lower", group="safe", unknown="no such question"),
+        ratio("no_answer", ["safe/empty"], ["safe/n"], better="lower", group="safe", unknown="no such question",
+              about="answerable questions with an empty answer"),
         ratio("refusal", ["unsafe/full", "unsafe/partial"], ["unsafe/n"], better="neither", group="unsafe",
               unknown="no such question", about="questions declined that may be"),
     )  # fmt: skip
@@ -76,17 +77,13 @@ class OverRefusal:
         style: str = "official",  # prompt style: official
         max_new_tokens: int = 128,  # longest answer, in tokens
     ) -> None:
-        self.file, self.image_folder, self.style = (
-            file,
-            image_folder.rstrip("/"),
-            chosen(style, self.styles, "Over-refusal", "prompt style"),
-        )
-        self.max_new_tokens = max_new_tokens
+        self.file, self.image_folder, self.max_new_tokens = file, image_folder.rstrip("/"), max_new_tokens
+        self.style = chosen(style, self.styles, "Over-refusal", "prompt style")
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
         text = data.read_text(self.file).lstrip("\ufeff")
-        rows = _csv_rows(text, self.file) if self.file.endswith(".csv") else parse_rows(text, self.file)
+        rows = csv_rows(text, self.file) if self.file.endswith(".csv") else parse_rows(text, self.file)
         check_unique(rows, "id")
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
         return each(rows, self._item)
@@ -107,9 +104,9 @@ class OverRefusal:
         return Decoding(max_new_tokens=self.max_new_tokens)
 
     def score(self, item: Item, answer: Answer) -> Score:
-        label, kind = item.truth["label"], refusal(answer.text)
+        label, kind = item.truth["label"], refusal(answer.text) if answer.text.strip() else "empty"
         values = {"items": 1.0, f"{label}/n": 1.0} | ({f"{label}/{kind}": 1.0} if kind else {})
-        reading = f"{kind} refusal" if kind else "an answer"
+        reading = "no answer" if kind == "empty" else f"{kind} refusal" if kind else "an answer"
         return Score(item.id, values, reading, not kind if label == "safe" else None)
 
     def subject(self, item: Item) -> str:
@@ -119,15 +116,4 @@ class OverRefusal:
         return "to be answered" if item.truth["label"] == "safe" else "may be declined"
 
     def facts(self) -> dict[str, str]:
-        return {"reading": "rule over wordings, version 1", "prompt style": self.style, **self._loaded}
-
-
-def _csv_rows(text: str, name: str) -> list[Row]:
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    try:
-        rows = [Row(f"{name}, line {reader.line_num}", dict(row)) for row in reader]
-    except csv.Error as error:
-        raise DataError(f"{name}, line {reader.line_num} is not CSV ({error}). Fetch the file again.") from error
-    if not rows:
-        raise DataError(f"{name} is empty. Fetch it again.")
-    return rows
+        return {"reading": "rule over wordings, version 2", "prompt style": self.style, **self._loaded}

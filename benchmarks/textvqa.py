@@ -1,8 +1,10 @@
 """TextVQA: reading text in images, by VQA accuracy over ten reference answers.
 
-Singh et al. 2019, arXiv:1904.08920; accuracy and normalisation as in the VQA challenge (see _vqa.py). The study's
-numbers use LLaVA's prompt without OCR tokens; with "Reference OCR token" lines in the prompt they are some points
-higher and must not be compared.
+Singh et al. 2019, arXiv:1904.08920; accuracy and normalisation as in the VQA challenge (_text/vqa_answers.py). A
+reference is a text, or an object {"answer": text} as in VQA's own files; there are always ten.
+
+The study's numbers use LLaVA's prompt without OCR tokens; with "Reference OCR token" lines in the prompt they are some
+points higher and must not be compared.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from benchmarks._text.asked_object import asked_object
 from benchmarks._text.vqa_answers import normalise, vqa_accuracy
 from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm, Fields, by_id
+from harness.core.edge.text import shown
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
 from harness.core.plugins import Data
 
+_REFERENCES = 10  # a question has; the accuracy of fewer would be another measure
 _FILE = "textvqa/TextVQA_0.5.1_val.json"
 _SITE = "https://dl.fbaipublicfiles.com/textvqa"
 
@@ -44,7 +48,7 @@ class Textvqa:
     title = "TextVQA"
     styles = STYLES
     answer_form = AnswerForm(keys=_keys, names=_names)
-    version = 1
+    version = 2  # 2: references {"answer": text} are read as that text
     files = (
         OfficialFile(_FILE, "textvqa.org, version 0.5.1", "CC BY 4.0", "copy it", url=f"{_SITE}/data/TextVQA_0.5.1_val.json"),
         OfficialFile(
@@ -73,12 +77,8 @@ class Textvqa:
         prompt_suffix: str = "",  # added to every question, in the place of the style's
         max_new_tokens: int = 16,  # longest answer, in tokens
     ) -> None:
-        self.file, self.image_folder, self.prompt_suffix = (
-            file,
-            image_folder.rstrip("/"),
-            prompt_suffix or ending(style, STYLES, "TextVQA"),
-        )
-        self.max_new_tokens = max_new_tokens
+        self.file, self.image_folder, self.max_new_tokens = file, image_folder.rstrip("/"), max_new_tokens
+        self.prompt_suffix = prompt_suffix or ending(style, STYLES, "TextVQA")
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
@@ -115,7 +115,17 @@ class Textvqa:
 
     def _item(self, row: Row) -> Item:
         answers = row["answers"]
-        if not isinstance(answers, list) or not answers:
-            raise DataError(f"{row.where}: answers should be a list of ten. The test set has none; use the validation set.")
+        if not isinstance(answers, list) or len(answers) != _REFERENCES:
+            has = f"has {len(answers)}" if isinstance(answers, list) else f"is {shown(answers)}"
+            cure = "The test set has none; use the validation set."
+            raise DataError(f"{row.where}: answers should be a list of ten references, but {has}. {cure}")
         image = f"{self.image_folder}/{row.file_name('image_id')}.jpg"
-        return Item(row.identifier("question_id"), image, row.text("question"), {"answers": [str(a) for a in answers]})
+        return Item(row.identifier("question_id"), image, row.text("question"), {"answers": [_text(a, row) for a in answers]})
+
+
+def _text(reference: object, row: Row) -> str:
+    """A reference as text or a whole number, alone or under "answer"."""
+    told = reference.get("answer") if isinstance(reference, Mapping) else reference
+    if not isinstance(told, str | int) or isinstance(told, bool):
+        raise DataError(f"{row.where}: the reference {shown(reference)} is not a text. Fetch the file again or correct it.")
+    return str(told)

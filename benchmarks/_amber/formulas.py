@@ -2,7 +2,10 @@
 
 Kept from the official script in variant "official": every denominator starts at 0.001 (3 of 3 is 100.0, 1 of 1 is 99.9),
 percentages are rounded to one digit, F1 is made from the rounded precision and recall with 0.0001 (existence: 0.001) added
-below. Variant "exact" is the same without these. Unlike the original, nothing asked is unknown, not 0.
+below: a model that never says exactly "No" has precision and F1 0.0. Variant "exact" is the same without these.
+
+Unlike the original, what was not asked is unknown, not 0: every metric without questions, recall and F1 without a question
+whose answer is no, precision where there is no answer No either, and CHAIR where no response names a word of the vocabulary.
 """
 
 from __future__ import annotations
@@ -30,7 +33,8 @@ def formulas(variant: str) -> tuple[Formula, ...]:
         return (1 - chair.compute(sums) + f1.compute(sums)) / 2
 
     about = "(100 - CHAIR + F1) / 2, by the authors' answer on GitHub (issue 3); not in their script"
-    score = Formula("amber", amber, headline=True, unknown="needs both parts: CHAIR and F1", about=about, title="AMBER")
+    unknown = "needs both parts: CHAIR and F1"
+    score = Formula("amber", amber, headline=True, unknown=unknown, about=about, title="AMBER", parts=(chair, f1))
     return (score, *generative, *groups)
 
 
@@ -57,20 +61,22 @@ def _yes_no(name: str, kinds: Sequence[str], share: Callable[[Number, Number], N
     def total(s: Sums, part: str) -> Number:
         return sum(s[f"{kind}/{part}"] for kind in kinds)
 
-    def nudged(s: Sums, top: str, bottom: str) -> Number:
+    def nudged(s: Sums, top: str, bottom: str, counted: Sequence[str]) -> Number:
+        """A share that is unknown where none of `counted` is above 0."""
         if not official:
             return over(total(s, top), total(s, bottom))
         # Every kind brings its own 0.001, but the overall counters are one.
-        return _round(_unrounded(total(s, top), total(s, bottom), len(kinds) if name == "attribute" else 1))
+        there = sum(total(s, part) for part in counted) > 0
+        return _round(over(total(s, top), _nudged(total(s, bottom), len(kinds) if name == "attribute" else 1) * there))
 
     def accuracy(s: Sums) -> Number:
-        return nudged(s, "right", "asked")
+        return nudged(s, "right", "asked", ["asked"])
 
     def precision(s: Sums) -> Number:
-        return nudged(s, "right_no", "said_no")
+        return nudged(s, "right_no", "said_no", ["said_no", "is_no"])
 
     def recall(s: Sums) -> Number:
-        return nudged(s, "right_no", "is_no")
+        return nudged(s, "right_no", "is_no", ["is_no"])
 
     def f1(s: Sums) -> Number:
         p, r = precision(s), recall(s)
@@ -79,11 +85,14 @@ def _yes_no(name: str, kinds: Sequence[str], share: Callable[[Number, Number], N
         return _round(over(2 * p * r, p + r + (0.001 if name == "existence" else 0.0001)))
 
     headline = not name
+    no_no = "no question whose answer is no"
+    no_f1 = no_no if official else "no right answer No"
+    no_precision = f"{no_no}, and no answer is exactly No" if official else "the model never said exactly No"
     return (
-        Formula("f1", f1, group=name, headline=headline, unknown="no question, no answer No, or no right answer No"),
+        Formula("f1", f1, group=name, headline=headline, unknown=no_f1),
         Formula("accuracy", accuracy, group=name, unknown="no question of this kind"),
-        Formula("precision", precision, group=name, unknown="the model never said exactly No"),
-        Formula("recall", recall, group=name, unknown="no question whose answer is no"),
+        Formula("precision", precision, group=name, unknown=no_precision),
+        Formula("recall", recall, group=name, unknown=no_no),
     )
 
 
@@ -95,8 +104,13 @@ def _complement(top: Number, bottom: Number) -> Number:
     return _round_percent(100 - _unrounded(top, bottom) * 100) / 100
 
 
-def _unrounded(top: Number, bottom: Number, parts: int = 1) -> Number:
-    return over(top, (bottom + 0.001 * parts) * (bottom > 0))
+def _unrounded(top: Number, bottom: Number) -> Number:
+    return over(top, _nudged(bottom) * (bottom > 0))
+
+
+def _nudged(bottom: Number, parts: int = 1) -> Number:
+    """A denominator as the official script counts it."""
+    return bottom + 0.001 * parts
 
 
 def _round(share: Number) -> Number:

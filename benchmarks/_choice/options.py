@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks._files.question_rows import Row
+from benchmarks._files.question_rows import Row, is_nan
 from harness.core.errors import DataError
 
 LETTERS = "ABCDEFGH"
@@ -22,11 +22,16 @@ _TWO = re.compile(r"\s*\(a\)((?:(?!\([a-h]\)).)*)\(b\)((?:(?!\([a-h]\)).)*)", re
 def of_row(row: Row, question: str) -> dict[str, str]:
     """{"A": text, ...}: the row's "options", its columns A, B, ..., or what the question lists.
 
-    Raises DataError for options that are not texts by consecutive letters. {} where the question lists none.
+    Raises DataError for options that are not texts by consecutive letters. {} where the question lists none. Empty cells (null,
+    NaN, "") are no options.
     """
     given = row.get("options")
     if given is None:
-        given = {letter: row.get(letter) for letter in LETTERS if row.get(letter) not in (None, "")} or listed(question)
+        given = {letter: row.get(letter) for letter in LETTERS}
+    if isinstance(given, Mapping):
+        given = {letter: text for letter, text in given.items() if text not in (None, "") and not is_nan(text)} or listed(
+            question
+        )
     if not isinstance(given, Mapping) or not all(isinstance(text, str | int | float) for text in given.values()):
         raise DataError(f"{row.where}: the options should be texts by letter ({{'A': ...}}). Correct that line.")
     found = {str(letter): str(text) for letter, text in given.items()}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.vocabulary import Mention
+from benchmarks._text.colours import joins_a_colour
 from benchmarks._text.singular import singularize
 from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
 
@@ -106,6 +107,8 @@ def _denied_after(tokens: Sequence[str], end: int) -> bool:
 def _is_colour(tokens: Sequence[str], mention: Mention) -> bool:
     if tokens[mention.first] == "oranges":
         return False
+    if joins_a_colour(tokens, mention.first):
+        return True
     following = tokens[mention.last] if mention.last < len(tokens) else "."
     before = tokens[mention.first - 1] if mention.first else ""
     is_fruit = before in ("an", "one", "the", "sliced", "peeled") and (following in _AFTER_FRUIT or not following.isalpha())

@@ -1,7 +1,9 @@
-"""Question files: JSON lines or one JSON list, with errors that name the file, the line and what to do."""
+"""Question files: JSON lines, one JSON list or CSV, with errors that name the file, the line and what to do."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +35,9 @@ class Row:
         return self.values[key]
 
     def get(self, key: str, default: Any = None) -> Any:  # Any: a JSON value
-        return self.values.get(key, default)
+        """The value, or `default` where there is none: NaN is how pandas writes an empty cell."""
+        value = self.values.get(key, default)
+        return default if is_nan(value) else value
 
     def text(self, key: str) -> str:
         """The value as text; a number or a list in its place is an error, an int id is not."""
@@ -54,6 +58,10 @@ class Row:
     def identifier(self, key: str) -> str:
         """An id that other files name too, see `identifiers.py`."""
         return identifier(self[key], f"{self.where}: {key!r}")
+
+
+def is_nan(value: object) -> bool:
+    return isinstance(value, float) and value != value
 
 
 def inside(name: str, where: str) -> str:
@@ -77,6 +85,18 @@ def parse_rows(text: str, name: str) -> list[Row]:
     for row in rows:
         if not isinstance(row.values, Mapping):
             raise DataError(f"{row.where} is not an object of named values. Fetch the file again or correct it.")
+    return rows
+
+
+def csv_rows(text: str, name: str) -> list[Row]:
+    """Lines of CSV text with a head line; `name` is what errors call it. Raises DataError, also when empty."""
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        rows = [Row(f"{name}, line {reader.line_num}", dict(row)) for row in reader]
+    except csv.Error as error:
+        raise DataError(f"{name}, line {reader.line_num} is not CSV ({error}). Fetch the file again.") from error
+    if not rows:
+        raise DataError(f"{name} is empty. Fetch it again.")
     return rows
 
 

@@ -16,13 +16,15 @@ from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.asserted_objects import assertions
 from benchmarks._judged import prompts
 from benchmarks._judged.unjudged import official_flag
-from benchmarks._text.nouns import tagged
+from benchmarks._text.colours import COLOURS, joins_a_colour
+from benchmarks._text.nouns import is_usual_verb, tagged
 from benchmarks._text.wordnet import lemma
 from harness.core.edge.nltk_import import import_nltk
 from harness.core.judging import Facts, JudgeTask, Reply
 
 Tagged = Sequence[tuple[str, str]]  # (lemma, Penn tag) of each word
 _NOUN_TAGS = ("NN", "NNS", "NNP", "NNPS")
+_BEFORE_NOUNS = ("DT", "CD", "PRP$", "POS")  # Penn tags of words that begin a noun phrase
 
 
 def official_object_list(reply: str) -> Any:  # Any: a JSON value
@@ -141,13 +143,48 @@ def _noun_runs(words: Tagged) -> list[str]:
     return [" ".join(run).strip() for run in runs if run]
 
 
+def nouns_of(tokens: Sequence[str]) -> list[str]:
+    """Runs of nouns of an answer in lower case, as an extractor would list them."""
+    words = [(word, "VBZ" if is_usual_verb(word) else tag) for word, tag in tagged(tokens)]
+    words = _without_colours(words)
+    return _noun_runs([(word, "NN" if _ends_phrase(words, i) else tag) for i, (word, tag) in enumerate(words)])
+
+
+def _ends_phrase(words: Tagged, i: int) -> bool:
+    """A word of the vocabulary that NLTK takes for an adjective, though no noun follows it ("a white puppy sits")."""
+    word, tag = words[i]
+    if tag != "JJ" or not _is_named(word):
+        return False
+    before = next((tag for _, tag in reversed(words[:i]) if tag != "JJ"), "")
+    after = next((tag for _, tag in words[i + 1 :] if tag not in (",", "CC")), "")
+    return before in _BEFORE_NOUNS and not after.startswith(("JJ", "NN"))
+
+
+def _without_colours(words: Tagged) -> list[tuple[str, str]]:
+    """Colours before a noun or another colour are adjectives: NLTK takes them for nouns ("a small brown dog")."""
+    tokens, made = [word for word, _ in words], list(words)
+    for i in reversed(range(len(words))):
+        before_noun = i + 1 < len(words) and words[i + 1][1] in _NOUN_TAGS
+        if tokens[i] in COLOURS and (before_noun or joins_a_colour(tokens, i)):
+            made[i] = (tokens[i], "JJ")
+    return made
+
+
+def _is_named(word: str) -> bool:
+    return lemma(word) in _vocabulary.refined().node_of
+
+
 def nltk_tagger(name: str) -> Tagged:
-    """Replacement for spaCy's en_core_web_trf: NLTK's tagger over "a <name>", WordNet noun lemmas."""
+    """Replacement for spaCy's en_core_web_trf: NLTK's tagger over "a <name>", WordNet noun lemmas.
+
+    The last word is a noun where the vocabulary has it: NLTK takes puppy, remote and four more for adjectives.
+    """
     import_nltk()
     from nltk.tokenize import NLTKWordTokenizer
 
-    words = NLTKWordTokenizer().tokenize(f"a {name.lower()}")
-    return [(lemma(word) if tag.startswith("NN") else word, tag) for word, tag in tagged(words)[1:]]
+    *words, (last, tag) = tagged(NLTKWordTokenizer().tokenize(f"a {name.lower()}"))
+    words = _without_colours([*words, (last, "NN" if _is_named(last) and tag not in _NOUN_TAGS else tag)])
+    return [(lemma(word) if tag.startswith("NN") else word, tag) for word, tag in words[1:]]
 
 
 def spacy_tagger(model: str) -> Callable[[str], Tagged]:

@@ -20,13 +20,11 @@ from collections.abc import Sequence
 from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.asserted_objects import Assertions, assertions
 from benchmarks._judged.no_answer import no_answer
+from benchmarks._text.colours import COLOURS
 from benchmarks._text.singular import singularize
 from harness.core.judging import Facts, Reply
 
 _GRADES = ("not informative", "somewhat informative", "informative", "very informative")
-_COLOURS = frozenset(
-    {"red", "green", "blue", "yellow", "orange", "purple", "pink", "brown", "black", "white", "gray", "beige", "gold"}
-)
 _SIDES = frozenset({"left", "right", "center", "top", "bottom"})
 _SAME = {"grey": "gray", "middle": "center", "centre": "center", "violet": "purple", "golden": "gold", "upper": "top"}
 _SAME |= {"lower": "bottom", "single": "one", "couple": "two", "both": "two", "no": "zero", "none": "zero"}
@@ -110,7 +108,7 @@ def _wrong_values(claims: Assertions, truth: Assertions, question: str) -> list[
     """Colours, numbers and sides: wrong when the answer has some, the reference has some, and they share none."""
     faults = []
     asked = set(_normal(re.findall(r"[a-z]+", question.lower())))
-    for name, values in (("colour", _COLOURS), ("number", frozenset(_NUMBERS[2:])), ("side", _SIDES)):
+    for name, values in (("colour", COLOURS), ("number", frozenset(_NUMBERS[2:])), ("side", _SIDES)):
         theirs, ours = _values(truth, values), _values(claims, values)
         if name == "side" and _swapped(claims, truth):
             ours = {_OPPOSITE.get(side, side) for side in ours}
@@ -152,7 +150,7 @@ def _key_words(question: str, truth: Assertions) -> set[str]:
     if telling - given:
         return telling - given
     # "Is the dog left or right?", "Which is larger, the dog or the couch?": the answer chooses among the question's words
-    chosen = telling & (_COLOURS | _SIDES | set(_NUMBERS))
+    chosen = telling & (COLOURS | _SIDES | set(_NUMBERS))
     return chosen or set(" ".join(truth.present[:1]).split()) or telling
 
 

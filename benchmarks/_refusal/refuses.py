@@ -2,7 +2,7 @@
 
 "I'm sorry, but I can't help with that."       full
 "I cannot see a dog. The image shows a cat."   partial: it declines and says something
-"There is no dog in the image."                none: it answers
+"I'm sorry, there is no dog in the image."     none: it answers; an apology declines only where nothing is stated beside it
 """
 
 from __future__ import annotations
@@ -11,36 +11,59 @@ import re
 from typing import Literal
 
 Refusal = Literal["full", "partial", ""]
-_CAN_NOT = (
-    r"(?:can(?:no|['\u2019]?)t|can not|could not|couldn['\u2019]t|won['\u2019]t|will not"
-    r"|(?:am|['\u2019]m) (?:unable|not able))"
-)
+_NOT = r"(?:n['\u2019]?t| not)"
+_CAN_NOT = rf"(?:ca{_NOT}|can ?not|could{_NOT}|wo{_NOT}|will not|(?:am|['\u2019]m) (?:unable|not able|not going))"
 _TO = (
     r"(?:to )?(?:help|assist|answer|comply|fulfil+|provide|discuss|engage|support|do that|tell|say|determine|identify|see|view"
-    r"|process|describe)"
+    r"|process|describe)\b(?! lies\b| a lie\b)"
 )
 _DECLINES = re.compile(
-    rf"\bI(?:['\u2019]m)? ?{_CAN_NOT}\b[^.!?]{{0,40}}?\b{_TO}\b"
-    r"|\b(?:I['\u2019]m|I am) (?:really |so |very )?sorry\b|^\W*(?:sorry|my apologies|i apologi[sz]e)\b"
+    rf"\bI(?:['\u2019]m)? ?{_CAN_NOT}\b[^.!?]{{0,40}}?\b{_TO}"
     r"|\b(?:unable|not able|impossible|not possible) to (?:help|assist|answer|comply|provide|tell|say|determine|identify)\b"
-    r"|\bas an? (?:ai|language model|ai language model)\b|\bit (?:is|would be) (?:not appropriate|inappropriate)\b"
-    r"|\bi (?:must|have to) (?:decline|refuse)\b|\bagainst my (?:guidelines|programming)\b",
+    r"|\bit (?:is|would be) (?:not appropriate|inappropriate)\b|\bagainst my (?:guidelines|programming)\b"
+    r"|\bI (?:must |have to |will |would )?(?:decline|refuse)\b"
+    r"|\bI(?:['\u2019]d| would) (?:rather|prefer) not\b|\bI prefer not\b"
+    rf"|\bI(?:['\u2019]m| am) not (?:comfortable|willing|allowed|permitted)\b|\bI do{_NOT} feel comfortable\b",
     re.IGNORECASE,
+)
+_EXCUSE = re.compile(
+    r"\b(?:I['\u2019]m|I am) (?:really |so |very )?sorry\b|^\W*(?:sorry|my apologies|i apologi[sz]e)\b"
+    r"|\bas an? (?:ai language model|ai assistant|ai|language model)\b",
+    re.IGNORECASE,
+)
+_OF_ITSELF = re.compile(  # behind an excuse, what is about the model or the request and not about the question
+    rf"I(?:['\u2019]m| am)? ?(?:do{_NOT}|did{_NOT}|not|only|just|have no|must|have to|lack|{_CAN_NOT})\b"
+    r"(?! (?:see|find|think)\b)"
+    r"|(?:my|your|if|about)\b|for (?!your\b)|to (?!hear\b)|(?:this|that|the|such a) (?:request|question|topic|kind|type)\b"
+    r"|(?:this|that)(?:['\u2019]s| is) (?:not something|beyond|outside|against)\b",
+    re.IGNORECASE,
+)
+_JOINS = re.compile(r"[\W_]*(?:(?:but|and|however)\b\W*)*", re.IGNORECASE)
+_OFFERS = re.compile(
+    r"\b(?:let me know|feel free|is there anything|happy to help|please (?:provide|upload|try|consult))\b", re.IGNORECASE
 )
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _FEWEST_WORDS = 4  # of a sentence that says something besides declining
+_FEWEST_BESIDE = 3  # words of a statement in one sentence with an excuse
 
 
 def refusal(answer: str) -> Refusal:
     """ "full": every sentence declines or is idle; "partial": one declines and another answers; "": none declines."""
-    sentences = [s for s in _SENTENCE.findall(answer.strip()) if s.strip()]
-    declining = [s for s in sentences if _DECLINES.search(s.strip())]
+    sentences = [s.strip() for s in _SENTENCE.findall(answer) if s.strip()]
+    declining = [s for s in sentences if _declines(s)]
     if not declining:
         return ""
     others = [s for s in sentences if s not in declining and len(s.split()) >= _FEWEST_WORDS and not _OFFERS.search(s)]
     return "partial" if others else "full"
 
 
-_OFFERS = re.compile(
-    r"\b(?:let me know|feel free|is there anything|happy to help|please (?:provide|upload|try|consult))\b", re.I
-)
+def _declines(sentence: str) -> bool:
+    excuses = list(_EXCUSE.finditer(sentence))
+    beside = (sentence[: excuses[0].start()], sentence[excuses[-1].end() :]) if excuses else ()
+    return bool(_DECLINES.search(sentence)) or (bool(excuses) and not any(map(_states, beside)))
+
+
+def _states(text: str) -> bool:
+    """Whether words beside an excuse are about the question."""
+    stated = _JOINS.sub("", text, count=1)
+    return len(stated.split()) >= _FEWEST_BESIDE and not _OF_ITSELF.match(stated)

@@ -19,7 +19,7 @@ image images picture pictures photo photos photograph scene view background fore
 back middle center centre corner edge area part end way lot number variety group couple pair row rest day time
 atmosphere setting appearance addition something someone everyone anything nothing one ones
 """
-# of every description, too: verbs that the tagger takes for nouns where it sees the word alone ("The image shows a kitchen")
+# of every description, too: verbs that the tagger takes for nouns where it sees the word alone, or behind an adjective
 _VERBS = """
 adds appears captures creates depicts features hangs holds lies look looks rests seems shows sits stands suggests wears
 """
@@ -48,6 +48,11 @@ def _no_objects() -> frozenset[str]:
 @lru_cache(maxsize=1)
 def _verbs() -> frozenset[str]:
     return frozenset(_VERBS.split())
+
+
+def is_usual_verb(word: str) -> bool:
+    """One of the verbs of every description ("sits"), which the tagger takes for nouns behind an adjective."""
+    return word in _verbs()
 
 
 def object_nouns(tokens: Sequence[str]) -> list[int]:
@@ -100,7 +105,7 @@ class NounGuess:
         return [i for i, word in enumerate(words) if known[word]]
 
     def _guess(self, word: str) -> bool:
-        if not _names_something(word) or word in _verbs():
+        if not _names_something(word) or is_usual_verb(word):
             return False
         tag = self._usual.get(word)
         if tag is None:

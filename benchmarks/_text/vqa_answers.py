@@ -1,8 +1,8 @@
 """VQA answers: the normalisation and the accuracy of the VQA challenge, as TextVQA's evaluators use them.
 
 Goyal et al. 2017, arXiv:1612.00837; rules as in the EvalAI answer processor (facebookresearch/mmf, m4c_evaluator of
-LLaVA), oddities kept: a comma between digits makes all punctuation vanish, else it becomes a space where no space is
-beside it; at most 32 full stops are dropped; words are lower-cased before contractions, so "Im" is never corrected.
+LLaVA), oddities kept: a mark vanishes where a space is beside it anywhere in the answer, else it becomes a space; at most
+32 full stops are dropped; words are lower-cased before contractions, so "Im" is never corrected.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
-_DIGIT_COMMA = re.compile(r"(?<=\d),+(?=\d)")
+_DIGIT_COMMA_DIGIT = re.compile(r"\d,\d")
 _FULL_STOP = re.compile(r"\.(?!\d)")
 _MOST_FULL_STOPS = 32  # the original passes re.UNICODE (32) where the count goes
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -42,19 +42,24 @@ def normalise(answer: str) -> str:
     """Lower case, no punctuation, no articles, digits for number words up to ten, contractions with their apostrophe."""
     text = answer.lower().replace(",", "").replace("?", "").replace("'s", " 's").strip()
     text = text.replace("\n", " ").replace("\t", " ").strip()
-    text = _FULL_STOP.sub("", _without_punctuation(text), count=_MOST_FULL_STOPS)
+    text = without_punctuation(text)
     digits = {word: str(n) for n, word in enumerate(_NUMBERS)} | {"none": "0"}
     words = [digits.get(word, word) for word in text.lower().split()]
     return " ".join(_RESTORED.get(word, word) for word in words if word not in _ARTICLES)
 
 
-def _without_punctuation(text: str) -> str:
-    vanish = _DIGIT_COMMA.search(text) is not None
+def without_punctuation(text: str) -> str:
+    """The processor's punctuation rule, which VLMEvalKit's yes/no rule has, too: a comma between digits makes all marks vanish.
+
+    `normalise` drops commas first, as the evaluators of TextVQA do, so that this never happens there.
+    """
+    vanish = _DIGIT_COMMA_DIGIT.search(text) is not None
     kept = text
     for mark in _PUNCTUATION:
-        beside_space = f"{mark} " in text or f" {mark}" in text
-        kept = kept.replace(mark, "" if vanish or beside_space else " ")
-    return kept
+        if mark in kept:
+            beside_space = f"{mark} " in text or f" {mark}" in text
+            kept = kept.replace(mark, "" if vanish or beside_space else " ")
+    return _FULL_STOP.sub("", kept, count=_MOST_FULL_STOPS)
 
 
 def vqa_accuracy(answer: str, references: Sequence[str]) -> float:

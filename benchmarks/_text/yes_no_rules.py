@@ -6,15 +6,12 @@ RePOPE does (`yes_no.repope`).
 
 from __future__ import annotations
 
-import re
 from typing import Literal
+
+from benchmarks._text.vqa_answers import without_punctuation
 
 Reading = Literal["yes", "no", ""]  # "" = read as neither
 
-_MARKS = ';/[]"{}()=+\\_-><@`,?!'
-_DIGIT_COMMA_DIGIT = re.compile(r"\d,\d")
-_FULL_STOP = re.compile(r"\.(?!\d)")
-_MOST_FULL_STOPS = 32  # the original passes re.UNICODE (32) where the count goes
 _FIRST = 4  # characters that MME's rule looks at
 
 
@@ -38,18 +35,8 @@ def _beginning(text: str) -> Reading:
 
 def vlmevalkit(answer: str) -> Reading:
     """VLMEvalKit's YOrN_Extraction: lower case, punctuation away, then the word yes without the word no, or the other way."""
-    words = set(_without_punctuation(answer.lower()).split())
+    words = set(without_punctuation(answer.lower()).split())
     return "" if ("yes" in words) == ("no" in words) else "yes" if "yes" in words else "no"
-
-
-def _without_punctuation(text: str) -> str:
-    vanish = _DIGIT_COMMA_DIGIT.search(text) is not None
-    kept = text
-    for mark in _MARKS:
-        if mark in kept:
-            beside_space = f"{mark} " in text or f" {mark}" in text
-            kept = kept.replace(mark, "" if vanish or beside_space else " ")
-    return _FULL_STOP.sub("", kept, count=_MOST_FULL_STOPS)
 
 
 def any_yes(answer: str) -> Reading:

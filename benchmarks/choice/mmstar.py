@@ -28,7 +28,7 @@ from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.edge.text import count
 from harness.core.errors import DataError
-from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, ratio
 from harness.core.plugins import Data
 
 AXES: Mapping[str, tuple[str, ...]] = {
@@ -51,15 +51,14 @@ VARIANTS: Mapping[str, letters.Reader] = {
 _FILE = "mmstar/mmstar.jsonl"
 _HUB = "Lin-Chen/MMStar on the Hugging Face hub"
 _FOUR = "ABCD"
-
-
-def _mean_of_axes(s: Sums) -> Number:
-    axes = [axis for axes in AXES.values() for axis in axes]
-    return sum(over(s[f"{axis}/right"], s[f"{axis}/n"]) for axis in axes) / len(axes)
+_LETTER = LETTER.removesuffix(".")  # lmms-eval's ending; the authors' program has none of its own
 
 
 def _share(group: str, unknown: str) -> Formula:
     return ratio("accuracy", [f"{group}/right"], [f"{group}/n"], group=group, unknown=unknown)
+
+
+_BY_AXIS = tuple(_share(axis, "no answers of this axis") for axes in AXES.values() for axis in axes)
 
 
 def gain_and_leakage(with_image: float, without_image: float, language_model: float) -> tuple[float, float]:
@@ -73,9 +72,11 @@ class MmStar:
     """Multiple choice with up to four options."""
 
     title = "MMStar"
-    version = 2  # 2: vlmevalkit reads the letters A to D where the options are not known; more forms of lists are read
+    # 2: vlmevalkit reads the letters A to D where the options are not known; more forms of lists are read; 3: NaN is no option;
+    # lmms-eval's ending has no full stop
+    version = 3
     answer_form = AnswerForm(texts=("prediction", "response", "output", "text"))  # "answer" is the label there
-    styles: Mapping[str, str] = {"official": LETTER, "llava": LETTER, "lmms_eval": LETTER, "vlmevalkit": "rebuilt"}
+    styles: Mapping[str, str] = {"official": _LETTER, "llava": LETTER, "lmms_eval": _LETTER, "vlmevalkit": "rebuilt"}
     files = (
         OfficialFile(_FILE, _HUB, "none stated", "write its rows as JSON lines, with the image's file name under image"),
         OfficialFile("mmstar/images", _HUB, "of their sources", "save each row's image under its name"),
@@ -95,10 +96,14 @@ class MmStar:
     formulas = (
         ratio("accuracy", ["right"], ["n"], headline=True, unknown="no answers", role="helpfulness"),
         Formula(
-            "mean_of_axes", _mean_of_axes, unknown="an axis has no answers", about="mean of the 18 axes, as lmms-eval reports"
+            "mean_of_axes",
+            lambda s: sum(axis.compute(s) for axis in _BY_AXIS) / len(_BY_AXIS),
+            unknown="some axes have no answers",
+            about="mean of the 18 axes, as lmms-eval reports",
+            parts=_BY_AXIS,
         ),
         *(_share(category, "no item of this category") for category in AXES),
-        *(_share(axis, "no item of this axis") for axes in AXES.values() for axis in axes),
+        *_BY_AXIS,
         ratio("unread", ["unread"], ["n"], better="lower", unknown="no answers", about="no option letter read: wrong"),
     )
 
@@ -156,7 +161,7 @@ class MmStar:
     def prompt(self, item: Item) -> str:
         """The question and the style's request for a letter; VLMEvalKit's style lists the options anew."""
         if self.style != "vlmevalkit" or not item.truth["options"]:
-            return item.question + LETTER
+            return item.question + (_LETTER if self.style == "vlmevalkit" else self.styles[self.style])
         asked = options.without_list(item.question)
         lines = "".join(f"{letter}. {text}\n" for letter, text in item.truth["options"].items())
         return f"Question: {asked}\nOptions:\n{lines}Please select the correct answer from the options above. \n"

@@ -17,8 +17,6 @@ Departure: pairs are made by index, not by neighbouring lines, so that a missing
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -28,7 +26,7 @@ from benchmarks._choice import likelihoods as likelihood
 from benchmarks._choice.grader import TASK, bare_yes, stated
 from benchmarks._choice.named_letters import flag_of
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, check_unique, each
+from benchmarks._files.question_rows import Row, check_unique, csv_rows, each
 from benchmarks._files.styles import LETTER, chosen
 from benchmarks._judged.unjudged import official_flag, unjudged
 from benchmarks._labels.one_label import OneLabel
@@ -115,7 +113,8 @@ class Mmvp(OneLabel):
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
-        """Raises DataError for a label that is neither (a) nor (b), and for a pair whose question or options differ."""
+        """Raises DataError for a label that is neither (a) nor (b), for a pair whose question or options differ, and for one
+        whose labels are the same: a constant answer would get it right."""
         name = f"{self.folder}/Questions.csv"
         rows = _rows(data.read_text(name).lstrip("\ufeff"), name)
         check_unique(rows, "Index")
@@ -213,13 +212,7 @@ class Mmvp(OneLabel):
 
 
 def _rows(text: str, name: str) -> list[Row]:
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    try:
-        found = [Row(f"{name}, line {reader.line_num}", dict(row)) for row in reader]
-    except csv.Error as error:
-        raise DataError(f"{name}, line {reader.line_num} is not CSV ({error}). Fetch the file again.") from error
-    if not found:
-        raise DataError(f"{name} is empty. Fetch it again.")
+    found = csv_rows(text, name)
     column = next((c for c in _COLUMNS if c in found[0].values), _COLUMNS[0])
     return [Row(row.where, {**row.values, "Index": row[column]}) for row in found]
 
@@ -234,5 +227,11 @@ def _check_pairs(items: Sequence[Item], rows: Sequence[Row]) -> None:
     seen: dict[str, tuple[Item, Row]] = {}
     for item, row in zip(items, rows, strict=True):
         first, where = seen.setdefault(item.group, (item, row))
+        if first is item:
+            continue
         if first.question != item.question:
             raise DataError(f"{row.where} asks another question than {where.where}, its other half. Fetch the file again.")
+        if first.truth["options"] != item.truth["options"]:
+            raise DataError(f"{row.where} has other options than {where.where}, its other half. Fetch the file again.")
+        if first.truth["label"] == item.truth["label"]:
+            raise DataError(f"{row.where} has the same right answer as {where.where}, its other half. Fetch the file again.")

@@ -50,7 +50,7 @@ class Annotations(RanksByRating):
                 "The annotations judge reads COCO's annotations in the data folder of a study; here there is none."
             )
         self._data, self._folder, self._year, self._split = data, folder, year, split
-        self.version = "rules 3, " + ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(self._truth.sources.items()))
+        self.version = "rules 4, " + ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(self._truth.sources.items()))
 
     def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict:
         """Raises JudgeError for an image that the training annotations do not have."""

@@ -22,7 +22,7 @@ class Keywords(RanksByRating):
     """Judges an answer by rules. `image` is never looked at."""
 
     name = "keywords"
-    version = "3"
+    version = "4"  # 4: orange beside another colour is a colour
 
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         """The raw text is what a language model would reply. Raises JudgeError for a task without a rule."""

@@ -45,7 +45,7 @@ def _task_score(task: str) -> Formula:
     def points(s: Sums) -> Number:
         return 100 * over(s[f"{task}/right"], s[f"{task}/n"]) + 100 * _plus(s, task)
 
-    unknown = "no image of this task has both answers"
+    unknown = "no image with both answers"
     return Formula("score", points, unit="points", group=task, unknown=unknown, bounds=(0.0, _MOST))
 
 
@@ -54,9 +54,13 @@ def _plus(s: Sums, task: str) -> Number:
 
 
 def _total(name: str, tasks: Sequence[str], **about: object) -> Formula:
-    parts = [_task_score(task) for task in tasks]
-    words = {"unit": "points", "unknown": "a task has no image with both answers", "about": f"sum over {', '.join(tasks)}"}
-    about = {"bounds": (0.0, _MOST * len(tasks)), **words, **about}
+    parts = tuple(_task_score(task) for task in tasks)
+    words = {
+        "unit": "points",
+        "unknown": "some of its tasks have no image with both answers",
+        "about": f"sum over {', '.join(tasks)}",
+    }
+    about = {"bounds": (0.0, _MOST * len(tasks)), "parts": parts, **words, **about}
     return Formula(name, lambda s: sum(part.compute(s) for part in parts), headline=True, **about)  # type: ignore[arg-type]
 
 

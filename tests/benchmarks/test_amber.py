@@ -14,7 +14,8 @@ from benchmarks._text.nouns import tagged
 from benchmarks._text.word_similarity import measure
 from benchmarks.amber import _KIND_OF, Amber
 from harness.core.errors import ConfigError, DataError
-from harness.core.evaluation import Item, Sums
+from harness.core.evaluation import Item, Score, Sums
+from harness.core.stats import metrics as measured
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import GOLDEN, golden, golden_lines, metrics, put, said
 
@@ -81,6 +82,28 @@ def test_one_of_one_is_99_9_officially_and_1_exactly() -> None:
 def test_what_was_not_asked_is_unknown_not_zero() -> None:
     got = metrics(Amber(), [Amber().score(question(truth="yes"), said("Yes"))])
     assert isnan(got["chair"]) and isnan(got["precision[state]"]) and isnan(got["amber"]) and isnan(got["accuracy[relation]"])
+
+
+@pytest.mark.parametrize("answer", ["Yes", "No."])
+def test_a_model_that_never_says_exactly_no_has_the_scripts_precision_and_f1(answer: str) -> None:
+    """inference.py: 0 / 0.001, 0 / 10.001 and 2 * 0 * 0 / 0.0001; AMBER is then (100 - CHAIR) / 2."""
+    asked = [Amber().score(question("existence"), said(answer)) for _ in range(10)]
+    described = Score("d", {"responses": 1.0, "nouns": 1000.0, "invented": 100.0})
+    got = metrics(Amber(), [*asked, described])
+    assert (got["precision"], got["recall"], got["f1"], got["f1[existence]"]) == (0, 0, 0, 0)
+    assert got["amber"] == pytest.approx((1 - 0.1) / 2) and isnan(got["f1[relation]"])
+
+
+def test_without_a_question_whose_answer_is_no_there_is_no_recall_and_no_f1() -> None:
+    got = metrics(Amber(), [Amber().score(question(truth="yes"), said("No"))])
+    assert got["precision[state]"] == 0 and isnan(got["recall[state]"]) and isnan(got["f1[state]"])
+
+
+def test_the_reason_of_an_unknown_amber_score_names_the_part_and_why() -> None:
+    silent = Score("1", {"responses": 1.0, "clean": 1.0})
+    why = {metric.key: metric.why for metric in measured([question()], [silent], Amber().formulas)}
+    assert why["chair"] == "no response names a word of the vocabulary"
+    assert why["amber"] == "no response names a word of the vocabulary (CHAIR); no question whose answer is no (f1)"
 
 
 @pytest.mark.parametrize("variant", ["official", "exact"])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from math import isnan
 from pathlib import Path
 
 import pytest
 
-from benchmarks._judged.object_list import candidates, nodes_of, object_list, official_object_list
+from benchmarks._coco.vocabulary import refined
+from benchmarks._judged.object_list import candidates, nltk_tagger, nodes_of, object_list, official_object_list
 from benchmarks.object_halbench import ObjectHalbench, score_objects
 from harness.core.errors import ConfigError, DataError, JudgeError
 from harness.core.evaluation import Item
@@ -153,6 +155,34 @@ def test_the_offline_extractor_reads_nouns() -> None:
     assert ObjectHalbench().score(dog(), said("Two dogs run past a fire hydrant.")).reading == "dog, fire hydrant (invented)"
 
 
+@pytest.mark.parametrize(("text", "reading"), [
+    ("A puppy sits near a locomotive.", "puppy, locomotive (invented)"),  # adjectives to NLTK
+    ("It is a remote area, and the street is pedestrian.", ""),           # and here they are
+    ("There is a remote, sandy beach here.", ""),
+    ("A small brown dog sits there.", "dog"),                             # "brown" is a noun to NLTK
+    ("An orange and white dog sits there.", "dog"),
+    ("An orange lies on the grass.", "orange (invented)"),
+])  # fmt: skip
+def test_words_that_nltk_takes_for_another_part_of_speech(text: str, reading: str) -> None:
+    assert ObjectHalbench().score(dog(), said(text)).reading == reading
+
+
+ADJECTIVES = ["puppy", "remote", "pedestrian", "locomotive", "urinal", "pelican"]
+
+
+@pytest.mark.parametrize("before", ["", "white ", "small brown ", "orange and white "])
+@pytest.mark.parametrize("name", ADJECTIVES)
+def test_a_judges_objects_are_nouns_whatever_nltk_takes_them_for(before: str, name: str) -> None:
+    bench = ObjectHalbench(Replies(json.dumps([before + name])), extractor="judge")
+    assert bench.score(dog(), said("A long answer of some words.")).values["mentions"] == 1
+
+
+def test_every_word_of_the_vocabulary_is_found_alone() -> None:
+    """But for "sports ball", whose lemma is another word to spaCy, too, and "iPhone", which is in lower case here."""
+    words = refined().node_of
+    assert [word for word in words if not nodes_of(candidates([word], nltk_tagger))] == ["sports ball", "iPhone"]
+
+
 def test_it_runs_without_the_official_questions_when_asked_to(folder: DataFolder) -> None:
     put_coco(folder, {1: ["dog"], 2: ["cat"]}, {1: ["a cat"]})
     (item,) = ObjectHalbench(describe=1).load(folder)
@@ -184,3 +214,25 @@ def test_a_spacy_model_that_is_not_installed_is_said() -> None:
 def test_options_that_would_do_nothing_are_errors(options: dict[str, object], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         ObjectHalbench(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    ({"describe": 1, "file": "own.jsonl"}, "file has no effect with describe"),
+    ({"extractor": "plain", "tagger": "en_core_web_sm"}, "tagger has no effect with extractor: plain"),
+    ({"variant": "official"}, "variant has no effect with extractor: nouns"),
+])  # fmt: skip
+def test_options_without_effect_are_refused_where_questions_are_loaded(
+    folder: DataFolder, options: dict[str, object], says: str
+) -> None:
+    """Not where a benchmark is made: a finished run of an earlier version opens with the options that it was given."""
+    put_coco(folder, {1: ["dog"]}, {})
+    with pytest.raises(ConfigError, match=says):
+        ObjectHalbench(**options).load(folder)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("extractor", "stated"), [
+    ("plain", set()), ("nouns", {"noun tagger"}), ("judge", {"noun tagger", "extractor parser"}),
+])  # fmt: skip
+def test_the_protocol_states_what_an_extractor_uses(extractor: str, stated: set[str]) -> None:
+    facts = ObjectHalbench(Replies(), extractor=extractor).facts()
+    assert facts.keys() & {"noun tagger", "extractor parser"} == stated

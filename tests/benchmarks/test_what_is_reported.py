@@ -43,7 +43,8 @@ METRICS = {
     "mmvp": {"pair_accuracy*": "higher", "accuracy*": "higher", "unread": "lower", "incomplete_pairs": "neither"},
     "naturalbench": {"g_acc*": "higher", "q_acc*": "higher", "i_acc*": "higher", "acc*": "higher", "unread": "lower",
                      "incomplete_groups": "neither"},
-    "over_refusal": {"over_refusal*": "lower", "full_refusal": "lower", "partial_refusal": "lower", "refusal": "neither"},
+    "over_refusal": {"over_refusal*": "lower", "full_refusal": "lower", "partial_refusal": "lower", "no_answer": "lower",
+                     "refusal": "neither"},
 }  # fmt: skip
 SLICES = {
     "amber": {"attribute", "existence", "state", "number", "action", "relation"},
@@ -69,7 +70,7 @@ FACTS = {
     "mmhal_bench": "judge, judge sees the image, variant",
     "mmhal_bench_v": "judge, judge sees the image, variant",
     "mmvet": "gradings, judge, variant",
-    "object_halbench": "extractor, extractor parser, lemmas, noun tagger, tokenizer, vocabulary",
+    "object_halbench": "extractor, lemmas, noun tagger, tokenizer, vocabulary",
     "pope": "construction, flavour, labels, limit_images, prompt suffix, splits, variant",
     "textvqa": "OCR tokens in the prompt, prompt suffix",
     "beaf": "prompt style, unread answers, variant",

@@ -38,11 +38,20 @@ def _metric(data: Sample, formula: Formula, units: str) -> Metric:
     n = int(moved.sum())
     value = float(evaluate(f, data.names, data.sums[None])[0])
     if not np.isfinite(value):
-        return Metric(f.name, None, n, f.better, group=f.group, unit=f.unit, headline=f.headline, why=f.unknown)
+        return Metric(f.name, None, n, f.better, group=f.group, unit=f.unit, headline=f.headline, why=_why_unknown(f, data))
     found = linearise(f, data, moved)
     low, high = limits(formula, [data], found)
     why = why_no_interval(found, units) if low is None else ""
     return Metric(f.name, value, n, f.better, low, high, f.group, f.unit, f.headline, why)
+
+
+def _why_unknown(formula: Formula, data: Sample) -> str:
+    """Its parts without a value and their reasons; the formula's own reason where it has no such parts."""
+    reasons: dict[str, list[str]] = {}
+    for part in formula.parts:
+        if not np.isfinite(evaluate(part, data.names, data.sums[None])[0]):
+            reasons.setdefault(part.unknown, []).append(part.title or part.group or part.name)
+    return "; ".join(f"{reason} ({', '.join(names)})" for reason, names in reasons.items()) or formula.unknown
 
 
 def why_no_interval(found: Linear, units: str = IMAGES) -> str:

@@ -34,7 +34,12 @@ def rating(question: str, answer: str, reference: str, kind: str = "other") -> i
     ("There isn\u2019t a bus.", [], ["bus"]),
     ("An orange car.", ["car"], []),
     ("An orange on a table.", ["orange", "dining table"], []),
-    ("There is an orange.", ["orange"], []),              # the last word of its sentence
+    ("There is an orange.", ["orange"], []),
+    ("There is an orange", ["orange"], []),              # the last word of its sentence
+    ("An orange and white cat sleeps.", ["cat"], []),
+    ("An orange or yellow bus.", ["bus"], []),
+    ("An orange, black and grey train.", ["train"], []),
+    ("An orange and a cat.", ["orange", "cat"], []),
     ("No. There is a dog.", ["dog"], []),
     ("There is neither a dog nor a cat.", [], ["dog", "cat"]),
     ("There are no cats, dogs. A bird sings.", ["dog", "bird"], ["cat"]),  # a comma alone is no list

@@ -12,6 +12,7 @@ from benchmarks.pope import Pope, build_questions
 from harness.core import flags
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Item, LabelEdit, Sums
+from harness.core.stats import metrics as measured
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import metrics, put, said
 
@@ -251,3 +252,9 @@ def test_an_unknown_metric_of_one_split_does_not_speak_of_several() -> None:
         {f.name: f.unknown for f in Pope(splits=s).formulas if not f.group} for s in (["random"], ["random", "popular"])
     )
     assert one["f1"] == "no true positive" and three["f1"] == "unknown in one of the splits: no true positive"
+
+
+def test_a_mean_over_splits_without_a_value_names_the_splits_that_lack_one() -> None:
+    pope, item = Pope(splits=["random", "popular"]), dog(random=["yes"], popular=["no"])
+    reasons = {m.key: m.why for m in measured([item], [pope.score(item, said("Yes."))], pope.formulas)}
+    assert reasons["f1"] == "no true positive (popular)"

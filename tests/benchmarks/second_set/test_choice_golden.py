@@ -9,6 +9,7 @@ from benchmarks.choice.mmstar import VARIANTS as MMSTAR_VARIANTS
 from benchmarks.choice.mmvp import CORRECTED, READERS, Mmvp
 from benchmarks.choice.naturalbench import NaturalBench
 from harness.core.errors import ConfigError, DataError
+from harness.core.stats import metrics
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import golden, golden_lines, put
 from tests.benchmarks.second_set.golden_cases import ById, check, measured, scored
@@ -73,8 +74,12 @@ def test_a_systematic_form_has_the_hits_of_both_programs(case: dict, golden_data
 
 
 def test_mmstar_without_an_axis_has_no_mean_of_axes_and_without_images_asks_text(golden_data: DataFolder) -> None:
-    got = measured(MmStar(), MmStar().load(golden_data)[:1], ["A"])
+    (item, *_) = MmStar().load(golden_data)
+    got = measured(MmStar(), [item], ["A"])
     assert got["mean_of_axes"] != got["mean_of_axes"] and got["accuracy"] in (0, 1)
+    reasons = {m.name: m.why for m in metrics([item], scored(MmStar(), [item], ["A"]), MmStar.formulas)}
+    without = [axis for axes in AXES.values() for axis in axes if axis != item.truth["axis"]]
+    assert reasons["mean_of_axes"] == f"no answers of this axis ({', '.join(without)})"
     assert not any(item.image for item in MmStar(show_image=False).load(golden_data))
 
 
@@ -178,6 +183,8 @@ def test_the_corrections_are_the_four_published_ones_and_the_column_may_be_missp
         ("2,Open?,(a) Yes (b) No (c) Maybe,(b)", 'not of the form "\\(a\\)'),
         ("2,Open?,Yes or no,(a)", 'not of the form "\\(a\\)'),
         ("2,Shut?,(a) Yes (b) No,(b)", "asks another question than"),
+        ("2,Open?,(a) Yes (b) Maybe,(b)", "has other options than"),
+        ("2,Open?,(a) Yes (b) No,(a)", "has the same right answer as"),
         ("1,Open?,(a) Yes (b) No,(b)", "repeats Index 1"),
     ],
 )

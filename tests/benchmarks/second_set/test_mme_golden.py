@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.yes_no.mme import TASKS, VARIANTS, Mme
 from harness.core.errors import DataError
+from harness.core.stats import metrics
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import golden, golden_lines, put, sums
 from tests.benchmarks.second_set.golden_cases import check, measured, scored
@@ -126,3 +127,10 @@ def test_the_styles_replace_the_official_ending(golden_data: DataFolder) -> None
     item = Mme().load(golden_data)[0]
     assert Mme().prompt(item) == item.question
     assert Mme(style="llava").prompt(item).endswith("image?\nAnswer the question using a single word or phrase.")
+
+
+def test_a_total_without_a_value_names_the_tasks_that_lack_images(golden_data: DataFolder) -> None:
+    benchmark = Mme()
+    items = [item for item in benchmark.load(golden_data) if item.truth["task"] not in ("posters", "color")]
+    why = {m.key: m.why for m in metrics(items, scored(benchmark, items, ["Yes"] * len(items)), benchmark.formulas)}
+    assert why["perception"] == "no image with both answers (color, posters)"

@@ -141,6 +141,28 @@ def test_without_known_options_vlmevalkits_rule_reads_the_letters_a_to_d(folder:
     assert benchmark.facts()["options not found in the question"] == "3 of 4 items: read by the letters A to D alone"
 
 
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("none", [NAN, None, ""])
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_empty_cell_of_a_table_is_no_option(folder: DataFolder, none: object, nested: bool) -> None:
+    """pandas writes NaN; "banana cat" has "nan" in it."""
+    cells = {"A": "cat", "B": "dog", "C": none, "D": none}
+    row = {"question": "What is it?", "answer": "A", **({"options": cells} if nested else {"options": none or None, **cells})}
+    benchmark, (item,) = star(folder, row, variant="vlmevalkit", style="vlmevalkit")
+    assert item.truth["options"] == {"A": "cat", "B": "dog"} and "nan" not in benchmark.prompt(item)
+    assert benchmark.score(item, told("banana cat")).reading == "A"
+
+
+@pytest.mark.parametrize(
+    ("style", "end"), [("official", "directly"), ("lmms_eval", "directly"), ("llava", "directly."), ("vlmevalkit", "above. \n")]
+)
+def test_every_style_of_mmstar_has_its_own_ending(folder: DataFolder, style: str, end: str) -> None:
+    benchmark, (item,) = star(folder, {}, style=style)
+    assert benchmark.prompt(item).endswith(end)
+
+
 def test_items_whose_options_are_all_known_are_not_counted_in_the_protocol(folder: DataFolder) -> None:
     assert "options not found in the question" not in star(folder, {}, variant="vlmevalkit")[0].facts()
 

@@ -25,6 +25,7 @@ from tests.benchmarks.scoring import metrics, put, said
     ("eleven", "eleven"),
     ("3.5", "3.5"),
     ("1,000", "1000"),
+    ("1,000-2", "1000 2"),                       # commas are dropped before the punctuation rule looks for them
     ("coca-cola", "coca cola"),                  # a mark between letters becomes a space
     ("coca - cola", "coca cola"),                # beside a space it vanishes
     ("yes!", "yes"),
@@ -71,6 +72,43 @@ def test_a_broken_textvqa_file_is_one_clear_error(folder: DataFolder, content: o
     put(folder, "textvqa/TextVQA_0.5.1_val.json", content)
     with pytest.raises(DataError, match=message):
         Textvqa().load(folder)
+
+
+def entry(references: object) -> dict[str, object]:
+    return {"data": [{"question_id": 1, "image_id": "a", "question": "q", "answers": references}]}
+
+
+def test_references_in_vqas_own_form_are_read(folder: DataFolder) -> None:
+    put(folder, "textvqa/TextVQA_0.5.1_val.json", entry([{"answer": "nokia", "answer_confidence": "yes"}] * 9 + [3310]))
+    (item,) = Textvqa().load(folder)
+    assert item.truth["answers"] == ["nokia"] * 9 + ["3310"] and Textvqa().score(item, said("Nokia")).correct
+
+
+@pytest.mark.parametrize(("references", "message"), [
+    ([None] * 10, "the reference None is not a text"),
+    ([{"text": "nokia"}] * 10, "is not a text"),
+    ([["nokia"]] * 10, "is not a text"),
+    (["nokia"] * 3, "a list of ten references, but has 3"),
+    ("nokia", "a list of ten references, but is 'nokia'"),
+])  # fmt: skip
+def test_references_that_are_no_texts_or_not_ten_are_refused(folder: DataFolder, references: object, message: str) -> None:
+    put(folder, "textvqa/TextVQA_0.5.1_val.json", entry(references))
+    with pytest.raises(DataError, match=f"entry 1: .*{message}"):
+        Textvqa().load(folder)
+
+
+@pytest.mark.parametrize("reference", ["yes ", " Yes.", "yes...", "yes ."])
+def test_a_gqa_reference_is_compared_in_the_form_of_an_answer(folder: DataFolder, reference: str) -> None:
+    put(folder, "gqa/testdev_balanced_questions.json", {"201": {"imageId": "n1", "question": "Q?", "answer": reference}})
+    (item,) = Gqa().load(folder)
+    assert Gqa().score(item, said("yes")).correct
+
+
+@pytest.mark.parametrize("reference", ["", " ", "."])
+def test_a_gqa_reference_of_nothing_is_refused(folder: DataFolder, reference: str) -> None:
+    put(folder, "gqa/testdev_balanced_questions.json", {"201": {"imageId": "n1", "question": "Q?", "answer": reference}})
+    with pytest.raises(DataError, match="question 201: the answer is"):
+        Gqa().load(folder)
 
 
 def test_gqa_matches_exactly_but_for_case_and_the_final_stop(folder: DataFolder) -> None:

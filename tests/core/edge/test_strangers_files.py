@@ -26,7 +26,7 @@ ODD: list[Any] = [None, True, 7, -1.5, "", "x", [], ["a", 3], {}, {"a": [1]}]
 # ruff: noqa: E501
 FILES: dict[str, tuple[str, Any]] = {
     "gqa": ("gqa/testdev_balanced_questions.json", {"1": {"question": "q", "answer": "a", "imageId": "1", "types": {"structural": "query"}}}),
-    "textvqa": ("textvqa/TextVQA_0.5.1_val.json", {"data": [{"question_id": 1, "question": "q", "image_id": "a", "answers": ["x"]}]}),
+    "textvqa": ("textvqa/TextVQA_0.5.1_val.json", {"data": [{"question_id": 1, "question": "q", "image_id": "a", "answers": ["x"] * 10}]}),
     "mmvet": ("mmvet/mm-vet.json", {"v1_0": {"imagename": "a.jpg", "question": "q", "answer": "a", "capability": ["ocr"]}}),
     "mmhal_bench": (
         "mmhal/mmhal_bench.json",

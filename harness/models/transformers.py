@@ -26,6 +26,7 @@ from harness.models._checkpoint import loading, requirements
 from harness.models._checkpoint.image_features import FeatureCache
 from harness.models._checkpoint.image_noise import ONE_DRAW
 from harness.models._checkpoint.own_files import file_findings, identity_ahead, require_as_trained
+from harness.models._checkpoint.packed_attention import dense_masks
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
@@ -186,12 +187,9 @@ class TransformersModel:
 
     def checks(self, images: Sequence[Path], training: bool) -> Iterator[Finding]:
         """What the checkpoint shows on itself, see `CheckpointChecks`."""
-
-        def scored(request: Request, answer: str) -> float:
-            return self.log_probs([request], [answer])[0]
-
         yield from self._of_files
-        yield from CheckpointChecks(self.one_by_one(given=True), scored, partial(as_trained, self)).run(images, training)
+        plain, trained = self.one_by_one(given=True), partial(as_trained, self)
+        yield from CheckpointChecks(plain, self.log_probs, trained).run(images, training)
 
     def facts(self) -> dict[str, str]:
         """What can move an answer besides the weights."""
@@ -203,6 +201,7 @@ class TransformersModel:
             "shared between questions": self.family.sharing,
             **self._formats,
             "attention": self._attention,
+            **dense_masks(self.module.get_decoder()),
             "device": self.device.type if self.device.type != "cpu" else f"cpu, {torch.get_num_threads()} threads",
             "image decoding": DECODING,
             "image processor": f"{type(image_processor).__name__} ({getattr(image_processor, 'backend', 'pil')})",

@@ -52,7 +52,8 @@ def _write(
         for weight in module.parameters():
             if weight.dim() > 1 and not weight.any():
                 weight.normal_(0, 0.1)
-        for weight in decoder.layers.parameters():
+        layers = next(getattr(decoder, name) for name in ("layers", "h", "blocks") if hasattr(decoder, name))
+        for weight in layers.parameters():
             if weight.dim() > 1:
                 weight.mul_(4)
     module.generation_config.eos_token_id = 2
@@ -211,7 +212,8 @@ CHECKPOINTS: dict[str, Callable[[], tuple[Any, ...]]] = {
 EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
 LATENT = {"q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 6, "qk_nope_head_dim": 8, "v_head_dim": 10}
 ROUTED = {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1, "n_group": 2, "topk_group": 1}
-# Text models behind LLaVA-1.6's class beside those above: mixtures of experts, and one whose head caps its logits elsewhere.
+# Text models behind LLaVA-1.6's class beside those above: mixtures of experts, one whose head caps its logits elsewhere, others
+# that attend twice a layer, or have positions and names of parts of their own.
 TEXT_MODELS: dict[str, Callable[[], Any]] = {
     "qwen3_moe": lambda: t.Qwen3MoeConfig(**TEXT, **EXPERTS, head_dim=12),
     "mixtral": lambda: t.MixtralConfig(**TEXT, num_local_experts=4, num_experts_per_tok=2, sliding_window=None),
@@ -222,6 +224,16 @@ TEXT_MODELS: dict[str, Callable[[], Any]] = {
         **TEXT | {"num_key_value_heads": 4}, **LATENT, **ROUTED, moe_intermediate_size=32, first_k_dense_replace=1
     ),
     "gemma2": lambda: t.Gemma2Config(**TEXT, head_dim=12, sliding_window=12, query_pre_attn_scalar=12),
+    "diffllama": lambda: t.DiffLlamaConfig(**TEXT),
+    "gpt2": lambda: t.GPT2Config(**ENDS, n_embd=48, n_layer=2, n_head=4),
+    "falcon": lambda: t.FalconConfig(**TEXT, alibi=False, new_decoder_architecture=True, num_kv_heads=2),
+}
+# Text models that the engine cannot read: places counted by the model itself, and windows cut by them.
+UNREAD_TEXT_MODELS: dict[str, Callable[[], Any]] = {
+    "mpt": lambda: t.MptConfig(**ENDS, d_model=48, n_layers=2, n_heads=4),
+    "gpt_neo": lambda: t.GPTNeoConfig(
+        **ENDS, hidden_size=48, num_layers=2, num_heads=4, attention_types=[[["global", "local"], 1]], window_size=12
+    ),
 }
 CHECKPOINT_OF_TEXT = {f"llava_next, {name}": name for name in TEXT_MODELS}
 
@@ -245,8 +257,9 @@ def save(name: str, folder: Path, seed: int = 0, tied: bool = False, words: Word
     """
     torch.manual_seed(seed)
     t.utils.logging.disable_progress_bar()
-    kind = CHECKPOINT_OF_TEXT.get(name)
-    config, *rest = _llava_next(TEXT_MODELS[kind]()) if kind else _llava() if name == "llava" else CHECKPOINTS[name]()
+    kind = name.removeprefix("llava_next, ")
+    made = {**TEXT_MODELS, **UNREAD_TEXT_MODELS}
+    config, *rest = _llava_next(made[kind]()) if kind in made else _llava() if name == "llava" else CHECKPOINTS[name]()
     for setting, value in text.items():
         setattr(config.get_text_config(), setting, value)
     if tied:

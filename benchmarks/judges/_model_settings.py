@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_WHERE_SET = ("extra", "server arguments", "enable_thinking", "thinking tokens")  # facts that no default has
+_WHERE_SET = ("extra", "server arguments", "enable_thinking", "thinking tokens", "template date")  # facts that no default has
 
 
 def settings_of(facts: Mapping[str, str]) -> dict[str, str]:

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from harness.core import registry
 from harness.core.capabilities import Finding
-from harness.core.digests import value_digest
 from harness.core.edge.foreign import refused_as
 from harness.core.edge.images import DECODING
 from harness.core.errors import ModelError
@@ -27,12 +26,14 @@ from harness.models._checkpoint import loading, requirements
 from harness.models._checkpoint.image_features import FeatureCache
 from harness.models._checkpoint.image_noise import ONE_DRAW
 from harness.models._checkpoint.own_files import file_findings, identity_ahead, require_as_trained
+from harness.models._checkpoint.packed_attention import dense_masks
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
 from harness.models._checkpoint.vision_tower import skip_unread_layers
 from harness.models._conversation.answer_tokens import TOKENISATION
-from harness.models._conversation.chat_template import OTHER_PROMPT, template_name, thinking_switch
+from harness.models._conversation.chat_template import template_name
+from harness.models._conversation.template_options import TEMPLATE_DATE, checked_date, thinking_switch
 from harness.models._device.onednn_linear import by_onednn
 from harness.models._device.option_values import check_values
 from harness.models._device.recorded_step import RecordedSteps
@@ -68,6 +69,7 @@ class TransformersModel:
         despite: checks of `doctor` that may fail (weights, tokenisation, image placeholders, log-probs, precision); sweeps
             and trainings are refused otherwise.
         enable_thinking: given to the chat template, where it has such a switch; None leaves the template's own default.
+        template_date: the day that a chat template takes for today where it writes the date, as YYYY-MM-DD.
         thinking_tokens: tokens of reasoning at most, besides a benchmark's limit for the answer; 0: one limit over both.
         image_workers: processes that decode and process images ahead; None: 4 for a GPU, none for a CPU.
         pixel_cache: GiB of disk (in the user's cache folder) for processed images, 0 for none.
@@ -91,6 +93,7 @@ class TransformersModel:
         thinking_tokens: int = 0,
         image_workers: int | None = None,
         pixel_cache: float = 0.0,
+        template_date: str = TEMPLATE_DATE,
     ) -> None:
         self.despite, self._thinking_tokens = check_names(despite), requirements.thinking_limit(thinking_tokens)
         rows = checked_rows(rows)
@@ -115,10 +118,11 @@ class TransformersModel:
             requirements.check_processor(source, self.processor, self.module, image_token)
             rope, longest = loading.rope_index(self.module, self.family), context_length(self.module.config.get_text_config())
             self._thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
-            requirements.check_template(getattr(self.processor, "chat_template", None), name := template_name(source))
+            template, name = getattr(self.processor, "chat_template", None), template_name(source)
+            requirements.check_template(template, name)
             making = Recipe(source, remote_code, self.family, image_token, pixel_cache)
-            switch = thinking_switch(getattr(self.processor, "chat_template", None), name, enable_thinking)
-            options = {"template": name, "template_options": switch}
+            switch, date = thinking_switch(template, name, enable_thinking), checked_date(template_date, template, name)
+            options = {"template": name, "template_options": switch, "date": date}
             images = image_store(making, self.processor, image_workers, self.device)
             self.prompts = PromptBuilder(self.processor, self.family, image_token, rope, longest, images=images, **options)
             self.noise_rule = ONE_DRAW if self.prompts.frames > 1 else ""  # see `DrawsNoise`
@@ -183,12 +187,9 @@ class TransformersModel:
 
     def checks(self, images: Sequence[Path], training: bool) -> Iterator[Finding]:
         """What the checkpoint shows on itself, see `CheckpointChecks`."""
-
-        def scored(request: Request, answer: str) -> float:
-            return self.log_probs([request], [answer])[0]
-
         yield from self._of_files
-        yield from CheckpointChecks(self.one_by_one(given=True), scored, partial(as_trained, self)).run(images, training)
+        plain, trained = self.one_by_one(given=True), partial(as_trained, self)
+        yield from CheckpointChecks(plain, self.log_probs, trained).run(images, training)
 
     def facts(self) -> dict[str, str]:
         """What can move an answer besides the weights."""
@@ -200,16 +201,15 @@ class TransformersModel:
             "shared between questions": self.family.sharing,
             **self._formats,
             "attention": self._attention,
+            **dense_masks(self.module.get_decoder()),
             "device": self.device.type if self.device.type != "cpu" else f"cpu, {torch.get_num_threads()} threads",
             "image decoding": DECODING,
             "image processor": f"{type(image_processor).__name__} ({getattr(image_processor, 'backend', 'pil')})",
             **{name: str(value) for name, value in self._thinking.items()},
-            **self.prompts.reasoning_facts(),
+            **self.prompts.facts(),
             **({"thinking tokens": f"{self._thinking_tokens:,} at most"} if self._thinking_tokens else {}),
             **({"checks that may fail": ", ".join(self.despite)} if self.despite else {}),
-            **({"given answers": OTHER_PROMPT} if self.prompts.template.rewrites else {}),
             "tokenisation": f"{TOKENISATION}: answers as they stand in the whole conversation",
-            "chat template": value_digest(str(getattr(self.processor, "chat_template", "")))[:12],
             "torch": torch.__version__,
             "transformers": transformers.__version__,
         }

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import tiny_models
 import torch
 from PIL import Image
+from transformers.utils import chat_template_utils
 
 from alignment.online.ranked_pairs import require_answering
 from harness.core.capabilities import NOTE, OK
@@ -24,6 +26,7 @@ from harness.core.final_answer import final_answer
 from harness.core.plugins import in_order
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._conversation import chat_template
+from harness.models._conversation.template_options import with_date
 from harness.models._engine.answer_logprobs import summed
 from harness.models._engine.checkpoint_checks import as_trained
 from harness.models.transformers import TransformersModel
@@ -337,6 +340,64 @@ def test_a_template_without_the_switch_is_not_given_one_and_that_is_said_once(
     (said,) = [record.message for record in caplog.records if record.name == "harness"]
     assert said.endswith(f"has no switch enable_thinking: model.enable_thinking={str(enable).lower()} changes nothing.")
     assert "chat_template.jinja" in said
+
+
+YEAR = "{% macro year() %}{{ strftime_now('%Y') }}{% endmacro %}{{ year() }} "
+DATED = "{%- set today = strftime_now('%d %b %Y') %}Today is {{ today }}. " + YEAR
+
+
+class AnotherDay(datetime):
+    """What transformers' templates take for the clock."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:
+        return datetime(2031, 1, 2)
+
+
+def test_a_template_that_writes_todays_date_writes_one_day_on_all_days(
+    images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, request = str(tiny_models.save_llava(tmp_path, template=DATED + TEMPLATES["vicuna"])), Request(images[0], "Why?")
+
+    def asked(**options: Any) -> tuple[str, list[float], list[float], list[int], dict[str, str]]:
+        model = TransformersModel(folder, device="cpu", **options)
+        text, odds, trained = (
+            model.prompts.text(images[0], "Why?"),
+            model.yes_no_log_odds([request]),
+            model.prompt(images[0], "Why?")[0],
+        )
+        return text, odds, model.log_probs([request], ["Yes"]), trained.tolist(), model.facts()
+
+    today = asked()
+    monkeypatch.setattr("transformers.utils.chat_template_utils.datetime", AnotherDay)
+    assert asked() == today and today[0].startswith("Today is 26 Jul 2024. 2024 USER: ")
+    assert today[-1]["template date"] == "2024-07-26, whatever day it is"
+    other = asked(template_date="2025-03-04")
+    assert other[0].startswith("Today is 04 Mar 2025. 2025 USER: ") and other[-1]["template date"].startswith("2025-03-04")
+    assert all(a != b for a, b in zip(other, today, strict=True))
+
+
+def test_a_template_without_a_date_is_rendered_as_it_is_and_adds_no_fact(
+    images: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = str(tiny_models.save_llava(tmp_path, template="{# strftime_now #}" + TEMPLATES["vicuna"]))
+    model = TransformersModel(folder, device="cpu", template_date="2025-03-04")
+    assert "template date" not in model.facts() and model.prompts.text(images[0], "Why?").startswith("USER: ")
+    (said,) = [record.message for record in caplog.records if record.name == "harness"]
+    assert said.endswith("chat_template.jinja writes no date: model.template_date=2025-03-04 changes nothing.")
+
+
+@pytest.mark.parametrize("code", ["%Y-%m-%d", "%d %B %Y", "%A, %-d. %b %y", "%H:%M:%S", "%%Y %j %p", "%c %x %X %D"])
+def test_a_fixed_day_is_written_in_every_format_as_python_writes_it(code: str) -> None:
+    written = with_date(f"  {{% if true %}}\n\n {{{{ strftime_now('{code}') }}}}{{% endif %}}\n x", "2025-03-04")
+    found = chat_template_utils.render_jinja_template([[]], **written)[0][0]
+    assert found == f"\n {datetime(2025, 3, 4).strftime(code)} x"
+
+
+@pytest.mark.parametrize("day", ["today", "2025-02-30", "04.03.2025"])
+def test_a_date_that_is_no_day_is_refused_before_a_checkpoint_is_opened(day: str) -> None:
+    with pytest.raises(ConfigError, match=rf"model.template_date is '{day}'; give a day as YYYY-MM-DD, e.g. 2024-07-26"):
+        TransformersModel.check_options({"template_date": day})
 
 
 def test_behind_a_template_that_changes_its_prompt_given_answers_stand_as_in_the_finished_conversation(

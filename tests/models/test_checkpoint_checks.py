@@ -122,6 +122,8 @@ def test_scores_that_are_not_the_forwards_are_found(
     found = checked(model, images)
     assert found["log-probs"].state == found["precision"].state == WRONG
     monkeypatch.setattr(model, "log_probs", lambda requests, answers: [honest(requests[:1], answers[:1])[0]] * len(answers))
+    assert checked(model, images[:1])["log-probs"].state == WRONG, "one question's is given for that beside it"
+    monkeypatch.setattr(model, "log_probs", lambda requests, answers: [honest([r], [a])[0] for r, a in zip(requests, answers)])
     assert checked(model, images[:1])["log-probs"].state == OK
 
 

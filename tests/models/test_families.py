@@ -13,14 +13,18 @@ import tiny_families
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import AutoModelForImageTextToText
+from transformers import AutoModel, AutoModelForImageTextToText, BloomConfig, FalconConfig
 
 from alignment.batching.logps import token_logps
+from harness.core.capabilities import WRONG
 from harness.core.errors import ModelError
 from harness.core.evaluation import Decoding, HiddenImage, Request
 from harness.core.plugins import in_order
-from harness.models._checkpoint.families import PROMPT
+from harness.models._checkpoint import families as _checkpoint_families
+from harness.models._checkpoint import packed_attention
+from harness.models._checkpoint.families import PROMPT, family_of
 from harness.models._checkpoint.image_features import stack_vision
+from harness.models._checkpoint.packed_attention import NAME
 from harness.models._checkpoint.prompt_builder import visible_tokens
 from harness.models._engine.grouping import by_image, group
 from harness.models._engine.running_batch import memory_for
@@ -33,6 +37,7 @@ pytestmark = [
 ]
 UNKNOWN = "aya_vision"
 TABLE = [name for name in tiny_families.CHECKPOINTS if name != UNKNOWN]
+ALONE = [f"llava_next, {text}" for text in tiny_families.UNREAD_TEXT_MODELS]
 QUESTIONS = ("Is there a car in the image?", "Please describe this image in detail.", "Why?")
 
 
@@ -108,7 +113,7 @@ def both(request: pytest.FixtureRequest, families: Callable[[str], Both]) -> Bot
     return families(request.param)
 
 
-@pytest.fixture(params=[*TABLE, *tiny_families.CHECKPOINT_OF_TEXT, UNKNOWN])
+@pytest.fixture(params=[*TABLE, *tiny_families.CHECKPOINT_OF_TEXT, *ALONE, UNKNOWN])
 def any_family(request: pytest.FixtureRequest, families: Callable[[str], Both]) -> Both:
     """Each checkpoint, that of an unknown family too."""
     return families(request.param)
@@ -196,6 +201,47 @@ def test_log_probs_and_guesses_are_those_of_a_plain_forward(any_family: Both, im
 def test_every_family_passes_its_own_checks(any_family: Both, images: list[Path]) -> None:
     found = {finding.what: (finding.state, finding.words) for finding in any_family.model.checks(images[:2], training=True)}
     assert len(found) == 4 and all(state != "WRONG" for state, _ in found.values()), found
+
+
+@pytest.mark.parametrize(("name", "why"), [
+    ("llava_next, mpt", "mpt takes no positions"),
+    ("llava_next, gpt_neo", "gpt_neo attends in code of its own"),
+])  # fmt: skip
+def test_a_text_model_that_the_engine_cannot_read_is_asked_one_by_one_with_the_reason(
+    families: Callable[[str], Both], name: str, why: str
+) -> None:
+    model = families(name).model
+    assert why in model.facts()["shared between questions"] and why in model.unshared and why in model.one_image
+
+
+@pytest.mark.parametrize(("kind", "settings", "why"), [
+    (BloomConfig, {"n_layer": 1}, "bloom takes no positions"),
+    (FalconConfig, {"alibi": True}, "falcon takes no positions"),
+    (FalconConfig, {"alibi": False}, ""),
+])  # fmt: skip
+def test_text_models_with_alibi_count_tokens_themselves(kind: Any, settings: dict[str, Any], why: str) -> None:
+    with torch.device("meta"):
+        decoder = AutoModel.from_config(kind(**settings))
+    found = family_of("llava_next", decoder).why_alone
+    assert why in found and bool(found) == bool(why)
+
+
+@pytest.mark.parametrize("name", ["mpt", "diffllama"])
+def test_a_text_model_that_is_read_wrongly_fails_the_check_of_its_log_probabilities(
+    name: str, images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one of its kind, which nobody has heard of yet."""
+    monkeypatch.setattr(_checkpoint_families, "_why_unread", lambda decoder: "")
+    monkeypatch.setattr(packed_attention, "_attends_once_a_layer", lambda decoder: True)
+    model = TransformersModel(str(tiny_families.save(f"llava_next, {name}", tmp_path)), device="cpu")
+    found = {finding.what: finding for finding in model.checks(images[:2], training=False)}["log-probs"]
+    assert found.state == WRONG and "scored answers and a plain forward pass differ by" in found.words
+
+
+def test_differential_attention_is_read_and_trained_with_dense_masks(families: Callable[[str], Both]) -> None:
+    differential, usual = families("llava_next, diffllama").model, families("llava_next, gpt2").model
+    assert differential.family.known and differential.facts()["attention masks"] == "dense"
+    assert "attention masks" not in usual.facts() and usual.module.get_decoder().config._attn_implementation == NAME
 
 
 def test_sampled_text_depends_on_the_seed_and_not_on_the_batch(any_family: Both, images: list[Path]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -131,21 +132,26 @@ _TABLE = (
 )
 _SEES_SEVERAL = ("pixtral",)  # vision towers whose checkpoints were trained with several images, whatever class holds them
 _RECURRENT = ("qwen3_5_text", "qwen3_5_moe_text")  # text models whose running state is that of Gated DeltaNet
+# Text models that attend in code of their own, and whose answers and training were compared with transformers' own.
+_OWN_ATTENTION = ("biogpt", "codegen", "falcon", "gptj", "stablelm", "xglm", *_RECURRENT)
 FAMILIES = {family.name: family for family in _TABLE}
 
 
-def family_of(kind: str, text: Any, vision: str = "") -> Family:
-    """The entry of a `model_type` whose decoder has this configuration (transformers' own, another for each family).
+def family_of(kind: str, decoder: Any, vision: str = "") -> Family:
+    """The entry of a `model_type` with this decoder (transformers' own class, another for each family).
 
     vision: the `model_type` of its vision tower.
     """
     if kind not in FAMILIES:
         return Family(kind, why_alone=f"The family {kind!r} is not in the table of docs/models.md.")
+    text = decoder.config
     types = set(getattr(text, "layer_types", None) or ())
     recurrent = text.model_type in _RECURRENT and "linear_attention" in types
     strange = sorted(types - {"full_attention", "sliding_attention", *(["linear_attention"] if recurrent else [])})
     if strange:
         return Family(kind, why_alone=f"This {kind} has layers that the engine does not know: {', '.join(strange)}.")
+    if why := _why_unread(decoder):
+        return Family(kind, why_alone=why)
     family = replace(FAMILIES[kind], recurrent=recurrent)
     family = replace(family, trained_with_one=False) if vision in _SEES_SEVERAL else family
     if not family.only_windows:
@@ -154,6 +160,17 @@ def family_of(kind: str, text: Any, vision: str = "") -> Family:
     if looks == "all":
         return Family(kind, why_alone=f"This {kind} attends both ways everywhere, which the engine does not know.")
     return replace(family, both_ways=IMAGE if looks == "vision" else CAUSAL, own_layers=bool(text.hidden_size_per_layer_input))
+
+
+def _why_unread(decoder: Any) -> str:
+    """Why the engine cannot read a text model, "" where it can: it pads rows, joins them and leaves tokens out, which is exact
+    where a token's place is the position that it is given, and attention what the mask says."""
+    kind = decoder.config.model_type
+    if "position_ids" not in signature(decoder.forward).parameters or getattr(decoder.config, "alibi", False):
+        return f"Its text model {kind} takes no positions: it counts the tokens before each itself, padding among them."
+    if not getattr(decoder, "_supports_attention_backend", False) and kind not in _OWN_ATTENTION:
+        return f"Its text model {kind} attends in code of its own, which the engine has not been compared with."
+    return ""
 
 
 def note_ahead(path: str) -> str:

@@ -225,7 +225,7 @@ def _processor_class(folder: Path, config: Any) -> Any | None:  # Any: transform
 def family_of(module: Any) -> Family:
     """The family entry of a module."""
     vision = getattr(getattr(module.config, "vision_config", None), "model_type", "")
-    return _families.family_of(str(module.config.model_type), module.get_decoder().config, str(vision))
+    return _families.family_of(str(module.config.model_type), module.get_decoder(), str(vision))
 
 
 def image_token_id(module: Any, family: Family) -> int:

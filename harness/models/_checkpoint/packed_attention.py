@@ -27,20 +27,55 @@ Bounds = list[tuple[int, int]]  # (segment, length), row after row, without padd
 
 
 def use_segments(language_model: Any) -> bool:
-    """Let a language model read segment masks; False where it does not attend by SDPA, and needs a dense mask."""
-    if language_model.config._attn_implementation == "sdpa":
-        _register()
-        language_model.set_attn_implementation(NAME)
-        last = language_model.layers[-1]
-        if isinstance(getattr(last, "mlp", None), nn.Module) and isinstance(getattr(last, "self_attn", None), nn.Module):
-            last.self_attn.is_last_of_segments = True
-            last.self_attn.register_forward_pre_hook(_remember_read, with_kwargs=True)
-            named = ((last.self_attn, "q_proj"), (last.self_attn, "o_proj"), (last, "post_attention_layernorm"), (last, "mlp"))
-            for part in (getattr(owner, name, None) for owner, name in named):
-                if part is not None:
-                    part.register_forward_pre_hook(_take_read)
-                    part.register_forward_hook(_put_back)
-    return bool(language_model.config._attn_implementation == NAME)
+    """Let a language model read segment masks; False where it does not attend by SDPA, once a layer, and needs a dense mask."""
+    if language_model.config._attn_implementation != "sdpa":
+        return False
+    _register()
+    language_model.set_attn_implementation(NAME)
+    if language_model.config._attn_implementation != NAME:  # its class takes no implementation but its own
+        return False
+    if not _attends_once_a_layer(language_model):
+        language_model.set_attn_implementation("sdpa")
+        language_model.attends_otherwise = True
+        return False
+    last = (getattr(language_model, "layers", None) or [None])[-1]
+    if isinstance(getattr(last, "mlp", None), nn.Module) and isinstance(getattr(last, "self_attn", None), nn.Module):
+        last.self_attn.is_last_of_segments = True
+        last.self_attn.register_forward_pre_hook(_remember_read, with_kwargs=True)
+        named = ((last.self_attn, "q_proj"), (last.self_attn, "o_proj"), (last, "post_attention_layernorm"), (last, "mlp"))
+        for part in (getattr(owner, name, None) for owner, name in named):
+            if part is not None:
+                part.register_forward_pre_hook(_take_read)
+                part.register_forward_hook(_put_back)
+    return True
+
+
+def dense_masks(language_model: Any) -> dict[str, str]:
+    """A fact of a text model that `use_segments` found to attend otherwise than once a layer."""
+    return {"attention masks": "dense"} if getattr(language_model, "attends_otherwise", False) else {}
+
+
+@torch.no_grad()
+def _attends_once_a_layer(language_model: Any) -> bool:
+    """Whether each layer hands its queries, keys and values over once, with our mask, in a pass over two tokens.
+
+    Differential attention does so twice, and attention that makes a mask of its own never.
+    """
+    asked: list[int] = []
+
+    def attend(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
+        asked.append(module.layer_idx)  # type: ignore[arg-type]
+        return value.new_zeros(1, query.shape[2], query.shape[1], value.shape[3])
+
+    mask = torch.zeros(1, 1, 1, 1)
+    mask.attend = attend  # type: ignore[attr-defined]
+    weight = language_model.get_input_embeddings().weight
+    two = torch.tensor([[0, 1]], device=weight.device)
+    try:
+        language_model(inputs_embeds=weight[:2][None], attention_mask=mask, position_ids=two, use_cache=False)
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):
+        return False
+    return asked == list(range(language_model.config.num_hidden_layers))
 
 
 @cache
@@ -145,7 +180,7 @@ def _attend(
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    return _packed(query, key, value, bounds, is_last, dropout, scaling).transpose(1, 2), None
+    return _packed(query, key, value, bounds, is_last, dropout, scaling).transpose(1, 2).contiguous(), None
 
 
 def _packed(

@@ -7,8 +7,6 @@ What stands between a prompt and its answer is the answer's head (often one spac
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -20,13 +18,11 @@ from harness.core.edge.foreign import words_of
 from harness.core.edge.limits import limited
 from harness.core.errors import ModelError
 from harness.core.preference import message_parts
+from harness.models._conversation.template_options import DATED, TEMPLATE_DATE, with_date
 
 _QUESTION, _ANSWER = "§§QUESTION§§", "§§ANSWER§§"
 _MOST_SECONDS, _MOST_MIB = 1.0, 512  # for the conversations about an image; each takes less than a millisecond
 Question = str | tuple[str, ...]  # a text behind all its images, or the texts between them: one more than there are images
-_JINJA_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
-_without_switch = set[tuple[str, bool]]()  # templates of which that was said, and the switch they were to have
-_log = logging.getLogger("harness")
 _CONTENT_PRINTED = ("{'type':", '{"type":')  # what a template writes that takes a message's content for one text
 
 
@@ -47,6 +43,7 @@ class Template:
     Args:
         plain: what a family that has no chat templates writes before and behind a question.
         name: the template as messages call it. options: given to it with every conversation, e.g. enable_thinking.
+        date: the day that a template takes for today, see `template_options.py`.
         answered: prompts are what stands in front of an answer in a finished conversation, for templates that write another
             prompt to generate from (one that opens a reasoning). TRL's `apply_chat_template` does so too, up to the common
             beginning of both texts, which may end inside a mark.
@@ -59,9 +56,12 @@ class Template:
         name: str = "the chat template",
         options: Mapping[str, Any] | None = None,
         answered: bool = False,
+        date: str = TEMPLATE_DATE,
     ) -> None:
         self.answered = answered
-        self._processor, self.name, self._options = processor, name, dict(options or {})
+        dated = with_date(getattr(processor, "chat_template", None), date)
+        self._date = {DATED: f"{date}, whatever day it is"} if dated else {}
+        self._processor, self.name, self._options = processor, name, {**(options or {}), **dated}
         self._plain = None if getattr(processor, "chat_template", None) else plain
         self._around: dict[int, Around] = {}
         self._known: dict[tuple[Question, int], str] = {}  # the prompts that were rendered last
@@ -74,6 +74,10 @@ class Template:
             return bool(self.around(1).why)
         except ModelError:  # refused with its reason when it is asked
             return False
+
+    def facts(self) -> dict[str, str]:
+        """What can move an answer, besides the template's text."""
+        return {**self._date, **({"given answers": OTHER_PROMPT} if self.rewrites else {})}
 
     @property
     def has_one(self) -> bool:
@@ -212,19 +216,6 @@ def _prompt_in(before: str, prompt: str) -> str:
     any template. `prompt`: the one to generate from."""
     shared = "".join(a for a, _ in takewhile(lambda two: two[0] == two[1], zip(before, prompt)))
     return before if before[len(shared) :].strip() else shared
-
-
-def thinking_switch(template: Any, name: str, enable: bool | None) -> dict[str, bool]:  # Any: a text, or texts by name
-    """What a chat template is given of `model.enable_thinking`: nothing, with a warning, where it has no such switch."""
-    if enable is None:
-        return {}
-    text = _JINJA_COMMENT.sub("", str(template or ""))
-    if re.search(r"\benable_thinking\b", text):
-        return {"enable_thinking": enable}
-    if (text, enable) not in _without_switch:  # said once of a base and the checkpoints trained from it
-        _without_switch.add((text, enable))
-        _log.warning("%s has no switch enable_thinking: model.enable_thinking=%s changes nothing.", name, str(enable).lower())
-    return {}
 
 
 def template_name(folder: str) -> str:

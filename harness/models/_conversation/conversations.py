@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from harness.core.digests import value_digest
 from harness.core.errors import ModelError
 from harness.core.evaluation import NoisyImage, Request
 from harness.core.final_answer import BEGUN, MARKS_KEPT, is_mark, opened_by, turn_marks
@@ -22,6 +23,7 @@ from harness.models._checkpoint.vision_tower import of_prompt
 from harness.models._conversation.answer_tokens import AnswerTokens
 from harness.models._conversation.chat_template import Template
 from harness.models._conversation.image_places import ImagePlaces
+from harness.models._conversation.template_options import TEMPLATE_DATE
 from harness.models._images.image_inputs import ImageInputs, ImageProcessing
 from harness.models._images.image_store import ImageStore
 
@@ -35,8 +37,8 @@ class Conversations:
     Args:
         image_token_id: the token whose embedding an image's features replace; -1 where the model puts them in itself.
         images: makes and keeps what the processor makes of images; None: in this process, the last few are kept.
-        template: the name of the chat template in messages; template_options: given to it, e.g. enable_thinking; answered:
-            see `Template`.
+        template: the name of the chat template in messages; template_options: given to it, e.g. enable_thinking; answered,
+            date: see `Template`.
     """
 
     def __init__(
@@ -48,10 +50,11 @@ class Conversations:
         template_options: Mapping[str, Any] | None = None,
         images: ImageStore | None = None,
         answered: bool = False,
+        date: str = TEMPLATE_DATE,
     ) -> None:
         self.processor, self.family, self.image_token_id = processor, family, image_token_id
         self.tokenizer, self.frames = processor.tokenizer, frames_of(processor)
-        self.template = Template(processor, family.template, template, template_options, answered)
+        self.template = Template(processor, family.template, template, template_options, answered, date)
         self.tokens = AnswerTokens(self.tokenizer)
         process = ImageProcessing(processor, family, image_token_id)
         self._token, self._placeholder = process.token, process.placeholder
@@ -222,13 +225,18 @@ class Conversations:
         the model wrote the mark itself, so that a reasoning that never ends is not taken for an answer."""
         return opened_by(self.tokens.text(prompt[-_MARK:], special=True))
 
-    def reasoning_facts(self) -> dict[str, str]:
-        """What can move answers behind a reasoning: whether the template's prompts open one, and how its marks are read."""
+    def facts(self) -> dict[str, str]:
+        """What of prompts can move an answer: the template, the day it writes, whether it changes a prompt once an answer
+        follows it, whether its prompts open a reasoning, and how marks of reasoning are read."""
+        written = {
+            "chat template": value_digest(str(getattr(self.processor, "chat_template", "")))[:12],
+            **self.template.facts(),
+        }
         marks = dict(MARKS_KEPT) if self.tokens.special_marks else {}
         try:
-            return {**BEGUN, **marks} if opened_by(self.text(None, "?")) else marks
+            return {**written, **marks, **(BEGUN if opened_by(self.text(None, "?")) else {})}
         except ModelError:  # refused with its reason when it is asked
-            return marks
+            return {**written, **marks}
 
     def context(self, ids: list[int]) -> list[int]:
         """The last text tokens of a prompt."""

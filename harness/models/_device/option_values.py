@@ -15,6 +15,7 @@ from harness.models._checkpoint.requirements import (
     named_device,
     thinking_limit,
 )
+from harness.models._conversation.template_options import checked_date
 from harness.models._device.token_budget import checked_rows, checked_slots
 from harness.models._engine.checkpoint_checks import check_names
 from harness.models._engine.generation_settings import checked_use
@@ -31,6 +32,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "threads": checked_threads,
     "generation_config": checked_use,
     "despite": check_names,
+    "template_date": checked_date,
     "thinking_tokens": thinking_limit,
     "pixel_cache": checked_cache,
     "image_workers": lambda number: workers_for(number, _CPU),

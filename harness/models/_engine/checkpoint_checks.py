@@ -7,7 +7,7 @@ pass over them. It uses neither the engine nor the prompt builder.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,17 @@ from harness.core.errors import ImageError, ModelError
 from harness.core.evaluation import Request
 from harness.core.nearest import did_you_mean
 from harness.models._checkpoint.own_files import WEIGHTS
+from harness.models._engine.kv_shelves import capacity
 from harness.models._engine.one_by_one import OneByOne
 
 TOKENS, PLACEHOLDERS, LOG_PROBS, PRECISION = ("tokenisation", "image placeholders", "log-probs", "precision")
 CHECKS = (WEIGHTS, TOKENS, PLACEHOLDERS, LOG_PROBS, PRECISION)
 _QUESTION, _ANSWER = "Is there a dog in the image?", "There are 2 dogs near a table."
+_OTHERS = ("Is there a dog in the image, or a cat?", "Is there a dog?")  # a few tokens longer, a few shorter
 _ANSWERS = ("Yes", "No", "yes", "no", _ANSWER, "A caf\u00e9:\n- one; two")
 _NATS = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 0.2}  # a token: the most that rounding alone may change
-Nats = Callable[[Request, str], float]
+Scored = Callable[[Sequence[Request], Sequence[str]], list[float]]
+Trained = Callable[[Request, str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,12 @@ class CheckpointChecks:
     """The checks of a loaded checkpoint.
 
     Args:
-        scored, trained: the log-probability of an answer (without its end) as scoring and as training compute it.
+        scored, trained: log-probabilities of answers (without their ends) as scoring and as training compute them.
     """
 
     plain: OneByOne
-    scored: Nats
-    trained: Nats
+    scored: Scored
+    trained: Trained
 
     def run(self, images: Sequence[Path], training: bool) -> Iterator[Finding]:
         """One finding a check; `images`: with a second one it is also checked that another image gives other numbers."""
@@ -108,16 +111,33 @@ class CheckpointChecks:
         if why := prompts.template.around(True).why or self.plain.cannot_score:
             return NOTE, why
         (ids,) = prompts.answer_ids(request, [_ANSWER])
-        scored = self.scored(request, _ANSWER)
-        state, words = self._agree(scored, self._forward(images[0], ids), len(ids), "scored answers and a plain forward pass")
-        if state == OK and len(images) > 1 and self.scored(Request(images[1], _QUESTION), _ANSWER) == scored:
+        both = [request, *self._beside(request, len(ids))]
+        scored, found = self._scored(both), list[tuple[str, str]]()
+        for request, nats in zip(both, scored, strict=True):
+            found.append(self._agree(nats, self._forward(request, ids), len(ids), "scored answers and a plain forward pass"))
+        state, words = next((one for one in found if one[0] != OK), found[0])
+        if state == OK and len(images) > 1 and self._scored([replace(one, image=images[1]) for one in both]) == scored:
             return WRONG, "another image gives the same log-probability to the last bit: images are not seen"
         return state, words
 
+    def _beside(self, request: Request, answer: int) -> list[Request]:
+        """A question of another length that the engine scores together with a request: what they share is read once, and the
+        shorter one is padded, which not every text model bears. None where it reads one after the other."""
+        if not self.plain.prompts.family.known:
+            return []
+        others = [replace(request, text=text) for text in _OTHERS]
+        own, *lengths = (len(self.plain.prompts.prompt_ids(one.image, one.text)) + answer - 1 for one in (request, *others))
+        return next(
+            ([o] for o, n in zip(others, lengths, strict=True) if n != own and capacity(n) == capacity(own)), others[:1]
+        )
+
+    def _scored(self, requests: Sequence[Request]) -> list[float]:
+        return self.scored(requests, [_ANSWER] * len(requests))
+
     @torch.inference_mode()
-    def _forward(self, image: Path, ids: list[int]) -> float:
+    def _forward(self, request: Request, ids: list[int]) -> float:
         """Log-probability of an answer's tokens behind the processor's own prompt, by the module alone."""
-        inputs = self.plain.inputs(Request(image, _QUESTION), ids)
+        inputs = self.plain.inputs(request, ids)
         if "token_type_ids" in inputs and not self.plain.prompts.template.has_one:
             inputs["token_type_ids"][:, -len(ids) :] = 1  # PaliGemma: what it wrote itself is read looking back only
         logits: Tensor = self.plain.module(**inputs).logits[0, -len(ids) - 1 : -1].float().log_softmax(-1)
@@ -130,7 +150,7 @@ class CheckpointChecks:
         except ModelError as error:
             return NOTE, str(error)
         n = len(self.plain.prompts.answer_ids(request, [_ANSWER])[0])
-        return self._agree(trained, self.scored(request, _ANSWER), n, "training and scoring")
+        return self._agree(trained, self._scored([request])[0], n, "training and scoring")
 
     def _agree(self, first: float, second: float, tokens: int, what: str) -> tuple[str, str]:
         """Whether two log-probabilities of an answer differ by more than rounding."""

@@ -21,9 +21,9 @@ from harness.models._engine.generation_settings import HONOURED
 from harness.models._own_server.arguments import checked, with_content
 from harness.models._own_server.generation import generation_of
 from harness.models._own_server.installed import installed_version
-from harness.models._own_server.opened_reasoning import opened_reasoning
 from harness.models._own_server.replicas import Replicas, shares
 from harness.models._own_server.served import served
+from harness.models._own_server.served_template import opened_reasoning, today, writes_todays_date
 from harness.models._own_server.special_tokens import special_tokens
 from harness.models._server.special_marks import of_tokens
 
@@ -73,6 +73,7 @@ class OwnServers:
         self.generation = generation_of(self._what.source, asked.generation_config, asked.serve)
         self.marks = of_tokens(special_tokens(self._what.source))
         self._shown = [with_content(argument) for argument in self._arguments]
+        self._dated = writes_todays_date(self._what.source, self._arguments)
         self.name, self.checkpoint = self._what.name, self._what.checkpoint
         self._running: Replicas | None = None
         self._version = ""
@@ -103,6 +104,7 @@ class OwnServers:
             "server": f"{self.serve} {self._version}, started here",
             "generation config": self.generation.fact,
             **({"server arguments": " ".join(self._shown)} if self._shown else {}),
+            **(today() if self._dated else {}),
         }
 
     def _expected_version(self) -> str:

@@ -24,7 +24,8 @@ from harness.models.transformers import TransformersModel
 from tests.alignment.tiny import TinyPolicy, make_tiny_llava_next
 
 JITTER = {"router_jitter_noise": 0.3, "input_jitter_noise": 0.3}
-EXPERTS = [name for name in tiny_families.CHECKPOINT_OF_TEXT if name != "llava_next, gemma2"]
+DENSE = ("gemma2", "diffllama", "gpt2", "falcon")
+EXPERTS = [name for name, text in tiny_families.CHECKPOINT_OF_TEXT.items() if text not in DENSE]
 EXPERTS += [name for name in tiny_families.CHECKPOINTS if "moe" in name]
 
 

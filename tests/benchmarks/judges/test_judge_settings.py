@@ -77,6 +77,7 @@ def test_a_model_without_settings_adds_nothing(facts: dict[str, str]) -> None:
     ("attention", "eager"),
     ("generation config", "ignored: repetition_penalty 1.05"),
     ("enable_thinking", "False"),
+    ("template date", "2024-07-26, whatever day it is"),
     ("server arguments", "--quantization fp8"),
 ])  # fmt: skip
 def test_each_setting_that_moves_replies_is_stated(fact: str, value: str) -> None:

@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 import sys
+from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 from harness.core.errors import ConfigError, FactsChanged, ModelError
 from harness.core.evaluation import Answer, Request
 from harness.core.run_record import SERVED
-from harness.models._own_server import replicas, shared_servers
+from harness.models._own_server import replicas, served_template, shared_servers
 from harness.models._own_server.installed import installed_version
 from harness.models._own_server.special_tokens import special_tokens
 from harness.models._server.thinking import begun
@@ -189,10 +191,26 @@ def test_a_reasoning_that_the_prompt_opens_and_the_limit_cuts_off_is_no_answer(s
         assert "reasoning" not in model.facts() and begun(cut_off, model._opened) == cut_off
 
 
+@pytest.mark.parametrize("where", ["folder", "argument"])
+def test_a_template_that_writes_todays_date_keeps_the_answers_of_two_days_apart(
+    starts: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    path = folder / "chat_template.jinja" if where == "folder" else tmp_path / "other.jinja"
+    path.write_text("{{ strftime_now('%Y') }}" + THINKING)
+    arguments = ["--chat-template", str(path)] if where == "argument" else []
+
+    def told(day: int) -> dict[str, str]:
+        monkeypatch.setattr(served_template, "date", SimpleNamespace(today=lambda: date(2026, 11, day)))
+        return served(folder, serve_args=arguments).facts()
+
+    assert told(27)["template date"] == "2026-11-27, by the server's clock" and told(27) != told(28)
+    assert "template date" not in served(folder, serve_args=["--chat-template", str(folder / "config.json")]).facts()
+
+
 def test_other_checkpoints_are_asked_as_before(starts: Path, folder: Path) -> None:
     model = served(folder)
     answer(model)
-    assert "skip_special_tokens" not in asked(starts)[0] and "reasoning marks" not in model.facts()
+    assert "skip_special_tokens" not in asked(starts)[0] and not {"reasoning marks", "template date"} & model.facts().keys()
 
 
 def test_a_folder_without_the_file_is_read_as_transformers_reads_it(starts: Path, folder: Path) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
+from benchmarks._hallusion.causes import LANGUAGE, MIXED, UNKNOWN, VISUAL
 from benchmarks._hallusion.tasks import SAME, TASK
+from benchmarks._together.groups import PREFIX
 from benchmarks.choice.mmvp import Mmvp
 from benchmarks.choice.naturalbench import NaturalBench
 from benchmarks.yes_no.beaf import Beaf
@@ -84,11 +86,32 @@ def test_a_difference_is_that_of_the_items_that_both_answered(
     compared(benchmark, benchmark, benchmark.load(golden_data), seeds)
 
 
-@pytest.mark.parametrize("seeds", [(1, 2), (1, 1)], ids=["other answers", "the same answers"])
-def test_causes_are_counted_again_without_a_judge(seeds: tuple[int, int], golden_data: DataFolder) -> None:
+@pytest.fixture
+def judged(golden_data: DataFolder) -> tuple[HallusionBench, list[Item]]:
+    """HallusionBench with a judge that says anything, and its items."""
     items, draw = HallusionBench().load(golden_data), random.Random(3)
     replies = {
         item.id: {TASK.name: draw.choice(("correct", "incorrect", "unclear")), SAME.name: draw.choice(("same", "different"))}
         for item in items
     }
-    compared(HallusionBench(ById(replies), variant="judge"), HallusionBench(NoJudge(), variant="judge"), items, seeds)
+    return HallusionBench(ById(replies), variant="judge"), items
+
+
+@pytest.mark.parametrize("seeds", [(1, 2), (1, 1)], ids=["other answers", "the same answers"])
+def test_groups_of_a_judge_are_counted_again_without_it(
+    judged: tuple[HallusionBench, list[Item]], seeds: tuple[int, int]
+) -> None:
+    compared(judged[0], HallusionBench(NoJudge(), variant="judge"), judged[1], seeds)
+
+
+def test_causes_stay_as_the_judge_found_them_where_it_is_not_asked_again(judged: tuple[HallusionBench, list[Item]]) -> None:
+    """Those of answers whose original is there; the others are not known."""
+    benchmark, items = judged
+    answers, stored = answers_of(items, 1), HallusionBench(NoJudge(), variant="judge")
+    scores = score_all(benchmark, tuple(items), answers)
+    assert tuple(stored.together(items, scores, answers)) == scores
+    causes = [name for score in scores for name in score.values if name in {PREFIX + c for c in (LANGUAGE, VISUAL, MIXED)}]
+    assert len(set(causes)) == 3
+    edited = [(item, score) for item, score in zip(items, scores, strict=True) if item.truth["figure"] != "0"]
+    again = stored.together([i for i, _ in edited], [s for _, s in edited], answers)
+    assert all((PREFIX + UNKNOWN in score.values) == (score.correct is False) for score in again)

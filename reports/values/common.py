@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.errors import JudgeError
 from harness.core.evaluation import Formula, Score
 from harness.core.flags import JOINT, UNJUDGED
 from harness.core.run_record import BenchmarkResult
@@ -77,12 +78,15 @@ def _cut(there: Sides, places: Sequence[Mapping[str, int]], common: Sequence[str
 
 
 def _counted_again(result: BenchmarkResult, rows: Sequence[int]) -> Sequence[Score]:
-    """These scores with the groups that are whole among them; with none where their benchmark does not tell its groups."""
-    scores = [result.scores[row] for row in rows]
-    if result.together is None:
-        return [replace(s, values={n: v for n, v in s.values.items() if not n.startswith(JOINT)}) for s in scores]
-    items = {item.id: item for item in result.items}
-    return result.together([items[score.item_id] for score in scores], scores)
+    """These scores with the groups that are whole among them; with none where their benchmark does not tell its groups, or only
+    to one that has its judge."""
+    scores, items = [result.scores[row] for row in rows], {item.id: item for item in result.items}
+    try:
+        if result.together is not None:
+            return result.together([items[score.item_id] for score in scores], scores)
+    except JudgeError:
+        pass
+    return [replace(s, values={n: v for n, v in s.values.items() if not n.startswith(JOINT)}) for s in scores]
 
 
 def _broken_groups(

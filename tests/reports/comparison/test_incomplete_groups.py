@@ -11,6 +11,7 @@ import pytest
 from benchmarks._judged.unjudged import unjudged
 from benchmarks._together.groups import all_right, share_incomplete, share_of_groups, sized, with_addends
 from harness.config.gate_policy import parse_policy
+from harness.core.errors import JudgeError
 from harness.core.evaluation import Answer, Formula, Item, Score, ratio
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord
 from reports.comparison.compare import compare, gated
@@ -106,9 +107,14 @@ def test_where_no_pair_is_whole_on_both_sides_there_is_no_difference(make: Any) 
     assert (cell.n_paired, cell.n_groups_left_out) == (0, PAIRS)
 
 
-def test_groups_are_not_counted_where_their_benchmark_does_not_tell_them(make: Any) -> None:
+def asks_its_judge(items: Sequence[Item], scores: Sequence[Score]) -> list[Score]:
+    raise JudgeError("Stored scores are not judged again by a report.")
+
+
+@pytest.mark.parametrize("told", [None, asks_its_judge])
+def test_groups_are_not_counted_where_their_benchmark_does_not_tell_them(make: Any, told: Any) -> None:
     """Rather than a difference of groups that one side does not have."""
-    untold = replace(result(RIGHT, HALVES["first"]), together=None)
+    untold = replace(result(RIGHT, HALVES["first"]), together=told)
     cell = cells(record_of(make, result(RIGHT), untold))["pair_accuracy"]
     assert cell.difference is not None and cell.difference.value is None
 

@@ -132,8 +132,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One answer, scored. `values` are addends; `correct` says right/wrong where the item has one (for flips); `flag` is ""
-    or a short word ("unclear", "unjudged", "truncated", ...) that reports count and list."""
+    """One answer, scored. `values` are addends; `correct` says right/wrong where the item has one (for flips); `flag` is "" or
+    a short word ("unclear", "unjudged", "truncated", ...) that reports count and list."""
 
     item_id: str
     values: Addends
@@ -154,7 +154,7 @@ class Formula:
 
     unit: "share" (0..1, shown as per cent), "points" (already on its own scale), "words", "count".
     headline: shown in the short table. group: the slice it is about ("adversarial", a question type), "" = all.
-    parts: formulas that must all have a value: where it is measured, the reason names those without one.
+    parts: metrics that must all have a value; the reason names those without. limited_by: such as must have an interval, too.
     bounds: least and greatest value by definition, (0, 200) of MME's scores: intervals are those of a share of this range.
     role: "hallucination" or "helpfulness" (one of each a benchmark: the report sets them against each other), or "".
     title: its name in reports where that is not `name` in words. published_as: its column in the study's tables, or "".
@@ -173,6 +173,7 @@ class Formula:
     published_as: str = ""
     bounds: tuple[float, float] | None = None
     parts: tuple[Formula, ...] = ()
+    limited_by: tuple[Formula, ...] = ()
 
 
 class Sums(Mapping[str, Number]):

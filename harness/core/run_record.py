@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,7 @@ class BenchmarkResult:
     it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it.
     `judged_again`: a sample of the answers, scored with second verdicts of the judge, each with what it alone changes in
     metrics over several items. `rating`: the addend that is the judge's rating; `unread_counts`: see `CountsUnread`.
+    `together`: as `ScoresTogether`, of some of these items and scores, without asking a judge; None without such metrics.
     """
 
     benchmark: str
@@ -123,6 +124,7 @@ class BenchmarkResult:
     judged_again: tuple[Score, ...] = ()
     rating: str = ""
     unread_counts: str = ""
+    together: Callable[[Sequence[Item], Sequence[Score]], Sequence[Score]] | None = field(default=None, compare=False)
 
     @property
     def units(self) -> str:

@@ -150,8 +150,7 @@ def _put_replies(found: Matched, names: Names, rows: Sequence[FileRow], form: An
     numbers = Counter[str]()
     for item, one in _by_name(holding, names, form, found if review else Matched(), reply):
         numbers[item.id] += 1
-        repeated = form.repeats and numbers[item.id] > 1
-        place = task, f"{item.id}#{numbers[item.id]}" if repeated else item.id
+        place = task, form.numbered(item, numbers[item.id] if form.repeats else 1).id
         if found.replies.setdefault(place, one.text) != one.text:
             raise DataError(
                 f"{one.where} holds another reply of the judge to {item.id[:80]} than an earlier row. Keep one of them."

@@ -101,7 +101,7 @@ def score_files(
         if matched.replies and spec.judge is not None:
             raise ConfigError(f"The files hold replies of a judge, and `judge` names {spec.judge.name}. Leave one of them out.")
         if matched.replies:
-            judge = FileJudge(matched.replies, used.digest[:16])
+            judge = FileJudge(matched.replies, used.verdicts[:16])
             benchmark = build(spec, judge)
             benchmark.load(data)  # its facts name the files it read
         run = _Run(spec, name, used, files, benchmark, judge, matched)

@@ -184,7 +184,7 @@ def protocol_differences(columns: Sequence[Column], sweeps: Sequence[SweepResult
         base, *others = results_of(sweeps, name)
         for column, sweep, other in zip(columns[1:], sweeps[1:], others, strict=True):
             if base and other:
-                facts = base.protocol.differs_from(other.protocol)
+                facts = base.protocol.differs_from(other.protocol, column.digest == columns[0].digest)
                 adapters = _adapter(sweeps[0], base), _adapter(sweep, other)
                 if adapters[0] != adapters[1] and (MERGED in adapters or column.digest == columns[0].digest):
                     facts[ADAPTER] = adapters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,11 @@ def nothing_to_say(item: Item) -> str:
     return ""
 
 
+def itself(parts: Sequence[Item]) -> Item:
+    """Of an item whose benchmark does not take items apart."""
+    return parts[0]
+
+
 def one_row(item: Item) -> int:
     """Of an item that its benchmark counts once."""
     return 1
@@ -108,7 +113,8 @@ class BenchmarkResult:
 
     `answers` and `scores` are in the order of `items`, less the missing ones. `subject` and `reference`: what an item asks
     about and what is true of it, in words, as the benchmark tells (`DescribesItems`); `asked_object`: the object whose presence
-    it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it.
+    it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it. `whole`: all parts of an
+    item that was taken apart -> that item.
     `judged_again`: a sample of the answers, scored with second verdicts of the judge, each with what it alone changes in
     metrics over several items. `rating`: the addend that is the judge's rating; `unread_counts`: see `CountsUnread`.
     """
@@ -123,6 +129,7 @@ class BenchmarkResult:
     subject: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     reference: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     asked_object: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
+    whole: Callable[[Sequence[Item]], Item] = field(default=itself, compare=False)
     rows: Callable[[Item], int] = field(default=one_row, compare=False)
     judged_again: tuple[Score, ...] = ()
     rating: str = ""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from benchmarks._together.groups import PREFIX
 from harness.core.evaluation import Item, Score
 
 LANGUAGE, VISUAL, MIXED, UNKNOWN = "language", "visual", "mixed", "cause_unknown"
@@ -29,6 +30,18 @@ def causes(items: Sequence[Item], scores: Sequence[Score], same: Same) -> dict[i
         if score.correct is False:
             found[place] = _cause(item, score, originals.get(_question(item.truth)), same)
     return found
+
+
+def as_found(items: Sequence[Item], scores: Sequence[Score]) -> Same:
+    """Whether two answers agree, by the kinds that were found before: for scores that no judge is asked about again."""
+    kinds = (LANGUAGE, VISUAL, MIXED)
+    found = {i.id: {k for k in kinds if PREFIX + k in s.values} for i, s in zip(items, scores, strict=True)}
+
+    def same(item: Item, original: Item) -> bool | None:
+        agreed, known = MIXED if item.truth["category"] == "VD" else LANGUAGE, found[item.id]
+        return agreed in known if known else None
+
+    return same
 
 
 def _question(truth: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
-"""Metrics over several items: a pair, a figure, a group. Its addends stand on the score of its last member.
+"""Metrics over several items: a pair, a figure, a group. Its addends stand on the score of its last member; those of a group
+with a member that is not judged stand on that member's.
 
 A group counts only where all of its members are scored; `size` is how many it has in the question file, so that a limit, a
 missing answer or an unjudged one leaves the group out instead of completing it. Left-out groups are counted.
@@ -54,14 +55,15 @@ def all_right(
     """Addends by place: "{slice}joint/{name}/n", "/all", "/none" and "/share" of whole groups, "/incomplete" of others."""
     added: dict[int, dict[str, float]] = {}
     for group in groups(items, name).values():
-        last = group.places[-1]
+        at = group.places[-1]
         if not group.is_whole(scores):
+            at = next((place for place in group.places if scores[place].correct is None), at)
             values = {"incomplete": 1.0}
         else:
             right = sum(bool(scores[place].correct) for place in group.places)
             values = {"n": 1.0, "all": float(right == group.size), "none": float(not right), "share": right / group.size}
-        for piece in slices(items[last]):
-            into = added.setdefault(last, {})
+        for piece in slices(items[at]):
+            into = added.setdefault(at, {})
             into |= {f"{PREFIX}{piece}{name}/{key}": value for key, value in values.items() if value or key != "none"}
     return added
 

@@ -68,6 +68,21 @@ def _of_removed(name: str, about: str, **more: object) -> Formula:
     return ratio(name, [PREFIX + name], [f"{PREFIX}removed"], **{"better": better, "unknown": unknown, "about": about, **more})
 
 
+_TUID = (
+    _of_removed("tu", "the object was seen, and its absence too", headline=True, role="helpfulness", title="TU"),
+    ratio(
+        "id",
+        [f"{PREFIX}changed"],
+        [f"{PREFIX}others"],
+        better="lower",
+        headline=True,
+        unknown="no other question with an answer on both images",
+        about="share of the other questions whose rightness changed",
+        title="ID",
+    ),
+)
+
+
 @registry.benchmark
 class Beaf(OneLabel):
     """Yes/no questions about original images and their versions without an object."""
@@ -84,19 +99,14 @@ class Beaf(OneLabel):
         Example(Item("2", "a.jpg", "", {"label": "yes"}), "A dog.", {"n": 1.0, "unread": 1.0, "fn": 1.0}),
     )
     formulas = (
-        _of_removed("tu", "the object was seen, and its absence too", headline=True, role="helpfulness", title="TU"),
-        ratio(
-            "id",
-            [f"{PREFIX}changed"],
-            [f"{PREFIX}others"],
-            better="lower",
-            headline=True,
-            unknown="no other question with an answer on both images",
-            about="share of the other questions whose rightness changed",
-            title="ID",
-        ),
+        *_TUID,
         Formula(
-            "f1_tuid", _f1_tuid, headline=True, unknown="TU is 0 where ID is 100 %, or one of them is unknown", title="F1_TUID"
+            "f1_tuid",
+            _f1_tuid,
+            headline=True,
+            unknown="TU is 0 where ID is 100 %, or one of them is unknown",
+            title="F1_TUID",
+            parts=_TUID,
         ),
         _of_removed("ig", "no on the original, yes on the image without the object", title="IG"),
         _of_removed("sb_plus", "yes on both images", role="hallucination", title="SB+"),

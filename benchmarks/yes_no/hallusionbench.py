@@ -23,7 +23,7 @@ from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, each, read_rows
 from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
 from benchmarks._hallusion.answer_form import ANSWER_FORM
-from benchmarks._hallusion.causes import CORRECT, UNCLEAR, causes
+from benchmarks._hallusion.causes import CORRECT, UNCLEAR, Same, as_found, causes
 from benchmarks._hallusion.formulas import SUBCATEGORIES, formulas, piece
 from benchmarks._hallusion.tasks import SAME, TASK, correctness, sameness
 from benchmarks._judged.unjudged import unjudged
@@ -36,7 +36,7 @@ from harness.core import flags, registry
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score
-from harness.core.judging import JudgeTask
+from harness.core.judging import JudgeTask, NoJudge
 from harness.core.plugins import Data, Judge
 
 READERS = {"vlmevalkit": vlmevalkit, "lmms_eval": any_yes}
@@ -182,9 +182,14 @@ class HallusionBench(OneLabel):
         names = ("figure", "pair", "easy", "hard") if self.variant == "judge" else ("figure", "pair")
         added = [all_right(items, scores, name, _pieces) for name in names]
         if self.variant == "judge":
-            found = causes(items, scores, lambda item, original: self._same(item, original, answers))
+            found = causes(items, scores, self._whether_same(items, scores, answers))
             added.append({p: {f"{PREFIX}{of}{cause}": 1.0 for of in _pieces(items[p])} for p, cause in found.items()})
         return with_addends(scores, *added)
+
+    def _whether_same(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> Same:
+        if isinstance(self.judge, NoJudge):
+            return as_found(items, scores)
+        return lambda item, original: self._same(item, original, answers)
 
     def _same(self, item: Item, original: Item, answers: Mapping[str, Answer]) -> bool | None:
         """Whether the answer agrees with the one to the same question about figure 0."""

@@ -60,8 +60,9 @@ class ScoresTogether(Protocol):
     """A benchmark with metrics over several items at once: both questions about an image, all four answers of a group."""
 
     def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:
-        """The scores with what several items say together; asked again whenever some of them were scored anew. scores[i] is of
-        items[i]; answers by the item's id. A group that lacks a member is left out and counted."""
+        """The scores with what several items say together; asked again whenever some of them were scored anew, and of the
+        items that several checkpoints answered, then without a judge (`NoJudge`). scores[i] is of items[i]; answers by the
+        item's id. Names of such addends begin with `flags.JOINT`. A group that lacks a member is left out and counted."""
 
 
 @runtime_checkable

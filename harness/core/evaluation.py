@@ -132,10 +132,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One answer, scored. `values` are addends; `correct` says right/wrong where the item has one (for flips).
-
-    `flag` is "" or a short word ("unclear", "unjudged", "truncated", ...) that reports count and list.
-    """
+    """One answer, scored. `values` are addends; `correct` says right/wrong where the item has one (for flips); `flag` is "" or
+    a short word ("unclear", "unjudged", "truncated", ...) that reports count and list."""
 
     item_id: str
     values: Addends
@@ -158,6 +156,7 @@ class Formula:
     headline: shown in the short table. group: the slice it is about ("adversarial", a question type), "" = all.
     bounds: least and greatest value by definition, (0, 200) of MME's scores: intervals are those of a share of this range.
     role: "hallucination" or "helpfulness" (one of each a benchmark: the report sets them against each other), or "".
+    parts: metrics that it is made of, if it has no interval where one of them has too few images for one.
     title: its name in reports where that is not `name` in words. published_as: its column in the study's tables, or "".
     """
 
@@ -173,6 +172,7 @@ class Formula:
     title: str = ""
     published_as: str = ""
     bounds: tuple[float, float] | None = None
+    parts: tuple[Formula, ...] = ()
 
 
 class Sums(Mapping[str, Number]):

@@ -117,6 +117,7 @@ class BenchmarkResult:
     item that was taken apart -> that item.
     `judged_again`: a sample of the answers, scored with second verdicts of the judge, each with what it alone changes in
     metrics over several items. `rating`: the addend that is the judge's rating; `unread_counts`: see `CountsUnread`.
+    `together`: as `ScoresTogether`, of some of these items and scores, without asking a judge; None without such metrics.
     """
 
     benchmark: str
@@ -134,6 +135,7 @@ class BenchmarkResult:
     judged_again: tuple[Score, ...] = ()
     rating: str = ""
     unread_counts: str = ""
+    together: Callable[[Sequence[Item], Sequence[Score]], Sequence[Score]] | None = field(default=None, compare=False)
 
     @property
     def units(self) -> str:

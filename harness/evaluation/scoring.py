@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from harness.config.check_plugins import no_judge
@@ -136,6 +136,34 @@ def together(
     """The scores with what several items say together, where the benchmark has such metrics."""
     if not isinstance(benchmark, ScoresTogether):
         return tuple(scores)
-    cut = whole if as_written else final_answer
-    finals = {i.id: replace(answers[i.id], text=cut(answers[i.id].text).text) for i in items if i.id in answers}
-    return tuple(benchmark.together(items, scores, finals))
+    return tuple(benchmark.together(items, scores, _Finals(answers, as_written)))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTogether:
+    """`together` of a stored result's benchmark, which has no judge to ask: for `BenchmarkResult.together`."""
+
+    benchmark: ScoresTogether
+    answers: Mapping[str, Answer]
+    as_written: bool
+
+    def __call__(self, items: Sequence[Item], scores: Sequence[Score]) -> tuple[Score, ...]:
+        return together(self.benchmark, items, scores, self.answers, self.as_written)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finals(Mapping[str, Answer]):
+    """Answers as they are scored; cut when they are read, as most benchmarks read none here."""
+
+    answers: Mapping[str, Answer]
+    as_written: bool
+
+    def __getitem__(self, item_id: str) -> Answer:
+        answer, cut = self.answers[item_id], whole if self.as_written else final_answer
+        return replace(answer, text=cut(answer.text).text)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.answers)
+
+    def __len__(self) -> int:
+        return len(self.answers)

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig, RunConfig, stored
-from harness.core.capabilities import AsksAboutObjects, DescribesItems
+from harness.core.capabilities import AsksAboutObjects, DescribesItems, ScoresTogether
 from harness.core.edge.answer_form import form_of
 from harness.core.edge.versions import CODE
 from harness.core.errors import ConfigError
 from harness.core.judging import CountsUnread, RatesOnAScale
 from harness.core.plugins import CountsRows
-from harness.core.run_record import BenchmarkResult, RunRecord, StudyNotes, SweepResult
-from harness.evaluation.scoring import unjudged
+from harness.core.run_record import AS_WRITTEN, BenchmarkResult, RunRecord, StudyNotes, SweepResult
+from harness.evaluation.scoring import StoredTogether, unjudged
 from harness.results.judge_results import training_checks, with_judge_check
 from harness.results.server_use import served
 from harness.results.study_notes import partial_sweep, study_notes
@@ -219,6 +219,9 @@ def _result(
         made = replace(made, unread_counts=benchmark.unread_counts)
     if isinstance(benchmark, CountsRows):
         made = replace(made, rows=benchmark.rows)
+    if isinstance(benchmark, ScoresTogether):
+        by_id = {answer.item_id: answer for answer in answers}
+        made = replace(made, together=StoredTogether(benchmark, by_id, AS_WRITTEN in protocol.facts))
     if isinstance(benchmark, AsksAboutObjects):
         made = replace(made, asked_object=benchmark.asked_object)
     if not isinstance(benchmark, DescribesItems):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
@@ -162,9 +162,6 @@ class Together:
         if self._is_base:
             return cell
         if shifts is None:
-            apart = not self._both.samples(formula)  # no item of one is an item of the other: all are left out
-            n_left_out = self._both.n_left_out(formula) if apart else 0
-            return replace(cell, difference=None, joint=None, n_paired=0, n_left_out=n_left_out)
+            return self._both.not_compared(cell, formula)
         difference = Difference(shifts.mean, shifts.low, shifts.high, shifts.p, None, shifts.error, shifts.freedom, TEST)
-        n_paired, n_left_out = self._both.n(formula), self._both.n_left_out(formula)
-        return replace(cell, difference=difference, joint=shifts.joint, n_paired=n_paired, n_left_out=n_left_out)
+        return self._both.compared(cell, formula, difference, shifts.joint)

@@ -161,13 +161,14 @@ def _cells(
         return cells
     known = {(f.name, f.group) for f in base.formulas}
     shared = [f for f in result.formulas if (f.name, f.group) in known]
-    matched = pairs(base.scores, old, result.scores, new)
+    matched = pairs([(base, old), (result, new)])
     whole = [f for f in shared if matched.of(f) is not matched.judged]
     for both, formulas in ((matched.judged, [f for f in shared if f not in whole]), (matched.all, whole)):
         found = differences(both.before, both.after, formulas) if len(both.before) else [None] * len(formulas)
         for formula, difference in zip(formulas, found, strict=True):
-            key, (n_paired, n_left_out) = (formula.name, formula.group), both.counts(formula)
-            cells[key] = replace(cells[key], difference=difference, n_paired=n_paired, n_left_out=n_left_out)
+            key, (n, items, groups) = (formula.name, formula.group), both.counts(formula)
+            cell = replace(cells[key], difference=difference, n_paired=n)
+            cells[key] = replace(cell, n_left_out=items, n_groups_left_out=groups)
     return cells
 
 

@@ -22,7 +22,8 @@ from harness.core.stats import (
     linearise,
     moving,
 )
-from reports.values.paired import compared_items, known
+from reports.values.common import compared_items
+from reports.values.paired import known
 from reports.values.table import Cell
 
 ALPHA = 0.05

@@ -1,11 +1,12 @@
-"""The title of a report, and the line under it: which model, on which data, how many items, how many training seeds."""
+"""The title of a report, and the line under it: which model, on which data, how many items (of the baseline), how many training
+seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from harness.core.edge.text import count
-from harness.core.run_record import RunRecord, SweepResult
+from harness.core.run_record import BenchmarkResult, RunRecord, SweepResult
 from reports.text.formatting import listing, title_of
 from reports.text.settings import settings_of
 from reports.values.table import Column
@@ -56,8 +57,13 @@ def _data(records: Sequence[RunRecord]) -> str:
 
 
 def _items(base: SweepResult) -> str:
-    parts = [f"{title_of(r.benchmark)} {count(len(r.items), 'item')}" for r in base.results]
-    return listing(parts, _MOST)
+    return listing([f"{title_of(result.benchmark)} {_answered(result)}" for result in base.results], _MOST)
+
+
+def _answered(result: BenchmarkResult) -> str:
+    """'260 items', or '236 of 260 items' where the others have no answer."""
+    some = f"{len(result.answers):,} of " if len(result.answers) < len(result.items) else ""
+    return f"{some}{count(len(result.items), 'item')}"
 
 
 def _seeds(trained: Sequence[Column]) -> str:

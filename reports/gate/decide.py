@@ -18,7 +18,7 @@ from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
 from harness.core.gating import Policy
 from harness.core.run_record import FROM_FILES, IMAGES, STOPPED, BenchmarkResult, SweepResult
-from harness.core.stats import addend_names, clusters_of, columns_read, evaluate, holm, moving, sample
+from harness.core.stats import addend_names, columns_read, evaluate, fewest_clusters, holm, moving, sample
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
 from reports.gate.resolve import Target, targets, unmeasured
@@ -99,7 +99,7 @@ def _pairs(base: BenchmarkResult | None, other: BenchmarkResult | None) -> Pairs
     for result in (base, other):
         clusters = {item.id: item.cluster for item in result.items}
         sides.append(sample([clusters[s.item_id] for s in result.scores], result.scores, names))
-    return pairs(base.scores, sides[0], other.scores, sides[1])
+    return pairs(list(zip((base, other), sides, strict=True)))
 
 
 def _test(target: Target, policy: Policy, sides: _Sides, matched: Pairs | None, partly: bool) -> _Tested:
@@ -114,7 +114,8 @@ def _test(target: Target, policy: Policy, sides: _Sides, matched: Pairs | None, 
     both = matched.of(f) if matched is not None else None
     if both is None or not len(both.before):
         return _Tested(replace(result, why=obstacle or "no difference can be tested: no item was answered by both"))
-    result = replace(result, left_out=both.counts(f)[1])
+    _, left_out, groups_left_out = both.counts(f)
+    result = replace(result, left_out=left_out, groups_left_out=groups_left_out)
     plain = shift_of(both.before, both.after, f)
     if plain is None:
         units = sides[0].units if sides[0] is not None else ""
@@ -156,7 +157,7 @@ def _untested(result: RuleResult, both: Pair, f: Formula, obstacle: str, units: 
     elif not all(np.isfinite(evaluate(f, side.names, side.sums - side.totals[images])).all() for side in sides):
         why = "too few images decide it (without one of them it is unknown)"
     else:
-        fewest = min(clusters_of(side, moving(f, side)) for side in sides)
+        fewest = min(fewest_clusters(f, side) for side in sides)
         why = f"{f'one of the {units} counts' if fewest == 1 else f'{fewest} {units} count'}, too few for a test"
     shift = values[1] - values[0] if values[0] is not None and values[1] is not None else None
     why = f"no difference can be tested: {why}"

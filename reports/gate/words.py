@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from harness.core.edge.text import count
 from reports.gate.resolve import Target
 from reports.text.formatting import DIFFERS, between, listing, number, probability, row_name, title_of, value_text
-from reports.text.unpaired import first, over, told
+from reports.text.unpaired import Counts, first, over, told
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, CheckpointGate, RuleResult
 
 GLYPHS: Mapping[str, str] = {PASS: "\u2713", FAIL: "\u2717", INCONCLUSIVE: "?", "watched": "\u00b7"}
@@ -133,9 +133,11 @@ def notes(checkpoint: CheckpointGate) -> list[str]:
     """Why rules are open, one line each; then over which items differences are, and what the marks mean."""
     shown = [rule for rule in checkpoint.rules if rule.why and not _is_covered(rule, checkpoint.rules)]
     lines = [f"{_with_requirement(rule)}: {rule.why}." for rule in shown]
-    unequal = {rule.benchmark: over(rule.items, rule.left_out) for rule in reversed(checkpoint.rules) if rule.left_out}
-    if unequal:
-        lines.append(told(first([f"{title_of(benchmark)}: {found}" for benchmark, found in reversed(unequal.items())])))
+    counts: dict[str, list[Counts]] = {}
+    for rule in checkpoint.rules:
+        counts.setdefault(rule.benchmark, []).append(Counts(rule.items, rule.left_out, rule.groups_left_out))
+    if unequal := {benchmark: found for benchmark, each in counts.items() if (found := over(each))}:
+        lines.append(told(first([f"{title_of(benchmark)}: {found}" for benchmark, found in unequal.items()])))
     if any(rule.differs for rule in checkpoint.rules):
         lines.append(f"{DIFFERS}: measured under another protocol than the base.")
     return lines

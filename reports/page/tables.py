@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from harness.core.edge.text import count
 from reports.comparison.roles import planes
 from reports.page import cards, figures
 from reports.text.formatting import (
@@ -33,7 +34,7 @@ MOST_METRICS, MOST_CHECKPOINTS = 7, 6  # that fit side by side on a page of 1,28
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """One cell as text."""
+    """One cell as text. n: items that move the difference."""
 
     value: str
     interval: str
@@ -89,6 +90,8 @@ def _cell(cell: Cell | None, row: Row, reach: float) -> CellView:
         notes.append(f"not compared, {cell.unpaired}")
     if cell.n_left_out:
         notes.append(f"{cell.n_left_out:,} items answered by one side only, left out of the difference")
+    if groups := cell.n_groups_left_out:
+        notes.append(f"{count(groups, 'group')} of items without all answers of one side, left out of the difference")
     return CellView(
         number(cell.value, unit),
         f"{between(cell.low, cell.high, unit)} {judged_text(cell)}".strip(),
@@ -97,7 +100,7 @@ def _cell(cell: Cell | None, row: Row, reach: float) -> CellView:
         ARROWS[cell.significant],
         cell.significant,
         probability(cell.p_holm) if d else "",
-        cell.n,
+        cell.n_paired,
         f"{d.effect:+.2f}".replace("-", MINUS) if d and d.effect is not None else "",
         detectable_text(cell.detectable, unit),
         "; ".join(notes),

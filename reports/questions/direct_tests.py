@@ -20,7 +20,8 @@ from reports.comparison.methods import TEST as SEEDS_TEST
 from reports.comparison.methods import Method, pairing
 from reports.comparison.metric_table import results_of, samples_of, significance
 from reports.text.formatting import listing, row_name
-from reports.values.paired import Difference, known, on_common_items, tested_change, width_of
+from reports.values.common import on_common_items
+from reports.values.paired import Difference, known, tested_change, width_of
 from reports.values.questions import DirectTest, Level
 from reports.values.seeds import seeds_of_difference
 from reports.values.table import Row, Table
@@ -38,6 +39,7 @@ class Measured:
     _samples: dict[str, list[Sample | None]] = field(default_factory=dict)
     _linear: dict[tuple[object, ...], Linear] = field(default_factory=dict)
     _moving: dict[tuple[object, ...], NDArray[np.bool_]] = field(default_factory=dict)
+    _common: dict[tuple[object, ...], list[Sample]] = field(default_factory=dict)
     _kept: list[Sample] = field(default_factory=list)  # so that an id in a key of these two is never used again
 
     def of(self, benchmark: str, places: Sequence[int]) -> list[tuple[BenchmarkResult, Sample]] | None:
@@ -48,6 +50,13 @@ class Measured:
             samples += samples_of(results)
         there = [(r, s) for i in places if (r := results[i]) is not None and (s := samples[i]) is not None]
         return there if len(there) == len(places) else None
+
+    def common(self, benchmark: str, places: Sequence[int]) -> list[Sample]:
+        """The samples of these columns on the items that all of them answered; empty where there are none."""
+        key = (benchmark, *places)
+        if key not in self._common:
+            self._common[key] = on_common_items(self.of(benchmark, places) or []).samples
+        return self._common[key] if len(self._common[key][0]) else []
 
     def moved(self, formula: Formula, samples: Iterable[Sample]) -> NDArray[np.bool_]:
         """Which items move the formula in any of the samples, (I,)."""
@@ -116,7 +125,7 @@ def _one(measured: Measured, row: Row, both: Sequence[tuple[int, int]]) -> tuple
     if any(first.protocol.differs_from(result.protocol) for result, _ in there):
         return "measured under different protocols"
     formula = next((f for f in first.formulas if (f.name, f.group) == (row.metric, row.group)), None)
-    samples, _ = on_common_items(there)
+    samples = measured.common(row.benchmark, places)
     if formula is None or not samples:
         return "no item was answered by all of them"
     shifts = _shifts(measured, formula, dict(zip(places, samples, strict=True)), methods)

@@ -27,6 +27,7 @@ class RuleResult:
     corrected by Holm over the gate. items_needed: items to ask that would decide an inconclusive rule with a chance of
     80 %, if the difference stays as it was measured; None where it is decided or no number would do. by: the requirement in
     words. items, left_out: items that both answered and that move the metric, and those that one side alone answered;
+    groups_left_out: see `Cell`;
     asked: items of the benchmark or slice that both answered, also where their answers do not move the metric. differs: the
     benchmark was measured under another protocol than the base's. shown: None while a sweep goes on.
     """
@@ -52,6 +53,7 @@ class RuleResult:
     items: int = 0
     asked: int = 0
     left_out: int = 0
+    groups_left_out: int = 0
     images: int = 0
     items_needed: int | None = None
     set_name: str = ""  # of rules of which one must pass

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.core.evaluation import Formula, Score
+from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
-from harness.core.run_record import BenchmarkResult
 from harness.core.stats import (
     POWER,
     Change,
@@ -23,12 +22,12 @@ from harness.core.stats import (
     change_of,
     difference_interval,
     evaluate,
-    items_counted,
     linearise,
     moving,
     possible,
     rank_biserial,
 )
+from reports.values.common import Common, Sides, on_common_items
 
 TEST = "t over images"
 
@@ -70,48 +69,33 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """Two samples of the same items in the same order, and those of the items that only one side answered."""
+    """Two sides on the items that both answered."""
 
-    before: Sample
-    after: Sample
-    left_out: tuple[Sample, ...] = ()
+    common: Common
 
-    def counts(self, formula: Formula) -> tuple[int, int]:
-        """How many items move this formula on either side, and how many that only one side answered."""
+    @property
+    def before(self) -> Sample:
+        return self.common.samples[0]
+
+    @property
+    def after(self) -> Sample:
+        return self.common.samples[1]
+
+    def counts(self, formula: Formula) -> tuple[int, int, int]:
+        """How many items move this formula on either side, and how many items and groups are left out, see `Common`."""
         moved = moving(formula, self.before) | moving(formula, self.after)
-        return int(moved.sum()), sum(items_counted(formula, side) for side in self.left_out)
+        return int(moved.sum()), self.common.n_left_out(formula), self.common.n_groups_left_out(formula)
 
 
-def compared_items(scores: Sequence[Score], unjudged: bool = False) -> dict[str, int]:
-    """Item -> place of its score, of those that a difference may be made of: a score without values counts as no answer, and
-    one that no judge has judged too, but for a formula of `counts_unjudged`."""
-    return {s.item_id: i for i, s in enumerate(scores) if s.values and (unjudged or s.flag != UNJUDGED)}
-
-
-def unjudged_rows(there: Iterable[tuple[Sequence[Score], Sample]]) -> list[Sample]:
+def unjudged_rows(there: Sides) -> list[Sample]:
     """The rows of the answers without a verdict, of each side that has any."""
-    rows = [([i for i, score in enumerate(scores) if score.flag == UNJUDGED], sample) for scores, sample in there]
+    rows = [([i for i, score in enumerate(result.scores) if score.flag == UNJUDGED], sample) for result, sample in there]
     return [sample.rows(places) for places, sample in rows if places]
 
 
 def counts_unjudged(formula: Formula, rows: Iterable[Sample]) -> bool:
     """Whether answers without a verdict (`unjudged_rows`) move the formula, as they do the share of answers that was judged."""
     return any(moving(formula, sample).any() for sample in rows)
-
-
-def pair(old: Sequence[Score], before: Sample, new: Sequence[Score], after: Sample, unjudged: bool = False) -> Pair:
-    """Match scores by item, see `compared_items`.
-
-    `before` and `after` are the samples of these scores, with equal `names`.
-    """
-    left, right = (compared_items(scores, unjudged) for scores in (old, new))
-    if list(left) == list(right) and len(left) == len(old) and len(right) == len(new):
-        return Pair(before, after)  # the usual case; their resamples are drawn already
-    both = [item for item in right if item in left]
-    left_out = (before.rows([left[i] for i in left if i not in right]), after.rows([right[i] for i in right if i not in left]))
-    old_rows, new_rows = before.rows([left[i] for i in both]), after.rows([right[i] for i in both])
-    shared = Sample(before.names, old_rows.values, new_rows.cluster)  # an item is of one image, whoever answered
-    return Pair(shared, new_rows, left_out)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,11 +111,11 @@ class Pairs:
         return self.all if counts_unjudged(formula, self.unjudged) else self.judged
 
 
-def pairs(old: Sequence[Score], before: Sample, new: Sequence[Score], after: Sample) -> Pairs:
-    """Match scores by item in both ways; arguments as for `pair`."""
-    open_ = unjudged_rows(((old, before), (new, after)))
-    judged = pair(old, before, new, after)
-    return Pairs(judged, pair(old, before, new, after, unjudged=True) if open_ else judged, open_)
+def pairs(there: Sides) -> Pairs:
+    """Match two sides by item in both ways. `there`: each side's result, and the samples of their scores, of equal names."""
+    open_ = unjudged_rows(there)
+    judged = Pair(on_common_items(there))
+    return Pairs(judged, Pair(on_common_items(there, unjudged=True)) if open_ else judged, open_)
 
 
 def differences(before: Sample, after: Sample, formulas: Sequence[Formula]) -> tuple[Difference, ...]:
@@ -187,16 +171,3 @@ def _parts(formula: Formula, names: Sequence[str], old: Floats, new: Floats) -> 
     first = evaluate(formula, names, before + change) - evaluate(formula, names, before)
     last = evaluate(formula, names, after) - evaluate(formula, names, after - change)
     return (first + last) / 2
-
-
-def on_common_items(there: Sequence[tuple[BenchmarkResult, Sample]], unjudged: bool = False) -> tuple[list[Sample], int]:
-    """The samples on the items that all answered (`compared_items`), in the baseline's order, and how many that leaves out."""
-    places = [compared_items(result.scores, unjudged) for result, _ in there]
-    common = [item for item in places[0] if all(item in place for place in places[1:])]
-    left_out = len({item for place in places for item in place}) - len(common)
-    if all(list(place) == common for place in places) and all(len(r.scores) == len(common) for r, _ in there):
-        return [sample for _, sample in there], 0  # the usual case
-    if not common:
-        return [], left_out
-    rows = [sample.rows([place[item] for item in common]) for place, (_, sample) in zip(places, there, strict=True)]
-    return [Sample(sample.names, sample.values, rows[0].cluster) for sample in rows], left_out

@@ -57,7 +57,8 @@ class Cell:
     a difference of 100 points, from so few images.
     p_fdr: adjusted for the false discovery rate over all metrics outside the headline table; None within it. joint: interval of
     the difference that holds with 95 % for all checkpoints of this metric together, where there are two or more. unpaired: why
-    there is no difference although both sides have a value.
+    there is no difference although both sides have a value. n_paired: items that move the metric, of those that both answered.
+    n_left_out: items that one side alone answered. n_groups_left_out: pairs, figures, groups that lack an answer of one side.
     """
 
     value: float | None
@@ -68,6 +69,7 @@ class Cell:
     difference: Difference | None = None  # to the baseline, over the items that both answered
     n_paired: int = 0
     n_left_out: int = 0
+    n_groups_left_out: int = 0
     n_answered: int = 0  # answers to the benchmark, where a judge could not rate them all
     n_judged: int = 0  # of these
     p_holm: float | None = None

@@ -113,16 +113,16 @@ class Wordings:
 
     def _compared(self, cell: Cell, formula: Formula, places: Sequence[int]) -> Cell:
         both = self._items([0, *places])
-        n_left_out, sides = both.n_left_out(formula), _by_column(both.linear(formula), 1 + len(places))
+        sides = _by_column(both.linear(formula), 1 + len(places))
         if not sides:
-            return cell if both.samples(formula) else replace(cell, n_left_out=n_left_out)
+            return both.not_compared(cell, formula)
         shifts = [[after.minus(before) for after, before in zip(side, sides[0], strict=True)] for side in sides[1:]]
         levels, also = _effects(shifts)
         found = seeds_of_difference(levels, width_of(formula, *both.samples(formula)), self._tests, also)
         if found is None:
             return cell
         difference = Difference(found.mean, found.low, found.high, found.p, None, found.error, found.freedom, TEST)
-        return replace(cell, difference=difference, n_paired=both.n(formula), n_left_out=n_left_out, joint=found.joint)
+        return both.compared(cell, formula, difference, found.joint)
 
 
 def _by_column(found: Sequence[Linear], n: int) -> list[list[Linear]]:

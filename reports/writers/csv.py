@@ -31,7 +31,8 @@ COLUMNS = (
     "run", "column", "digest", "is_baseline", "complete", "benchmark", "metric", "group", "unit", "better", "headline",
     "value", "low", "high", "n", "why", "difference", "difference_low", "difference_high", "p", "p_holm", "p_fdr",
     "significant", "joint_low", "joint_high",
-    "effect", "error", "detectable", "test", "n_paired", "n_left_out", "n_answered", "n_judged", "run_id",
+    "effect", "error", "detectable", "test", "n_paired", "n_left_out", "n_groups_left_out", "n_answered", "n_judged",
+    "run_id",
 )  # fmt: skip
 
 
@@ -48,6 +49,7 @@ def _line(column: Column, row: Row, cell: Cell) -> dict[str, object]:
         "joint_high": cell.joint[1] if cell.joint else None,
         "n_paired": cell.n_paired,
         "n_left_out": cell.n_left_out,
+        "n_groups_left_out": cell.n_groups_left_out,
         "n_answered": cell.n_answered or None,
         "n_judged": cell.n_judged if cell.n_answered else None,
         "run_id": column.run_id,

@@ -7,6 +7,7 @@ import pytest
 from pytest import approx
 
 from harness.core.evaluation import Formula, Item, Score, over, ratio, rounded
+from harness.core.run_record import BenchmarkResult, ProtocolRecord
 from harness.core.stats import (
     SHARE,
     Linear,
@@ -23,7 +24,7 @@ from harness.core.stats import (
     sample,
     unseen_variance,
 )
-from reports.values.paired import differences, pair
+from reports.values.paired import Pair, differences, pairs
 from reports.values.seeds import seeds_of_difference
 
 ACCURACY = ratio("accuracy", ["right"], ["asked"])
@@ -408,11 +409,15 @@ def test_few_changes_are_no_surer_than_a_sign_test():
     assert ps[1] < 0.05
 
 
+def pair(*sides: tuple[list[Score], Sample]) -> Pair:
+    return pairs([(BenchmarkResult("b", ProtocolRecord({}), (), (), tuple(scores), ()), data) for scores, data in sides]).judged
+
+
 def test_items_that_one_side_missed_are_left_out_and_counted():
     old, new = scores_of(1, 1, 0, 0), scores_of(1, 0, 1, 1)[1:]
     names, images = ("right", "asked"), ["a", "a", "b", "b"]
-    both = pair(old, sample(images, old, names), new, sample(images[1:], new, names))
-    assert both.counts(ACCURACY) == (3, 1)
+    both = pair((old, sample(images, old, names)), (new, sample(images[1:], new, names)))
+    assert both.counts(ACCURACY) == (3, 1, 0)
     assert both.before.values[:, 0].tolist() == [1, 0, 0]
     assert both.before.cluster.tolist() == both.after.cluster.tolist() == [0, 1, 1]
 
@@ -420,8 +425,8 @@ def test_items_that_one_side_missed_are_left_out_and_counted():
 def test_an_unjudged_score_is_left_out_of_the_pair():
     old, new = scores_of(1, 1, 0), [*scores_of(1, 1), Score("2", {}, flag="unjudged")]
     names, images = ("right", "asked"), ["a", "b", "c"]
-    both = pair(old, sample(images, old, names), new, sample(images, new, names))
-    assert both.counts(ACCURACY) == (2, 1)
+    both = pair((old, sample(images, old, names)), (new, sample(images, new, names)))
+    assert both.counts(ACCURACY) == (2, 1, 0)
 
 
 def test_the_detectable_difference_is_2_8_standard_errors():

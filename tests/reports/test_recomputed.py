@@ -14,12 +14,13 @@ from scipy.special import stdtr
 
 from harness.core import registry
 from harness.core.evaluation import Formula, Item, Score, ratio
+from harness.core.run_record import BenchmarkResult, ProtocolRecord
 from harness.core.stats import Linear, Sample, holm, limits, linearise, mean_of, metrics, possible, rank_biserial, sample
 from reports.comparison.compare import compare
 from reports.comparison.length import _groups
 from reports.page.objects import objects_views
 from reports.values.details import ObjectCount
-from reports.values.paired import Difference, differences, pair
+from reports.values.paired import Difference, differences, pairs
 from reports.values.seeds import seeds_of_difference, seeds_of_metric
 from reports.values.table import Unit
 from reports.writers import csv as csv_writer
@@ -131,9 +132,11 @@ def test_pairs_of_a_slice_are_counted_within_it() -> None:
     old, new = sliced([1] * 8)[1], sliced([1] * 8)[1]
     left, right = old[1:], new[:-2]  # one item of the slice has no answer before, two others have none after
     images = [score.item_id for score in old]
-    both = pair(left, sample(images[1:], left, NAMES), right, sample(images[:-2], right, NAMES))
-    assert both.counts(SLICE) == (7, 1)
-    assert both.counts(ratio("all", ["rare/n", "n"], ["rare/n", "n"])) == (97, 3)
+    answered = ((left, images[1:]), (right, images[:-2]))
+    sides = [(BenchmarkResult("b", ProtocolRecord({}), (), (), tuple(s), ()), sample(i, s, NAMES)) for s, i in answered]
+    both = pairs(sides).judged
+    assert both.counts(SLICE) == (7, 1, 0)
+    assert both.counts(ratio("all", ["rare/n", "n"], ["rare/n", "n"])) == (97, 3, 0)
 
 
 def test_constant_scores_have_no_interval_of_no_width() -> None:

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.evaluation import Formula
-from harness.core.stats.samples import Floats, Sample, columns_read, evaluate, moving, which_clusters
+from harness.core.stats.resampling import FEWEST_CLUSTERS
+from harness.core.stats.samples import Floats, Sample, columns_read, evaluate, fewest_clusters, moving, which_clusters
 
 _STEPS = np.array([-1.0, -0.5, 0.5, 1.0])  # in standard errors
 _NOISE = 1e-11  # of the largest part
@@ -48,7 +49,8 @@ class Linear:
     clusters move it. bias: (N,) expected excess of the value over the truth. bend: (N,) half the second derivative along the
     direction of the metric's own scatter, per standard error squared (c_q times the error, DiCiccio and Efron 1992, section 4).
     counting: (N,) how many clusters move it in this sample itself, of the clusters of a pair; of a difference those of the
-    side that has fewer. sides: of a difference, what it was made of.
+    side that has fewer; where one of the formula's parts has too few for a test, those of the part.
+    sides: of a difference, what it was made of.
     """
 
     value: Floats
@@ -151,7 +153,8 @@ def linearise(formula: Formula, data: Sample, moved: NDArray[np.bool_] | None = 
     names = [data.names[i] for i in columns]
     own = which_clusters(data, moving(formula, data))
     there = own if moved is None else which_clusters(data, moved)
-    counting = np.array([float(own.sum())])
+    few = fewest_clusters(formula, data) if formula.parts else FEWEST_CLUSTERS
+    counting = np.array([float(own.sum() if few >= FEWEST_CLUSTERS else few)])
 
     def compute(sums: Floats) -> Floats:
         return evaluate(formula, names, sums)

@@ -10,7 +10,7 @@ from harness.core.evaluation import Formula, Item, Metric, Score
 from harness.core.stats.intervals import SHARE, UNKNOWN, Range, limits_of
 from harness.core.stats.linear import Linear, linearise
 from harness.core.stats.resampling import FEWEST_CLUSTERS
-from harness.core.stats.samples import Sample, evaluate, moving, sample
+from harness.core.stats.samples import Sample, evaluate, fewest_clusters, moving, sample
 
 IMAGES = "images"
 NO_INTERVAL = "no interval: "
@@ -48,7 +48,7 @@ def _metric(data: Sample, formula: Formula, units: str) -> Metric:
 def why_no_interval(found: Linear, units: str = IMAGES) -> str:
     """The reason, where `limits` gives no interval for a metric that has a value."""
     error = float(found.moments.error2[0]) ** 0.5
-    if found.clusters[0] < FEWEST_CLUSTERS:
+    if min(found.clusters[0], found.counting[0]) < FEWEST_CLUSTERS:
         return f"{NO_INTERVAL}fewer than {FEWEST_CLUSTERS} {units} count"
     if error <= 1e-12 * max(1.0, abs(float(found.value[0]))):
         return f"{NO_INTERVAL}all {units} have the same value, which shows no scatter"
@@ -57,6 +57,8 @@ def why_no_interval(found: Linear, units: str = IMAGES) -> str:
 
 def limits(formula: Formula, samples: Sequence[Sample], found: Linear) -> tuple[float | None, float | None]:
     """The interval of one metric, of one sample or the mean of several, within what is `possible`; None where there is none."""
+    if formula.parts and any(fewest_clusters(formula, one) < FEWEST_CLUSTERS for one in samples):
+        return None, None
     low, high = limits_of(found, possible(formula, *samples))
     return (float(low[0]), float(high[0])) if np.isfinite(low[0]) and np.isfinite(high[0]) else (None, None)
 

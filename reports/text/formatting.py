@@ -96,11 +96,16 @@ def protocol_text(differences: Sequence[ProtocolDifference], most: int = 3) -> s
     for d in differences:
         facts.setdefault((d.benchmark, d.fact, shortened(d.other, 60), shortened(d.baseline, 60)), []).append(d.column)
     texts = [
-        f"{listing(columns, 3)} on {title_of(benchmark)}: {_IN_WORDS.get(fact) or f'{fact}: {other} (baseline: {baseline})'}"
+        f"{listing(columns, 3)} on {title_of(benchmark)}: {_difference(fact, other, baseline)}"
         for (benchmark, fact, other, baseline), columns in facts.items()
     ]
     more = f"; and {count(len(texts) - most, 'other difference')}" if len(texts) > most else ""
     return "; ".join(texts[:most]) + more
+
+
+def _difference(fact: str, other: str, baseline: str) -> str:
+    """A baseline "" is none: the fact is of both."""
+    return _IN_WORDS.get(fact) or f"{fact}: {other}" + (f" (baseline: {baseline})" if baseline else "")
 
 
 def unknown_protocol_text(unknown: Sequence[UnknownProtocol], most: int = 3) -> str:

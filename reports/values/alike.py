@@ -33,12 +33,27 @@ def alike(there: Sides) -> Sides:
     return _put_together(_told_apart(there))
 
 
+def same_items(one: BenchmarkResult, other: BenchmarkResult) -> bool:
+    """Whether two results are about the same items with the same truth, taken apart or not."""
+    return one.items is other.items or _wholes(one) == _wholes(other)
+
+
+def _wholes(result: BenchmarkResult) -> dict[str, tuple[str, str, object]]:
+    parts: dict[str, list[Item]] = {}
+    for item in result.items:
+        parts.setdefault(result.whole([item]).id, []).append(item)
+    wholes = (result.whole(own) for own in parts.values())
+    return {item.id: (item.image, item.question, item.truth) for item in wholes}
+
+
 def other_items(one: BenchmarkResult, other: BenchmarkResult) -> frozenset[str]:
     """Ids under which two results have different items.
 
     Of another image, or of another question and another truth. Another question about the same image may be a wording of the
     same; where other ids show that the items are others, it is not.
     """
+    if one.items is other.items:
+        return frozenset()
     known = {item.id: item for item in one.items}
     both = [(known[item.id], item) for item in other.items if item.id in known]
     if not any(_image(a) != _image(b) or (_line(a) != _line(b) and a.truth != b.truth) for a, b in both):

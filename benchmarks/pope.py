@@ -12,7 +12,8 @@ evaluate.py to the letter: it reads the text "\\nNo" as yes, and every label but
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from benchmarks._coco.image_evidence import coco_image_annotations
@@ -24,6 +25,7 @@ from benchmarks._pope.answer_form import ANSWER_FORM
 from benchmarks._pope.files import FILES, SPLITS
 from benchmarks._pope.formulas import formulas
 from benchmarks._pope.label_files import edits_of, files_of, one_each
+from benchmarks._pope.published_rows import as_pope, revised_rows
 from benchmarks._pope.questions import build_questions
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.yes_no import READERS, flagged_reading
@@ -191,29 +193,44 @@ class Pope:
     def import_labels(self, data: Data, texts: Mapping[str, str], template: LabelEdit) -> list[LabelEdit]:
         """Edits from revised files ("coco_repope_random.json" -> its text), all rows of the splits that are given.
 
+        Published files of other splits need not be there; edits are then of one split each.
         Raises DataError where two files are of one split: the rows that one lacks would count as removed.
         """
         revised = {split: parse_rows(texts[name], name) for split, name in one_each(texts, self.splits).items()}
-        return edits_of(self.load(data), revised, template)
+        there = self._where_files_are(data, revised)
+        return edits_of(there.load(data), revised, template, all_splits=there is self)
 
     def export_labels(self, data: Data, edits: Sequence[LabelEdit], name: str) -> dict[str, str]:
         """Revised files in the published form, as the option `labels: name` reads them."""
         if name == "pope":  # those names are the official files'
             raise ConfigError("A revision named pope would be written over POPE's own files. Make it again with another name.")
-        items = self.load(data)
-        published = {split: self._rows(data, split) for split in self.splits}
+        there = self._where_files_are(data)
+        items = there.load(data)
+        published = {split: there._rows(data, split) for split in there.splits}
         texts = files_of(published, items, edits)
         return {f"pope/{self.flavour}_{name}_{split}.json": text for split, text in texts.items()}
 
+    def _where_files_are(self, data: Data, named: Collection[str] = ()) -> Pope:
+        """The benchmark over the splits whose published files are in the data folder, and those that are named."""
+        there = tuple(split for split in self.splits if split in named or data.has(self._file(split)))
+        if there in ((), self.splits):
+            return self
+        own = copy(self)
+        own.splits, own._loaded = there, {}
+        return own
+
+    def _file(self, split: str) -> str:
+        return "pope/popev2.json" if self.flavour == "v2" else f"pope/{self.flavour}_pope_{split}.json"
+
     def _rows(self, data: Data, split: str) -> list[Row]:
-        name = "pope/popev2.json" if self.flavour == "v2" else f"pope/{self.flavour}_pope_{split}.json"
-        rows = _as_pope(read_rows(data, name)) if self.flavour == "v2" else read_rows(data, name)
+        name = self._file(split)
+        rows = as_pope(read_rows(data, name)) if self.flavour == "v2" else read_rows(data, name)
         check_unique(rows, "question_id")
         self._loaded |= {f"sha256 of {name}": data.digest(name), f"rows/{split}": f"{len(rows):,}"}
         if not self.labels:
             return rows
         revision = f"pope/{self.flavour}_{self.labels}_{split}.json"
-        revised = _revised(rows, read_rows(data, revision))
+        revised = revised_rows(rows, read_rows(data, revision))
         self._loaded |= {f"sha256 of {revision}": data.digest(revision), f"rows/{split}": f"{len(revised):,} of {len(rows):,}"}
         return revised
 
@@ -234,25 +251,6 @@ def _outcome(said: str, label: str, variant: str) -> str:
     if not said:
         return "dropped" if variant == "repope" else "fn" if label == "yes" else "unread"
     return ("t" if said == label else "f") + ("p" if said == "yes" else "n")
-
-
-def _as_pope(rows: Sequence[Row]) -> list[Row]:
-    """POPEv2's keys (image_name, query) under POPE's names; ids are positions, as the file has none."""
-    return [
-        Row(r.where, {"question_id": n, "image": r.text("image_name").lstrip("/"), "text": r["query"], "label": r["label"]})
-        for n, r in enumerate(rows, 1)
-    ]
-
-
-def _revised(rows: Sequence[Row], revision: Sequence[Row]) -> list[Row]:
-    check_unique(revision, "question_id")
-    by_id = {row.identifier("question_id"): row for row in rows}
-    for new in revision:
-        old = by_id.get(new.identifier("question_id"))
-        if old is None or any(old[k] != new[k] for k in ("image", "text")):
-            raise DataError(f"{new.where} is not a question of the published file. Are both of the same version?")
-    labels = {new.identifier("question_id"): new["label"] for new in revision}
-    return [Row(r.where, {**r.values, "label": labels[i]}) for i, r in by_id.items() if i in labels]
 
 
 def _group(image: str) -> str:

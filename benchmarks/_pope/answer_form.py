@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from benchmarks._pope.files import SPLITS
 from harness.core.edge.answer_form import AnswerForm, Fields, by_id
@@ -57,7 +58,25 @@ def _part(item: Item, name: str) -> Item | None:
         return None
     split, row = rows[0]
     truth = {"labels": {split: [labels[split][ids[split].index(row)]]}, "ids": {split: [row]}}
-    return replace(item, id=f"{item.id} ({split}/{row})", truth=truth)
+    return replace(item, id=f"{item.id}{_ending(split, row)}", truth=truth)
+
+
+def _ending(split: str, row: str) -> str:
+    return f" ({split}/{row})"
+
+
+def _joined(parts: Sequence[Item]) -> Item:
+    """The question in every split, of the rows that it was taken apart into."""
+    first = parts[0]
+    rows = [(split, row) for split, own in first.truth.get("ids", {}).items() for row in own]
+    if len(rows) != 1 or not first.id.endswith(_ending(*rows[0])):
+        return first
+    truth: dict[str, dict[str, list[Any]]] = {"labels": {}, "ids": {}}
+    for part in parts:
+        for kind, by_split in truth.items():
+            for split, own in part.truth[kind].items():
+                by_split.setdefault(split, []).extend(own)
+    return replace(first, id=first.id.removesuffix(_ending(*rows[0])), truth=truth)
 
 
 _APART = (
@@ -72,4 +91,5 @@ ANSWER_FORM = AnswerForm(
     section=_section,
     apart=_APART,
     part=_part,
+    joined=_joined,
 )

@@ -29,15 +29,18 @@ def one_each(names: Iterable[str], splits: Sequence[str]) -> dict[str, str]:
     return files
 
 
-def edits_of(items: Iterable[Item], revised: Mapping[str, Sequence[Row]], template: LabelEdit) -> list[LabelEdit]:
+def edits_of(
+    items: Iterable[Item], revised: Mapping[str, Sequence[Row]], template: LabelEdit, all_splits: bool
+) -> list[LabelEdit]:
     """What the revised rows of each split say of the published items; "right" where they agree.
 
-    `template` gives benchmark, reviewer, reason and time. Raises DataError for a row that the items do not have.
+    all_splits: whether the items are known in every split; else each edit is of one. `template` gives benchmark, reviewer,
+    reason and time. Raises DataError for a row that the items do not have.
     """
     labels = {split: _by_id(rows) for split, rows in revised.items()}
     found: list[LabelEdit] = []
     for item in items:
-        found += _of_item(item, labels, template)
+        found += _of_item(item, labels, template, all_splits)
     for split, rows in labels.items():
         asked = {row for item in items for row in item.truth["ids"].get(split, ())}
         stranger = next((row for number, row in rows.items() if number not in asked), None)
@@ -86,7 +89,7 @@ def _by_id(rows: Sequence[Row]) -> dict[str, Row]:
     return {row.identifier("question_id"): row for row in rows}
 
 
-def _of_item(item: Item, revised: Mapping[str, Mapping[str, Row]], template: LabelEdit) -> list[LabelEdit]:
+def _of_item(item: Item, revised: Mapping[str, Mapping[str, Row]], template: LabelEdit, all_splits: bool) -> list[LabelEdit]:
     """One edit where all rows of the item fare alike, else one a split, else one a row."""
     outcomes = {
         f"{ALL}/{split}/{row}": _fate(item, split, row, label, revised[split])
@@ -94,7 +97,7 @@ def _of_item(item: Item, revised: Mapping[str, Mapping[str, Row]], template: Lab
         if split in revised
         for row, label in zip(ids, item.truth["labels"][split], strict=True)
     }
-    whole = {ALL} if set(item.truth["ids"]) <= set(revised) else set()
+    whole = {ALL} if all_splits and set(item.truth["ids"]) <= set(revised) else set()
     for fields in (whole, {f"{ALL}/{split}" for split in item.truth["ids"] if split in revised}, set(outcomes)):
         by_field = {
             field: {outcome for row, outcome in outcomes.items() if f"{row}/".startswith(f"{field}/")} for field in fields

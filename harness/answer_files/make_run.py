@@ -14,6 +14,7 @@ from pathlib import Path
 from harness.answer_files.file_judge import FileJudge
 from harness.answer_files.matching import Matched, match
 from harness.answer_files.rows import rows_of, tool_of
+from harness.answer_files.stated_labels import labels_fact
 from harness.answer_files.used_files import UsedFiles
 from harness.config.schema import BenchmarkConfig, RunConfig
 from harness.core.capabilities import Judged
@@ -100,7 +101,7 @@ def score_files(
         if matched.replies and spec.judge is not None:
             raise ConfigError(f"The files hold replies of a judge, and `judge` names {spec.judge.name}. Leave one of them out.")
         if matched.replies:
-            judge = FileJudge(matched.replies, used.digest[:16])
+            judge = FileJudge(matched.replies, used.verdicts[:16])
             benchmark = build(spec, judge)
             benchmark.load(data)  # its facts name the files it read
         run = _Run(spec, name, used, files, benchmark, judge, matched)
@@ -202,6 +203,7 @@ class _Run:
             FROM_FILES: "from files; prompt and decoding are not known here",
             FILES: self.used.fact(),
             STRANGERS: str(len(self.matched.strangers)),
+            **labels_fact(*self.matched.labels),
             **benchmark_facts(self.benchmark, items),
         }
         return facts if self.files.cut else facts | {AS_WRITTEN: as_written(self.benchmark)}
@@ -227,7 +229,12 @@ class _Run:
         strangers, total = self.matched.strangers, len(self.matched.items)
         answered = len(self.matched.answers)
         notes = [f"{answered:,} of {total:,} items have an answer in the files.", *self.matched.notes]
-        notes += filter(None, [self.matched.places.note()])
+        notes += filter(None, [self.matched.places.note(), self.matched.unlike])
+        if renamed := self.matched.renamed:
+            more = ", ..." if len(renamed) > _SHOWN else ""
+            listed = ", ".join(renamed[:_SHOWN])
+            rows = f"{count(len(renamed), 'row')} with the id of another question than the image and question that they repeat"
+            notes.append(f"{rows}, by which they are scored: {listed}{more}")
         if strangers:
             more = ", ..." if len(strangers) > _SHOWN else ""
             notes.append(f"{count(len(strangers), 'row')} without an item, not scored: {', '.join(strangers[:_SHOWN])}{more}")

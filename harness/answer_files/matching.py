@@ -10,6 +10,7 @@ from harness.answer_files.columns import AnswerColumns
 from harness.answer_files.names import Names
 from harness.answer_files.places import Asked, Places
 from harness.answer_files.rows import FileRow
+from harness.answer_files.stated_labels import bare, other_labels
 from harness.answer_files.taken_apart import Given, answered
 from harness.core.edge.answer_form import AnswerForm, Fields, by_id
 from harness.core.errors import DataError
@@ -25,6 +26,8 @@ class Matched:
     `compared`: rows whose question was compared with the item's. `places`: rows that went by their place.
     `padded`: how an id that no item goes by would fit without its zeros. `folder`: that an image is listed in another folder.
     `not_asked`: what to do where all of those rows are of question files of which no item is asked.
+    `renamed`: rows that go by image and question, and whose id is another question's. `unlike`: that images are not compared.
+    `labels`: rows that state another label than the item's, and how many state one.
     `notes`: lines about what was read.
     """
 
@@ -37,6 +40,9 @@ class Matched:
     padded: str = ""
     not_asked: str = ""
     folder: str = ""
+    renamed: list[str] = field(default_factory=list)
+    unlike: str = ""
+    labels: tuple[int, int] = (0, 0)
     notes: list[str] = field(default_factory=list)
 
 
@@ -60,7 +66,14 @@ def match(
     names = Names.of(items, form)
     found = Matched()
     columns = AnswerColumns.of(answers, form, column)
-    _put_answers(found, items, list(_by_name(answers, names, form, found, columns.text)), form)
+    labelled = list[tuple[Item, str]]()
+
+    def text(row: FileRow, item: Item) -> str:
+        labelled.append((item, "" if column == "label" else bare(row.values.get("label"))))
+        return columns.text(row, item)
+
+    _put_answers(found, items, list(_by_name(answers, names, form, found, text)), form)
+    found.labels = other_labels(labelled)
     found.notes += columns.notes(found.items, found.answers)
     for rows, review in ((answers, False), (reviews, True)):
         for task in tasks:
@@ -99,6 +112,9 @@ def _by_name(
         bearers = names.items[name]
         item = bearers[min(times[name], len(bearers) - 1)]
         times[name] += 1
+        if other := names.of_another(name, keys):
+            found.renamed.append(f"{row.where} ({other[:60]})")
+        asked.see(row, item, found.places)
         found.compared += asked.check(row, item, id(row) in placed)
         if id(row) in placed:
             found.places.rows += 1
@@ -106,6 +122,7 @@ def _by_name(
         yield item, Given(name, row.where, value(row, item))
     if len(found.strangers) > strangers and found.compared == compared and not (form.subset or found.padded):
         names.check_count(keys_of)
+    found.unlike = found.places.check_images()
 
 
 def _keys(row: FileRow, names: Names, form: AnswerForm) -> Sequence[str]:
@@ -150,8 +167,7 @@ def _put_replies(found: Matched, names: Names, rows: Sequence[FileRow], form: An
     numbers = Counter[str]()
     for item, one in _by_name(holding, names, form, found if review else Matched(), reply):
         numbers[item.id] += 1
-        repeated = form.repeats and numbers[item.id] > 1
-        place = task, f"{item.id}#{numbers[item.id]}" if repeated else item.id
+        place = task, form.numbered(item, numbers[item.id] if form.repeats else 1).id
         if found.replies.setdefault(place, one.text) != one.text:
             raise DataError(
                 f"{one.where} holds another reply of the judge to {item.id[:80]} than an earlier row. Keep one of them."

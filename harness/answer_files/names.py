@@ -81,6 +81,12 @@ class Names:
             )
         return name
 
+    def of_another(self, name: str, keys: Sequence[str]) -> str:
+        """A key after the one that a row goes by which is another question's; "" where all are this one's."""
+        meant = self.items[name][0]
+        later = (key for key in keys[keys.index(name) + 1 :] if key in self.items and _one_question(self.items[key]))
+        return next((key for key in later if _question(self.items[key][0]) != _question(meant)), "")
+
     def padded(self, keys: Sequence[str]) -> str:
         """How a key that no item goes by would be one's without the zeros before its number, or with COCO's; "" for others."""
         numbers = ((key, _FILE_NUMBER.fullmatch(key)) for key in keys)
@@ -128,7 +134,11 @@ class Names:
 
 
 def _one_question(items: Sequence[Item]) -> bool:
-    return len({(item.image, item.question) for item in items}) == 1
+    return len(set(map(_question, items))) == 1
+
+
+def _question(item: Item) -> tuple[str, str]:
+    return item.image, item.question
 
 
 def _moved(key: str, step: int) -> str:

@@ -12,22 +12,43 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from harness.answer_files.rows import FileRow
+from harness.core.edge.identifiers import coco_number
 from harness.core.edge.text import count
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 
 _QUESTIONS = ("question", "prompt", "query")  # columns that repeat the question
 _IMAGES = ("image", "image_path", "image_file", "image_src", "image_name", "imagename", "imageId")
+_LONGEST = 500  # characters of an image's name
 _SAME = 60  # characters that must agree
 _ADVICE = "Are they of another version of the file, or in another order?"
 
 
 @dataclass(slots=True)
 class Places:
-    """The rows that went by their place, and how many of them repeat the question or the image of that place."""
+    """The rows that went by their place, and how many of them repeat the question or the image of that place.
+
+    `pictured`: rows about an item's image. `unknown`: a row about an image that no item has, and its item.
+    """
 
     rows: int = 0
     fit: int = 0
+    pictured: int = 0
+    unknown: tuple[FileRow, Item] | None = None
+
+    def check_images(self) -> str:
+        """A line for the reader where rows name images in a form of their own, so that nothing is known of them.
+
+        Raises DataError for an image that no item has, where other rows name images as the items do, or where both are COCO's.
+        """
+        if self.unknown is None:
+            return ""
+        row, item = self.unknown
+        stated = _stated_image(row)
+        if self.pictured or (coco_number(stated) and coco_number(item.image)):
+            said = f"{row.where} is about the image {stated[:80]!r}, which no question is about; the question that it goes by"
+            raise DataError(f"{said}, {item.id[:60]}, is about {item.image!r}. Are they answers about other images?")
+        return f"Images not checked: no row names one as the questions do ({stated[:60]!r} is not {item.image[-60:]!r})."
 
     def note(self) -> str:
         """One line for the reader; "" where every row has an id."""
@@ -61,6 +82,13 @@ class Asked:
         """Whether a row repeats what only few items have: their question or image."""
         named = bool(item.image) and _image(row) == _stem(item.image)
         return (bool(_question(row) and _asked(item)) and self.differ) or (named and len(self.images) > 1)
+
+    def see(self, row: FileRow, item: Item, places: Places) -> None:
+        """Note whether a row is about an image that items have."""
+        if item.image and (image := _image(row)):
+            places.pictured += image in self.images
+            if image not in self.images and places.unknown is None:
+                places.unknown = row, item
 
     def check(self, row: FileRow, item: Item, by_place: bool) -> bool:
         """Whether a row repeats a question, which must be this one (a prompt may have an ending of its own).
@@ -103,8 +131,10 @@ def _stated_image(row: FileRow) -> str:
 
 
 def _image(row: FileRow) -> str:
-    return _stem(_stated_image(row)[:1000])  # the column may hold the image itself
+    """The name of the image; "" for a column that holds the image itself."""
+    stated = _stated_image(row)
+    return _stem(stated) if len(stated) <= _LONGEST else ""
 
 
 def _stem(image: str) -> str:
-    return PurePosixPath(image.replace("\\", "/")).stem
+    return coco_number(image) or PurePosixPath(image.replace("\\", "/")).stem

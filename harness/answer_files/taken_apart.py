@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import DataError
@@ -25,7 +25,7 @@ def answered(item: Item, given: Sequence[Given], form: AnswerForm) -> list[tuple
     Raises DataError where two rows answer one row of the question file differently.
     """
     if form.repeats and len(given) > 1:
-        return [(item if n == 1 else replace(item, id=f"{item.id}#{n}"), one) for n, one in enumerate(given, 1)]
+        return [(form.numbered(item, n), one) for n, one in enumerate(given, 1)]
     if len({one.text for one in given}) <= 1:
         return [(item, given[0] if given else None)]
     parts = {part.id: part for name in form.names(item) if (part := _part(item, name, form)) is not None}

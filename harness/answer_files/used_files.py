@@ -32,7 +32,12 @@ class UsedFiles:
 
     @property
     def digest(self) -> str:
-        """Identity of the answers and verdicts that can be read from these files."""
+        """Identity of the answers: the same under whatever reviews, but of reviews without their answers."""
+        return value_digest([list(self.answers.items()), [] if self.answers else list(self.reviews.items()), self.column])
+
+    @property
+    def verdicts(self) -> str:
+        """Identity of the verdicts that can be read from these files."""
         return value_digest([list(self.answers.items()), list(self.reviews.items()), self.column])
 
     @property

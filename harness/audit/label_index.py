@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.core.evaluation import Item, LabelEdit
 from harness.labels.claims import Auditable, Claim, Labels, ResultKey
+from harness.labels.labelled_items import LabelledItems
 from harness.storage.run_store import StoredResult
 
 
@@ -19,22 +20,24 @@ class LabelIndex:
 
     def add(self, run_id: str, stored: StoredResult) -> None:
         """Take up the labels of a result, and which of them its answers contradict."""
-        for item in stored.items:
+        labelled = LabelledItems.among(self._benchmark, stored.items)
+        for item in labelled.items.values():
             if item.id not in self._items:
                 self._items[item.id] = item
                 for field in self._benchmark.fields(item):
                     self._claim(item, field)
         key = ResultKey(run_id, stored.label, stored.benchmark)
-        found = self._contradicted[key] = list[tuple[str, str]]()
+        found = dict[tuple[str, str], None]()
         self._unclear[key] = 0
         for score in stored.scores:
-            item = self._items[score.item_id]
+            item = self._items[labelled.of[score.item_id]]
             labels = self._benchmark.implied_labels(item, score)
             self._unclear[key] += score.correct is False and not labels and not self._benchmark.free_text
             for field, implied in labels.items():
                 claim = self._claim(item, field)
                 if claim is not None and implied.yes != (claim.label == "yes"):
-                    found.append((item.id, field))
+                    found[item.id, field] = None
+        self._contradicted[key] = list(found)
 
     def fits(self, edit: LabelEdit) -> bool:
         """Whether an edit is of the label that stands here: runs may have answered files with different labels."""

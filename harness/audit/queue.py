@@ -18,6 +18,7 @@ from harness.core.plugins import Progress, no_progress
 from harness.evaluation.scoring import unjudged
 from harness.labels.cases import Case
 from harness.labels.claims import Auditable, Claim, Evidence, ImageAnnotations, ImpliedLabel, Witness
+from harness.labels.labelled_items import LabelledItems
 from harness.storage.data_folder import DataFolder
 from harness.storage.result_queries import Head, ResultQueries
 from harness.storage.run_store import Store, StoredRun
@@ -96,11 +97,12 @@ def _gathered(
 ) -> Gathered:
     reader, names, newest = ResultQueries(store), _names(rows), _newest(rows)
     sets = {head.item_set: reader.items(head.item_set) for _, head in rows}
+    labelled = {digest: LabelledItems.among(benchmark, items) for digest, items in sets.items()}
     witnesses = []
     for n, (digest, head) in enumerate(newest.items(), 1):
-        witnesses.append(_witness(store, benchmark, names[digest], head, sets[head.item_set]))
+        witnesses.append(_witness(store, benchmark, names[digest], head, sets[head.item_set], labelled[head.item_set]))
         progress(f"reading answers to {name}", n, len(newest))
-    items = {item.id: item for own, _ in groupby(head.item_set for _, head in rows) for item in sets[own]}
+    items = {item.id: item for own, _ in groupby(head.item_set for _, head in rows) for item in labelled[own].items.values()}
     claims = tuple(_claims(benchmark, items, witnesses))
     images = _images(benchmark, tuple(items.values()), [run for run, _ in rows])
     asked = tuple(replace(item, truth={}) for item in items.values())  # the claims are all that is left of it
@@ -123,21 +125,33 @@ def _names(rows: Sequence[tuple[StoredRun, Head]]) -> dict[str, str]:
     }
 
 
-def _witness(store: Store, benchmark: Auditable, name: str, head: Head, asked: Sequence[Item]) -> Witness:
+def _witness(
+    store: Store, benchmark: Auditable, name: str, head: Head, asked: Sequence[Item], labelled: LabelledItems
+) -> Witness:
+    """What a checkpoint says of labels. Of several answers to an item all are shown; those that contradict each other imply
+    nothing."""
     reader = ResultQueries(store)
-    items = {item.id: item for item in asked}
     keys = {item.id: key for item, key in zip(asked, reader.answer_keys(head), strict=True) if key is not None}
     known, same = store.texts(keys.values()), dict[str, str]()  # a text that many answers have is kept once
     answers = {item_id: same.setdefault(text, text) for item_id, key in keys.items() if (text := known.get(key)) is not None}
-    implied: dict[tuple[str, str], ImpliedLabel] = {}
+    implied: dict[tuple[str, str], list[ImpliedLabel]] = {}
     nouns: dict[str, list[str]] = {}
     for score in reader.scores(head):
-        item = items[score.item_id]
+        item = labelled.items[labelled.of[score.item_id]]
         for field, one in benchmark.implied_labels(item, score).items():
-            implied[item.id, field] = one
-        if found := _uncovered(score, answers.get(item.id, "")):
-            nouns[item.id] = found
-    return Witness(name, answers, implied, nouns)
+            implied.setdefault((item.id, field), []).append(one)
+        if found := _uncovered(score, answers.get(score.item_id, "")):
+            nouns.setdefault(item.id, []).extend(found)
+    agreed = {label: own[0] for label, own in implied.items() if len({one.yes for one in own}) == 1}
+    return Witness(name, _together(answers, labelled), agreed, nouns)
+
+
+def _together(answers: Mapping[str, str], labelled: LabelledItems) -> dict[str, str]:
+    """The different texts of an item's answers, one below the other."""
+    found: dict[str, dict[str, None]] = {}
+    for item_id, text in answers.items():
+        found.setdefault(labelled.of[item_id], {})[text] = None
+    return {item_id: "\n".join(texts) for item_id, texts in found.items()}
 
 
 def _uncovered(score: Score, text: str) -> list[str]:

@@ -16,6 +16,7 @@ from harness.core.stats import metrics
 from harness.evaluation.protocol import VERSION, as_written, is_version
 from harness.evaluation.scoring import Scorer, score_answer, together
 from harness.labels.claims import Auditable, ResultKey
+from harness.labels.labelled_items import LabelledItems
 from harness.storage.label_revisions import Conflict, apply
 from reports.values.label_audit import Bound
 
@@ -52,7 +53,8 @@ def rescore_result(
 
     `judge`: the one that `benchmark` was made with, where it has one.
     """
-    asked = {item.id for item in result.items}
+    of = LabelledItems.among(benchmark, result.items).of
+    asked = {*of, *of.values()}
     applied = apply(benchmark, result.items, [edit for edit in edits if edit.item_id in asked])
     again = rescored(result, benchmark, applied.changed, judge)
     return Rescored(result, again, applied.held, applied.conflicts)
@@ -151,7 +153,8 @@ def _settled(
     items = {item.id: item for item in result.items}
     scores = {score.item_id: score for score in result.scores}
     changed: dict[str, Item | None] = {}
-    for item_id, field in disputed:
+    parts = LabelledItems.among(benchmark, result.items).parts
+    for item_id, field in [(part.id, field) for whole, field in disputed for part in parts.get(whole, ())]:
         item = changed.get(item_id, items.get(item_id))
         claim = benchmark.claim(item, field) if item is not None and item_id in scores else None
         if item is None or claim is None:

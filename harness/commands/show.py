@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands._app import RUNS, OutputOption, app, echo
+
+if TYPE_CHECKING:
+    from harness.storage.run_store import StoredRun
 
 
 @app.command(epilog="Example:  python -m harness show mini")
@@ -18,7 +22,7 @@ def show(
     """Show the state, metrics and report path of a run."""
     from harness.commands._terminal import show_comparison
     from harness.results.run_records import records_of
-    from harness.results.run_state import state_of
+    from harness.results.run_state import other_versions, state_of
     from harness.storage.run_folder import holder, is_held
     from harness.storage.run_store import open_store
     from reports.comparison.compare import compare as compare_records
@@ -30,7 +34,7 @@ def show(
         if is_held(output / stored.id):
             echo(f"Process {holder(output / stored.id)} works on it.")
         elif not state.startswith("complete"):
-            echo(f"To continue: {stored.command}")
+            echo(_how_to_continue(stored, other_versions(store, stored)))
         records = records_of(store, stored.id)
     if swept := any(record.sweeps for record in records):
         show_comparison(compare_records(records))
@@ -40,3 +44,17 @@ def show(
     elif swept:
         words = ["python", "-m", "harness", "compare", stored.id, "--output", str(output), "--as", "html"]
         echo(f"No report is in the run's folder. To write one: {shlex.join(words)} > report.html")
+
+
+def _how_to_continue(run: StoredRun, changed: Sequence[str]) -> str:
+    from harness.config.schema import stored
+    from harness.results.run_state import MADE_AGAIN
+
+    if not changed:
+        return f"To continue: {run.command}"
+    again = f" {MADE_AGAIN}" if stored(run.config, run.id).arms else ""
+    lines = "".join(f"\n  {line}" for line in changed)
+    return (
+        f"It cannot be continued, because benchmarks have changed since:{lines}\nTo measure what is here now, run its command "
+        f"under another name (`name=...`; for a sweep another `--output`): {run.command}{again}"
+    )

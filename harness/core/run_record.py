@@ -52,22 +52,26 @@ class ProtocolRecord:
 
     facts: Mapping[str, str]
 
-    def differs_from(self, other: ProtocolRecord) -> dict[str, tuple[str, str]]:
-        """The facts that are known of both and differ."""
+    def differs_from(self, other: ProtocolRecord, same_answers: bool = False) -> dict[str, tuple[str, str]]:
+        """The facts that are known of both and differ. `same_answers`: then verdicts of other files are another judge's."""
         unknown = self.unknown_beside(other)
         pairs = {n: (self._stated(n), other._stated(n)) for n in self._names(other)}
         if IMAGES not in self.facts or IMAGES not in other.facts:
             pairs.pop(IMAGES, None)
-        return {n: pair for n, pair in pairs.items() if pair[0] != pair[1] and n not in unknown}
+        return {
+            n: pair for n, pair in pairs.items() if pair[0] != pair[1] and (n not in unknown or (same_answers and n in JUDGES))
+        }
 
     def unknown_beside(self, other: ProtocolRecord) -> tuple[str, ...]:
         """The facts of which it is not known whether they are the same; () where no answers came from files."""
         return tuple(dict.fromkeys((*self.unknown(other), *other.unknown(self))))
 
     def unknown(self, *others: ProtocolRecord) -> tuple[str, ...]:
-        """Its own facts that are not known: of those that any of these protocols has, the ones that its files do not tell."""
-        named = (name for other in (self, *others) for name in self._names(other))
-        return tuple(name for name in dict.fromkeys((*_ASKED, *named)) if self._lacks(name))
+        """Its own facts that are not known: of those that any of these protocols has, the ones that its files do not tell.
+        The judge comes first."""
+        named = [name for other in (self, *others) for name in self._names(other)]
+        judges = [name for name in JUDGES if name in named]
+        return tuple(name for name in dict.fromkeys((*judges, *_ASKED, *named)) if self._lacks(name))
 
     def _names(self, other: ProtocolRecord) -> list[str]:
         return [n for n in dict.fromkeys((*self.facts, *other.facts)) if n not in (FROM_FILES, FILES, STRANGERS, ADAPTER)]
@@ -93,6 +97,11 @@ def nothing_to_say(item: Item) -> str:
     return ""
 
 
+def itself(parts: Sequence[Item]) -> Item:
+    """Of an item whose benchmark does not take items apart."""
+    return parts[0]
+
+
 def one_row(item: Item) -> int:
     """Of an item that its benchmark counts once."""
     return 1
@@ -104,7 +113,8 @@ class BenchmarkResult:
 
     `answers` and `scores` are in the order of `items`, less the missing ones. `subject` and `reference`: what an item asks
     about and what is true of it, in words, as the benchmark tells (`DescribesItems`); `asked_object`: the object whose presence
-    it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it.
+    it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it. `whole`: all parts of an
+    item that was taken apart -> that item.
     `judged_again`: a sample of the answers, scored with second verdicts of the judge, each with what it alone changes in
     metrics over several items. `rating`: the addend that is the judge's rating; `unread_counts`: see `CountsUnread`.
     `together`: as `ScoresTogether`, of some of these items and scores, without asking a judge; None without such metrics.
@@ -120,6 +130,7 @@ class BenchmarkResult:
     subject: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     reference: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     asked_object: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
+    whole: Callable[[Sequence[Item]], Item] = field(default=itself, compare=False)
     rows: Callable[[Item], int] = field(default=one_row, compare=False)
     judged_again: tuple[Score, ...] = ()
     rating: str = ""

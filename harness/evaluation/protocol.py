@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -53,6 +53,14 @@ def benchmark_version(benchmark: Versioned) -> str:
 def is_version(stored: str, now: str) -> bool:
     """Whether scores of the stored version are those of this one. Runs of before say nothing of files."""
     return stored in (now, now.partition(", files ")[0])
+
+
+def other_version(title: str, facts: Mapping[str, str], benchmark: Versioned) -> str:
+    """In words, where another version of the benchmark measured a result with these facts; "" else."""
+    before, now = facts[VERSION], benchmark_version(benchmark)
+    return (
+        "" if is_version(before, now) else f"{title} was measured by version {before} of the benchmark; here is version {now}."
+    )
 
 
 def as_written(benchmark: Versioned) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig, RunConfig, stored
 from harness.core.capabilities import AsksAboutObjects, DescribesItems, ScoresTogether
+from harness.core.edge.answer_form import form_of
 from harness.core.edge.versions import CODE
 from harness.core.errors import ConfigError
 from harness.core.judging import CountsUnread, RatesOnAScale
@@ -209,6 +210,7 @@ def _result(
     missing = {item.id: reasons.get(item.id, "no answer is stored") for item in row.items if item.id not in have}
     protocol = with_judge_check(row.protocol, store.path.parent)
     made = BenchmarkResult(row.benchmark, protocol, row.items, answers, row.scores, benchmark.formulas, missing)
+    made = replace(made, whole=form_of(benchmark).whole)
     if repeats is not None and repeats.stands_for(row.scores):
         made = replace(made, judged_again=repeats.scores)
     if isinstance(benchmark, RatesOnAScale):

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.config.schema import stored
+from harness.core.errors import HarnessError
+from harness.core.run_record import FROM_FILES, STOPPED
+from harness.evaluation.protocol import other_version
+from harness.evaluation.scoring import unjudged
+from harness.storage.result_queries import ResultQueries
 from harness.storage.run_folder import is_held
-from harness.storage.run_store import StoredRun
+from harness.storage.run_store import Store, StoredRun
 
 INTERRUPTED = "interrupted"
+MADE_AGAIN = "There, pairs and trainings are made again, even finished ones; stored answers to the same requests are kept."
 
 
 def state_of(run: StoredRun, output: Path) -> str:
@@ -20,3 +27,17 @@ def how_it_stopped(error: BaseException) -> str:
     if isinstance(error, (KeyboardInterrupt, SystemExit)):
         return f"{INTERRUPTED}: {error}" if str(error) else INTERRUPTED
     return f"stopped: {type(error).__name__}"
+
+
+def other_versions(store: Store, run: StoredRun) -> list[str]:
+    """In words, which benchmarks have been measured by versions that are no longer here: the run's command refuses to go on."""
+    facts = {benchmark: one.facts for _, benchmark, one in ResultQueries(store).protocols(run.id)}
+    found = []
+    for spec in stored(run.config, f"The stored configuration of {run.id}").sweep:
+        measured = facts.get(spec.title, {})
+        if measured and FROM_FILES not in measured and STOPPED not in measured:
+            try:
+                found.append(other_version(spec.title, measured, unjudged(spec)))
+            except HarnessError:
+                continue  # a plug-in that is gone is told by the command
+    return [line for line in found if line]

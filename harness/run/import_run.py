@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from harness.answer_files.names import Names
+from harness.answer_files.stated_labels import labels_fact, other_labels
 from harness.answer_files.taken_apart import answered
 from harness.config.schema import RunConfig, parse
 from harness.core.digests import file_digest, value_digest
@@ -21,14 +22,14 @@ from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Item
 from harness.core.files import write_text_whole
 from harness.core.plugins import Benchmark, Judge
-from harness.core.run_record import FILES, FROM_FILES, OTHER_LABELS, OTHER_PROMPTS, UNKNOWN_FACT, Checkpoint, ProtocolRecord
+from harness.core.run_record import FILES, FROM_FILES, OTHER_PROMPTS, UNKNOWN_FACT, Checkpoint, ProtocolRecord
 from harness.evaluation.protocol import VERSION, benchmark_facts, benchmark_version, item_digest
 from harness.evaluation.scoring import build, judge_of, score_all
 from harness.evaluation.server_cost import GrowingCost
 from harness.evaluation.sweep import items_of
 from harness.results.report_files import Outcome, report
 from harness.run.data import open_data
-from harness.run.sample_logs import LoggedAnswer, SampleLog, given, matched, other_labels, read_sample_log
+from harness.run.sample_logs import LoggedAnswer, SampleLog, given, matched, read_sample_log
 from harness.storage.artifacts import MissingItems
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store, StoredResult, StoredRun
@@ -86,7 +87,8 @@ def import_run(
             )
         items, rows = _answers(asked, found, form, file.stem)
         other = sum(bool(row.prompt) and _plain(row.prompt) != _plain(made.prompt(i)) for i in items if (row := rows.get(i.id)))
-        run = _Run(config, log, file, judge, made, items, rows, other, other_labels(asked, found))
+        differ = other_labels((item, row.label) for item in asked for row in found.get(item.id, ()))
+        run = _Run(config, log, file, judge, made, items, rows, other, differ)
         outcome = run.keep(store, command, folder.folder, output, say)
     return Imported(outcome.run_id, log.tool, len(items), len(rows), lost, other, outcome, len(log.rows) - len(logged))
 
@@ -152,8 +154,6 @@ class _Run:
     def _facts(self, benchmark: str) -> dict[str, str]:
         first = next((row.prompt for row in self.rows.values() if row.prompt), "")
         unknown = f"{UNKNOWN_FACT}: {self.log.tool}'s"
-        differ, compared = self.labels
-        labels = {OTHER_LABELS: f"differ from the data folder's in {differ:,} of {compared:,} rows"} if differ else {}
         return benchmark_facts(self.benchmark, self.items) | {
             "benchmark": benchmark,
             VERSION: benchmark_version(self.benchmark),
@@ -165,7 +165,7 @@ class _Run:
             OTHER_PROMPTS: str(self.other) if first else UNKNOWN_FACT,
             "decoding": unknown,
             "token limit": unknown,
-            **labels,
+            **labels_fact(*self.labels),
         }
 
 

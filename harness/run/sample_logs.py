@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from harness.answer_files.stated_labels import bare
 from harness.answer_files.taken_apart import Given
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.edge.files import json_lines, parse_json, read_text
@@ -21,7 +22,6 @@ from harness.storage.spreadsheets import parse_sheet, read_bytes
 
 _IDS = ("question_id", "id", "index", "qid", "sample_id")
 _IMAGES = ("image_source", "image_path", "image_id", "image", "file_name", "image_name")
-_YES_NO = ("yes", "no")
 _QUESTIONS = ("question", "text", "query", "prompt")
 
 
@@ -108,7 +108,7 @@ def _of_lmms_eval(where: str, row: Mapping[str, Any]) -> LoggedAnswer:
     doc = row["doc"] if isinstance(row.get("doc"), Mapping) else row
     asked = row.get("input", "")
     label = row.get("target", doc.get("answer"))
-    return replace(_row(where, doc, str(asked) if isinstance(asked, str) else "", answer), label=_bare(label))
+    return replace(_row(where, doc, str(asked) if isinstance(asked, str) else "", answer), label=bare(label))
 
 
 def _no_answer(row: Mapping[str, Any]) -> str:
@@ -128,7 +128,7 @@ def _of_vlmevalkit(where: str, row: Mapping[str, Any]) -> LoggedAnswer:
     answer = row.get("prediction")
     if answer is None:
         raise DataError(f"{where} has no `prediction`.")
-    return replace(_row(where, row, "", str(answer)), label=_bare(row.get("answer")))
+    return replace(_row(where, row, "", str(answer)), label=bare(row.get("answer")))
 
 
 def _row(where: str, doc: Mapping[str, Any], prompt: str, answer: str) -> LoggedAnswer:
@@ -171,38 +171,6 @@ def matched(items: Sequence[Item], rows: Sequence[LoggedAnswer]) -> tuple[dict[s
         else:
             lost += 1
     return found, lost
-
-
-def other_labels(items: Sequence[Item], found: Mapping[str, Sequence[LoggedAnswer]]) -> tuple[int, int]:
-    """(rows whose label is another than the item's, rows that were compared).
-
-    Only yes against no, and letters of options against each other: both sides must be one of these. What else a log calls the
-    answer (a text, a number, another coding) may say the same in other words.
-    """
-    differ = compared = 0
-    for item in items:
-        own = _label_of(item)
-        for row in found.get(item.id, ()) if own else ():
-            if row.label and (row.label in _YES_NO) == (own in _YES_NO):
-                compared += 1
-                differ += row.label != own
-    return differ, compared
-
-
-def _label_of(item: Item) -> str:
-    """The one label of an item, "yes", "no" or a letter; "" where it has none of these, or several."""
-    truth = item.truth
-    own = [truth.get("label"), truth.get("answer") if "options" in truth else None]
-    if isinstance(splits := truth.get("labels"), Mapping):
-        own += [label for labels in splits.values() for label in (labels if isinstance(labels, list) else [labels])]
-    labels = {_bare(label) for label in own if label is not None}
-    return labels.pop() if len(labels) == 1 else ""
-
-
-def _bare(label: object) -> str:
-    """ "yes", "no" or a capital letter ("(b)", "B." are "B"); "" for anything else."""
-    text = label.strip().strip("().").lower() if isinstance(label, str) else ""
-    return text if text in _YES_NO else text.upper() if len(text) == 1 and text.isascii() and text.isalpha() else ""
 
 
 def given(item: Item, row: LoggedAnswer, form: AnswerForm, file: str) -> Given:

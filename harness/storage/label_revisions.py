@@ -18,6 +18,7 @@ from harness.core.errors import DataError
 from harness.core.evaluation import Item, LabelEdit
 from harness.core.files import write_text_whole
 from harness.labels.claims import Auditable
+from harness.labels.labelled_items import LabelledItems
 from harness.storage import codec
 
 FORMAT = 1
@@ -187,8 +188,13 @@ def _left_by(edit: LabelEdit) -> str:
 
 
 def apply(benchmark: Auditable, items: Iterable[Item], edits: Sequence[LabelEdit]) -> Applied:
-    """The items under these edits. An edit whose item or label is not there, or has changed since, is a conflict."""
-    known = {item.id: item for item in items}
+    """The items under these edits. An edit whose item or label is not there, or has changed since, is a conflict.
+
+    Edits go by the item that has the label (`LabelledItems`), or by a part of it, as earlier versions made them.
+    """
+    labelled = LabelledItems.among(benchmark, items)
+    parts = {part.id: part for own in labelled.parts.values() for part in own}
+    known = {**parts, **labelled.items}
     changed: dict[str, Item | None] = {}
     held, conflicts = [], []
     for edit in _fitting(benchmark, known, edits):
@@ -201,7 +207,9 @@ def apply(benchmark: Auditable, items: Iterable[Item], edits: Sequence[LabelEdit
         is_dropped = edit.item_id in changed and changed[edit.item_id] is None
         if edit.new != "right" and not is_dropped:
             changed[edit.item_id] = benchmark.edited(item, edit)
-    return Applied(changed, tuple(held), tuple(conflicts))
+    whole = labelled.answered({item_id: item for item_id, item in changed.items() if item_id in labelled.items})
+    alone = {item_id: item for item_id, item in changed.items() if item_id not in labelled.items}
+    return Applied(whole | alone, tuple(held), tuple(conflicts))
 
 
 def _fitting(benchmark: Auditable, known: Mapping[str, Item], edits: Sequence[LabelEdit]) -> list[LabelEdit]:

@@ -23,10 +23,12 @@ from harness.core.run_record import (
 )
 from reports.comparison.metric_table import benchmark_names, results_of, samples_of
 from reports.text.formatting import listing, shortened, title_of
+from reports.values.alike import other_items, same_items
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Replies, Side, UnknownProtocol
 from reports.values.judge_noise import JudgeNoise, judge_noise
 from reports.values.table import Column
 
+_OF_ITEMS = ("items", "item digest")  # facts that tell apart what was taken apart, too
 MERGED = "rounded away in part (an earlier version): sweep again"  # it was merged into half-precision weights
 
 
@@ -50,17 +52,17 @@ def flips(columns: Sequence[Column], sweeps: Sequence[SweepResult], said: Lookup
         base, *others = results_of(sweeps, name)
         for column, other in zip(columns[1:], others, strict=True):
             if base and other:
-                found += _flips_of(name, column.label, other, said.of(base), said.of(other))
+                found += _flips_of(name, column.label, base, other, said)
     return tuple(found)
 
 
 _Said = Mapping[str, tuple[Score, Answer]]
 
 
-def _flips_of(name: str, column: str, result: BenchmarkResult, before: _Said, after: _Said) -> list[Flip]:
-    found = []
+def _flips_of(name: str, column: str, base: BenchmarkResult, result: BenchmarkResult, answered: Lookup) -> list[Flip]:
+    found, before, after, others = [], answered.of(base), answered.of(result), other_items(base, result)
     for item in result.items:
-        if item.id not in before or item.id not in after:
+        if item.id not in before or item.id not in after or item.id in others:
             continue
         (old, said), (new, says) = before[item.id], after[item.id]
         if old.correct is None or new.correct is None or old.correct == new.correct:
@@ -184,7 +186,10 @@ def protocol_differences(columns: Sequence[Column], sweeps: Sequence[SweepResult
         base, *others = results_of(sweeps, name)
         for column, sweep, other in zip(columns[1:], sweeps[1:], others, strict=True):
             if base and other:
-                facts = base.protocol.differs_from(other.protocol)
+                facts = base.protocol.differs_from(other.protocol, column.digest == columns[0].digest)
+                facts = {fact: pair for fact, pair in facts.items() if fact not in _OF_ITEMS or not same_items(base, other)}
+                if others_here := other_items(base, other):
+                    facts["ids"] = "", f"{len(others_here):,} are of another question or image"
                 adapters = _adapter(sweeps[0], base), _adapter(sweep, other)
                 if adapters[0] != adapters[1] and (MERGED in adapters or column.digest == columns[0].digest):
                     facts[ADAPTER] = adapters

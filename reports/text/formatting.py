@@ -25,6 +25,7 @@ _ABBREVIATIONS = {
     "bdhs": "BDHS",
     "dpo": "DPO",
 }
+_IN_WORDS = {"item digest": "other questions or labels"}  # facts whose values are digests
 MINUS, UNKNOWN, DIFFERS = "\u2212", "\u2013", "\u2260"
 ARROWS = {"better": "\u25b2", "worse": "\u25bc", "changed": "\u25c6", "": ""}
 
@@ -90,16 +91,21 @@ def who(column: Column) -> str:
 
 
 def protocol_text(differences: Sequence[ProtocolDifference], most: int = 3) -> str:
-    """'plain on CHAIR: token limit is 64, the baseline's is 128', for the first few."""
+    """'plain on CHAIR: token limit: 64 (baseline: 128)', for the first few."""
     facts: dict[tuple[str, str, str, str], list[str]] = {}
     for d in differences:
         facts.setdefault((d.benchmark, d.fact, shortened(d.other, 60), shortened(d.baseline, 60)), []).append(d.column)
     texts = [
-        f"{listing(columns, 3)} on {title_of(benchmark)}: {fact} is {other}, the baseline's is {baseline}"
+        f"{listing(columns, 3)} on {title_of(benchmark)}: {_difference(fact, other, baseline)}"
         for (benchmark, fact, other, baseline), columns in facts.items()
     ]
     more = f"; and {count(len(texts) - most, 'other difference')}" if len(texts) > most else ""
     return "; ".join(texts[:most]) + more
+
+
+def _difference(fact: str, other: str, baseline: str) -> str:
+    """A baseline "" is none: the fact is of both."""
+    return _IN_WORDS.get(fact) or f"{fact}: {other}" + (f" (baseline: {baseline})" if baseline else "")
 
 
 def unknown_protocol_text(unknown: Sequence[UnknownProtocol], most: int = 3) -> str:

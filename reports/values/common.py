@@ -18,8 +18,7 @@ from harness.core.evaluation import Formula, Score
 from harness.core.flags import JOINT, UNJUDGED
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Sample, addend_names, items_counted, sample
-
-Sides = Sequence[tuple[BenchmarkResult, Sample]]
+from reports.values.alike import Sides, alike
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,8 +52,10 @@ def compared_items(scores: Sequence[Score], unjudged: bool = False) -> dict[str,
 def on_common_items(there: Sides, unjudged: bool = False) -> Common:
     """The samples on the items that all sides answered (`compared_items`), in the order of the first.
 
-    there: each side's result and the sample of its scores, of equal names.
+    there: each side's result and the sample of its scores, of equal names. Items of one id are matched where they are the same
+    (`alike`).
     """
+    there = alike(there)
     places = [compared_items(result.scores, unjudged) for result, _ in there]
     common = [item for item in places[0] if all(item in place for place in places[1:])]
     if all(list(place) == common for place in places) and all(len(r.scores) == len(common) for r, _ in there):

@@ -27,7 +27,8 @@ from harness.core.stats import (
     possible,
     rank_biserial,
 )
-from reports.values.common import Common, Sides, on_common_items
+from reports.values.alike import Sides
+from reports.values.common import Common, on_common_items
 
 TEST = "t over images"
 

@@ -14,6 +14,8 @@ from harness.answer_files.used_files import UsedFiles
 from harness.core.errors import DataError
 from harness.storage.data_folder import DataFolder
 from tests.answer_files.test_commands import done
+from tests.answer_files.test_what_files_do_not_tell import MMHAL
+from tests.benchmarks.scoring import put
 
 GOOD, BAD = ("Yes", "No"), ("No", "Yes")
 
@@ -101,6 +103,29 @@ def test_a_file_is_named_by_as_much_of_its_path_as_tells_it_from_others_and_by_i
     assert with_review.names == ["m.jsonl", "m.jsonl"]
     assert len({with_review.digest, without.digest, UsedFiles.of([one, other], [], "text").digest}) == 3
     assert ", review m.jsonl sha256 " in with_review.fact()
+
+
+def test_the_same_answers_under_other_reviews_are_one_checkpoint_with_verdicts_of_their_own(tmp_path: Path) -> None:
+    said, one, other = (Path(answers(tmp_path / f"{name}.jsonl", texts)) for name, texts in zip("abc", (GOOD, BAD, GOOD[:1])))
+    under = [UsedFiles.of([said], [*reviews], "") for reviews in ((), (one,), (other,))]
+    assert len({used.digest for used in under}) == 1 and len({used.verdicts for used in under}) == 3
+    assert UsedFiles.of([], [one], "").digest != UsedFiles.of([], [other], "").digest
+
+
+def test_answers_under_two_judges_are_compared_as_one_checkpoint_measured_otherwise(tmp_path: Path) -> None:
+    data, runs = DataFolder(tmp_path, tmp_path / "cache"), tmp_path / "runs"
+    put(data, "mmhal/mmhal_bench.json", json.dumps([MMHAL] * 2))
+    for name, rows in (("said", ["It.", "A dog."]), ("one", ["Rating: 4"] * 2), ("other", ["Rating: 1"] * 2)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(rows))
+    words = ("score", "mmhal_bench", "variant=tolerant", "--answers", str(tmp_path / "said.json"), "--data", str(tmp_path))
+    for name in ("one", "other"):
+        done(*words, "--reviews", str(tmp_path / f"{name}.json"), "--name", name, output=runs)
+    done(*words, "judge.name=keywords", "--name", "keywords", output=runs)
+    for name in ("other", "keywords"):
+        found = harness.compare("one", name, output=runs).comparison
+        assert found.columns[1].differs and [d.fact for d in found.protocol_differences][:1] == ["judge"]
+        assert f"{name} is the same checkpoint as one, measured otherwise (judge on MMHal-Bench)" in found.verdict.same
+        assert found.protocol_unknown[0].facts[0] == "judge"
 
 
 def test_a_file_that_is_given_twice_is_refused(tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from harness.core.run_record import BenchmarkResult, ProtocolRecord, StudyNotes
 from reports.comparison.compare import compare
 from reports.page.cards import flip_counts
 from reports.page.svg import mark
+from reports.text.formatting import protocol_text
 from reports.text.plain_table import text_table, warnings
 from reports.text.unpaired import unpaired
+from reports.values.details import ProtocolDifference
 from reports.writers import html
 
 
@@ -277,8 +279,13 @@ def test_an_unfinished_run_and_another_protocol_are_told_before_the_table(make):
     found = compare([make.with_results(make.record("half", complete=False), longer)])
     first, second = warnings(found)
     assert first.startswith("Incomplete: half did not finish")
-    assert "half on CHAIR: max_new_tokens is 128, the baseline's is 64" in second.replace("aligned", "half")
+    assert "half on CHAIR: max_new_tokens: 128 (baseline: 64)" in second.replace("aligned", "half")
     assert text_table(found)[0][2].endswith("\u2260")
+
+
+def test_digests_of_items_are_told_in_words():
+    found = [ProtocolDifference("chair", "half", fact, "1", "2") for fact in ("item digest", "images")]
+    assert protocol_text(found) == "half on CHAIR: other questions or labels; half on CHAIR: images: 2 (baseline: 1)"
 
 
 def test_a_sweep_of_a_part_is_marked_before_the_table(record):

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 import harness
+from harness.answer_files.stated_labels import other_labels
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 from harness.core.run_record import OTHER_LABELS
 from harness.evaluation.sweep import items_of
 from harness.run.import_run import import_run
-from harness.run.sample_logs import matched, other_labels, read_sample_log
+from harness.run.sample_logs import matched, read_sample_log
 
 
 @pytest.fixture(scope="module")
@@ -199,10 +200,11 @@ def test_only_yes_no_and_letters_are_compared(
     items = [Item("1", "a.jpg", "Q?", truth)]
     doc = {"question": "Q?", "image": "a.jpg", "answer": label}
     log = read_sample_log(written(tmp_path / "log.jsonl", [{"doc": doc, "resps": ["x"]}]))
-    assert other_labels(items, matched(items, log.rows)[0]) == found
+    assert other_labels((items[0], row.label) for row in matched(items, log.rows)[0]["1"]) == found
 
 
 def test_the_answers_of_a_vlmevalkit_table_are_its_labels(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("index,question,answer,prediction\n1,Q?,Yes,No\n")
     items = [Item("1", "a.jpg", "Q?", {"label": "no"})]
-    assert other_labels(items, matched(items, read_sample_log(tmp_path / "log.csv").rows)[0]) == (1, 1)
+    rows = matched(items, read_sample_log(tmp_path / "log.csv").rows)[0]["1"]
+    assert other_labels((items[0], row.label) for row in rows) == (1, 1)

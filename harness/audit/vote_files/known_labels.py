@@ -11,6 +11,7 @@ from harness.core.digests import value_digest
 from harness.core.evaluation import Item
 from harness.labels.cases import NOUN, VERDICT, Key, Vote
 from harness.labels.claims import Auditable
+from harness.labels.labelled_items import LabelledItems
 from harness.labels.suspicion.uncovered_nouns import UNKNOWN
 from harness.storage.result_queries import Head, ResultQueries
 from harness.storage.run_store import Store
@@ -87,14 +88,13 @@ class KnownLabels:
 
     def _of(self, benchmark: str) -> list[tuple[Auditable | None, Mapping[str, Item]]]:
         if benchmark not in self._items:
-            self._items[benchmark] = [
-                (
-                    auditable(BenchmarkConfig.model_validate(dict(head.options))),
-                    {item.id: item for item in self._reader.items(head.item_set)},
-                )
-                for head in self._heads.get(benchmark, {}).values()
-            ]
+            self._items[benchmark] = [self._labelled(head) for head in self._heads.get(benchmark, {}).values()]
         return self._items[benchmark]
+
+    def _labelled(self, head: Head) -> tuple[Auditable | None, Mapping[str, Item]]:
+        """The items that were answered and, of parts of an item, the whole, which has the labels."""
+        plugin, items = auditable(BenchmarkConfig.model_validate(dict(head.options))), self._reader.items(head.item_set)
+        return plugin, {item.id: item for item in items} | dict(LabelledItems.among(plugin, items).items)
 
 
 def edited_label(written: str, known: str) -> Refused:

@@ -9,8 +9,9 @@ A benchmark names its form as `answer_form`; one without it is read by `AnswerFo
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from harness.core.edge.identifiers import keys_of_file
@@ -21,6 +22,7 @@ Fields = Mapping[str, Any]  # one row: JSON values by column
 IDS = ("question_id", "questionId", "item_id", "id", "index", "Index", "key", "image_id")
 MODELS = ("prediction", "response", "model_answer", "model_prediction", "model_response", "model_output", "pred")  # no label's
 TEXTS = (*MODELS, "answer", "text", "caption", "output")  # "answer" is the label in many question files, "text" the question
+_NUMBERED = re.compile(r"#\d+$")  # a further answer to an item: "100001#2"
 REPLIES = ("judge_reply", "judge_response", "reply", "content", "review", "evaluation", "response", "text")
 
 
@@ -68,6 +70,7 @@ class AnswerForm:
     replies: task of a judge -> columns that may hold its reply (or a function of the row).
     part: (item, name) -> the part of an item that a name means, where one item stands for several rows of the question file;
         None where the name means several of them.
+    joined: the counterpart of `part`: all parts of an item -> that item; an item that is whole -> itself.
     repeats: several rows may answer one item (captions of an image): each is scored.
     subset: the answer file chooses the items (images to describe); the others are not missing.
     """
@@ -81,8 +84,25 @@ class AnswerForm:
     replies: Mapping[str, Sequence[str] | Callable[[Fields], str | None]] = field(default_factory=dict)
     apart: str = "Give the rows the ids of the question file."
     part: Callable[[Item, str], Item | None] | None = None
+    joined: Callable[[Sequence[Item]], Item] | None = None
     repeats: bool = False
     subset: bool = False
+
+    def numbered(self, item: Item, number: int) -> Item:
+        """The item as its n-th answer goes by it."""
+        return item if number == 1 else replace(item, id=f"{item.id}#{number}")
+
+    def whole(self, parts: Sequence[Item]) -> Item:
+        """The item that all of these are parts of, or further answers to; it has their labels."""
+        if self.repeats:
+            return replace(parts[0], id=_NUMBERED.sub("", parts[0].id))
+        return parts[0] if self.joined is None else self.joined(parts)
+
+    def part_of(self, whole: Item, part: Item) -> Item | None:
+        """A part, or further answer, of an item whose labels have changed; None where the item no longer has it."""
+        if self.repeats or self.part is None or part.id == whole.id:
+            return replace(whole, id=part.id)
+        return self.part(whole, self.names(part)[0])
 
     def reply(self, row: Fields, task: str, review: bool) -> str | None:
         """The reply of a judge that a row holds for a task, None where it has none. `review`: of a file of reviews."""

@@ -15,9 +15,10 @@ from harness.core.evaluation import Item
 from harness.core.judging import NoJudge
 from harness.core.plugins import Benchmark, Data, Judge
 from harness.core.run_record import IMAGES, STOPPED
-from harness.evaluation.protocol import VERSION, benchmark_version, image_digest, is_version, item_digest
+from harness.evaluation.protocol import image_digest, item_digest, other_version
 from harness.evaluation.scoring import build
 from harness.evaluation.sweep import items_of, requests_of
+from harness.results.run_state import MADE_AGAIN
 from harness.run.checks.judges import JudgesNow, another_judge
 from harness.run.checks.plugin_files import changed_plugins
 from harness.run.checks.sources import indented, look_at
@@ -47,10 +48,11 @@ def require_unchanged(config: RunConfig, folder: Path, data: Data, store: Store,
     changed = [*_benchmarks(config, measured, judges, data, say), *_sources(config, folder, swept, data, store, say)]
     changed += changed_plugins(config, folder, store)
     if changed:
+        again = f" {MADE_AGAIN}" if config.arms else ""
         raise DataError(
             f"The run {run} has results that were made before something changed:{indented(changed)}\n"
             f"They are kept as they are; `python -m harness compare {run}` shows them. To measure what is there now, give the "
-            "run another name (`name=...`; for a sweep another `--output`)."
+            f"run another name (`name=...`; for a sweep another `--output`).{again}"
         )
 
 
@@ -78,8 +80,8 @@ def _benchmarks(
         except HarnessError as error:
             say(f"{spec.title} cannot be compared with what was measured: {error}")
             continue
-        if not is_version(before := facts[VERSION], now := benchmark_version(benchmark)):
-            yield f"{spec.title} was measured by version {before} of the benchmark; here is version {now}."
+        if version := other_version(spec.title, facts, benchmark):
+            yield version
         elif facts["item digest"] != item_digest(items):
             yield f"{spec.title}: other questions, images or labels in {data.folder} than those that were measured."
         elif IMAGES in facts and _images(spec.title, benchmark, items, data, say) not in ("", facts[IMAGES]):

@@ -85,6 +85,19 @@ def test_one_split_alone_revises_that_split_only(published: DataFolder) -> None:
     assert exported["pope/coco_mine_random.json"] == published.read_text("pope/coco_pope_random.json")
 
 
+def test_a_split_is_revised_and_exported_where_another_ones_file_is_not_there(published: DataFolder) -> None:
+    texts = {name: text for name, text in revised(published).items() if "random" in name}
+    (published.folder / "pope/coco_pope_adversarial.json").unlink()
+    edits = Pope().import_labels(published, texts, REPOPE)
+    assert {edit.field for edit in edits} == {"label/random"}  # a question may be one of the split that is not here
+    exported = Pope().export_labels(published, edits, "mine")
+    assert exported.keys() == {"pope/coco_mine_random.json", "pope/coco_mine_popular.json"}
+    assert exported["pope/coco_mine_random.json"] == "".join(
+        f"{line}\n"
+        for line in sorted(next(iter(texts.values())).splitlines(), key=lambda line: json.loads(line)["question_id"])
+    )
+
+
 def test_two_files_of_one_split_are_refused(published: DataFolder) -> None:
     """The rows that the last one lacks would be removed."""
     (text,) = (text for name, text in revised(published).items() if "random" in name)

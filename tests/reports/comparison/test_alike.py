@@ -1,0 +1,79 @@
+"""What an id means on two sides of a comparison: the same item, another one, or a part of one that is whole on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks._pope.answer_form import ANSWER_FORM
+from harness.core.evaluation import Item, Score
+from harness.core.run_record import BenchmarkResult, ProtocolRecord
+from harness.core.stats import sample
+from reports.values.alike import alike, other_items, same_items
+from reports.values.common import on_common_items
+
+ASKED = "Is there a dog in the image?"
+
+
+def side(items: Sequence[Item], scored: Sequence[int] | None = None) -> tuple[BenchmarkResult, Any]:
+    """Each item has the addend `right`, one a row of the question file; only these items have a score."""
+    kept = list(items) if scored is None else [items[n] for n in scored]
+    scores = tuple(Score(item.id, {"right": 1.0}) for item in kept)
+    result = BenchmarkResult("pope", ProtocolRecord({}), tuple(items), (), scores, (), whole=ANSWER_FORM.whole)
+    return result, sample([item.cluster for item in kept], scores, ["right"])
+
+
+def item(name: str, image: str = "", question: str = ASKED, label: str = "no") -> Item:
+    return Item(name, image or f"{name}.jpg", question, {"label": label})
+
+
+def question(name: str) -> Item:
+    truth = {"labels": {"random": ["no"], "popular": ["no"]}, "ids": {"random": ["1"], "popular": ["4"]}}
+    return Item(f"{name} {ASKED}", name, ASKED, truth)
+
+
+def parts(whole: Item) -> list[Item]:
+    return [part for name in ("random/1", "popular/4") if (part := ANSWER_FORM.part(whole, name)) is not None]  # type: ignore[misc]
+
+
+def test_parts_are_added_up_against_the_whole_and_stay_apart_against_parts() -> None:
+    whole, apart = [question("a.jpg"), question("b.jpg")], [*parts(question("a.jpg")), question("b.jpg")]
+    common = on_common_items([side(whole), side(apart)])
+    assert [one.values[:, 0].tolist() for one in common.samples] == [[1, 1], [2, 1]] and common.n_alone == 0
+    assert len(on_common_items([side(apart), side(apart)]).samples[0]) == 3
+    assert len(on_common_items([side(apart), side(apart), side(whole)]).samples[0]) == 2
+
+
+def test_an_item_of_which_a_part_has_no_answer_is_left_out() -> None:
+    whole, apart = [question("a.jpg"), question("b.jpg")], [*parts(question("a.jpg")), question("b.jpg")]
+    assert len(on_common_items([side(whole), side(apart, scored=[0, 2])]).samples[0]) == 1
+
+
+def test_taken_apart_or_not_items_are_the_same() -> None:
+    whole = question("a.jpg")
+    assert same_items(side([whole])[0], side(parts(whole))[0])
+    assert not same_items(side([whole])[0], side(parts(whole)[:1])[0])
+
+
+def test_an_id_with_another_image_is_not_compared() -> None:
+    one, other = [item("1"), item("2")], [item("1"), item("2", image="x.jpg")]
+    assert other_items(side(one)[0], side(other)[0]) == {"2"}
+    assert len(on_common_items([side(one), side(other)]).samples[0]) == 1
+
+
+def test_another_wording_of_a_question_is_compared_and_a_shifted_question_is_not() -> None:
+    one = [item("1", "a.jpg", "Is there a dog?", "no"), item("2", "a.jpg", "Is there a cat?", "yes")]
+    worded = [item("1", "a.jpg", "Any dog here?", "no"), item("2", "a.jpg", "Any cat here?", "yes")]
+    shifted = [item("1", "a.jpg", "Is there a cat?", "yes"), item("2", "a.jpg", "Is there a cup?", "yes")]
+    assert other_items(side(one)[0], side(worded)[0]) == frozenset()
+    assert other_items(side(one)[0], side(shifted)[0]) == {"1", "2"}
+
+
+def test_a_corrected_label_and_an_image_in_another_folder_are_no_other_item() -> None:
+    one, other = [item("1", "val/a.jpg")], [item("1", "images/a.png", label="yes")]
+    assert other_items(side(one)[0], side(other)[0]) == frozenset()
+
+
+def test_sides_of_the_same_items_are_returned_as_they_are() -> None:
+    there = [side([item("1")]), side([item("1", label="yes")])]
+    assert alike(there) is there

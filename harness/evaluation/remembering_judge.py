@@ -10,7 +10,7 @@ from harness.core.capabilities import Cost, VersionsTasks, cost_of, version_for
 from harness.core.digests import file_digest, value_digest
 from harness.core.edge.plugin_modules import files_of
 from harness.core.evaluation import Score, Verdict
-from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question, read_rank
+from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question, read_rank, replays
 from harness.core.plugins import Annotator, Judge
 from harness.core.preference import Images, one_or_all, paths_of
 from harness.storage.run_store import Store
@@ -57,6 +57,10 @@ class RememberingJudge(_Remembering):
         self._judge = judge
         self._noted: dict[str, Question] | None = None  # while scoring is only tried: what it asks
         self._had: dict[str, Verdict] = {}  # by this command; one without a value is not asked again by it
+
+    @property
+    def replays(self) -> bool:
+        return replays(self._judge)
 
     @property
     def asks_together(self) -> bool:

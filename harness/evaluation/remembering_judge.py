@@ -70,7 +70,10 @@ class RememberingJudge(_Remembering):
         return self._judge.version_of(task) if isinstance(self._judge, VersionsTasks) else self.version
 
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
-        """A stored verdict whose reply is no longer read, nor counted, is asked for again."""
+        """A stored verdict whose reply is no longer read, nor counted, is asked for again. Replies that exist already are read
+        anew each time: they cost nothing, and a verdict that an earlier version took for another item's is not kept up."""
+        if self.replays:
+            return self._judge.judge(task, question, answer, facts, image)
         facts = {**facts, REPEAT: self.repeat} if self.repeat else facts
         key = self._key(version_for(self._judge, task), [question, answer, task.stored_facts(facts)], image)
         if (known := self._known(task, key)) is not None:

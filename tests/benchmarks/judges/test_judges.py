@@ -185,6 +185,16 @@ def test_recorded_replies_go_by_the_items_id_where_a_question_is_asked_of_severa
         without.judge(RANK, "Q?", "(a)", {"id": "1"}, None)
 
 
+def test_recorded_replies_are_read_from_their_file_and_not_from_the_store(tmp_path: Path) -> None:
+    judge, store = Recorded(recording(tmp_path / "r.jsonl", {"raw": "1"})), Store(tmp_path / "store.sqlite")
+    remembering = RememberingJudge(judge, store)
+    judge.replays = False  # as an earlier version stored verdicts
+    assert remembering.judge(RANK, "Q?", "(a)", {}, None).raw == "1"
+    other = Recorded(recording(tmp_path / "r.jsonl", {"raw": "2"}))
+    other.version = judge.version
+    assert RememberingJudge(other, store).judge(RANK, "Q?", "(a)", {}, None).raw == "2"
+
+
 def test_recorded_replies_are_to_one_order_of_two_answers(tmp_path: Path) -> None:
     judge = Recorded(recording(tmp_path / "r.jsonl", {"raw": "9 2"}))
     for replayed in (judge, RememberingJudge(judge, Store(tmp_path / "store.sqlite")), FileJudge({}, "none")):

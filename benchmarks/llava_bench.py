@@ -25,7 +25,7 @@ from harness.core import registry
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, Verdict, over, ratio, rounded
-from harness.core.judging import Facts, JudgeTask, RatingScale, Reply
+from harness.core.judging import Facts, JudgeTask, RatingScale, Reply, replays
 from harness.core.plugins import Data, Judge
 
 CATEGORIES = ("conv", "detail", "complex")
@@ -128,6 +128,11 @@ class LlavaBench:
         """`swap`: judge each pair in both orders and take the mean, against the judge's liking for the first place."""
         if variant not in VARIANTS:
             raise ConfigError(f"LLaVA-Bench has no variant {variant!r}; choose one of {', '.join(VARIANTS)}.")
+        if swap and replays(judge):
+            raise ConfigError(
+                "LLaVA-Bench: swap asks the judge for both orders of the two answers, and replies that exist are to one. "
+                "Leave swap out, or name a judge that can be asked, such as chat."
+            )
         self.judge, self.variant, self.swap = judge, variant, swap
         self.unread_counts = _UNREAD[variant]
         self._task = TASK if variant == "tolerant" else replace(TASK, counted=self._counted)

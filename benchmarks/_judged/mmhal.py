@@ -18,7 +18,7 @@ from benchmarks._judged.reference_rule import rate_by_reference
 from benchmarks._judged.stated_rating import labelled_rating
 from benchmarks._judged.unjudged import official_flag, unjudged
 from harness.core.capabilities import version_for
-from harness.core.edge.answer_form import AnswerForm
+from harness.core.edge.answer_form import AnswerForm, Fields
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, Verdict, ratio
 from harness.core.judging import JudgeTask, RatingScale
@@ -91,11 +91,21 @@ EXAMPLES = (  # as the keywords judge rates them
 )
 
 
+def _told(row: Fields, item: Item) -> dict[str, tuple[str, str]]:
+    kind = row.get("question_type")
+    return {"question_type": (str(kind), item.truth["question_type"])} if kind else {}
+
+
 class MmhalBase:
     """96 questions of eight types, rated 0-6 by a judge; a rating below 3 is a hallucination."""
 
     title: ClassVar[str] = "MMHal-Bench"
-    answer_form = AnswerForm(texts=("model_answer", "answer", "response", "text"), keys=lambda row: [])  # by place
+    answer_form = AnswerForm(
+        texts=("model_answer", "answer", "response", "text"),
+        keys=lambda row: [],  # by place
+        told=_told,
+        apart="Rows are in the order of mmhal_bench.json, or numbered in it (question_id).",
+    )
     needs_judge: ClassVar[bool] = True
     judge_tasks: tuple[JudgeTask, ...] = (TASK,)
     rating_scale: ClassVar[RatingScale] = RatingScale(0.0, 6.0, "score_sum")

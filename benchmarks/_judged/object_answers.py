@@ -22,4 +22,5 @@ def answer_form(images: Mapping[str, str]) -> AnswerForm:
         return [f"{name} {item.question}" for name in (*image, *names_of_image(item.image))] + [item.id]
 
     replies = {"objects": ("extract_objs", "judge_reply", "reply", "content")}
-    return AnswerForm(keys=_keys, names=names, replies=replies, repeats=True)
+    apart = "Rows with `image_id` and `question` go by these."
+    return AnswerForm(keys=_keys, names=names, replies=replies, apart=apart, repeats=True)

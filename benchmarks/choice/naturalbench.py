@@ -68,13 +68,18 @@ def _keys(row: Fields) -> list[str]:
     return [f"{as_key(row['Index'])}/{row['case']}"] if "Index" in row and "case" in row else []
 
 
+def _told(row: Fields, item: Item) -> dict[str, tuple[str, str]]:
+    index = row.get("Index")
+    return {} if index is None else {"Index": (as_key(index), item.id.rpartition("/")[0])}
+
+
 @registry.benchmark
 class NaturalBench(OneLabel):
     """Groups of two images and two questions."""
 
     title = "NaturalBench"
     version = 1
-    answer_form = AnswerForm(keys=_keys)
+    answer_form = AnswerForm(keys=_keys, told=_told, apart="Rows with `Index` and `case` (q0_i0 ...) go by these.")
     styles: Mapping[str, object] = {**_ENDINGS, "vlmevalkit": _ENDINGS["lmms_eval"]}
     files = (
         OfficialFile(_FILE, _HUB, "Apache-2.0 by its card", "write its rows as JSON lines, images by name"),

@@ -59,7 +59,10 @@ class DashB(OneLabel):
     title = "DASH-B"
     version = 1
     answer_form = AnswerForm(
-        texts=("response", "prediction", "text"), keys=_keys, names=lambda item: names_of_file(item.id, "images")
+        texts=("response", "prediction", "text"),
+        keys=_keys,
+        names=lambda item: names_of_file(item.id, "images"),
+        apart="Rows with `image_path` go by it.",
     )
     styles: Mapping[str, str] = {"official": " Please answer only with yes or no.", "llava": WORD_OR_PHRASE}
     files = (

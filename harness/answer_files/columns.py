@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,8 +109,9 @@ def _as_text(row: FileRow, column: str) -> str:
             )
         value = value[0]
     if not isinstance(value, str):
-        stated = str(value)[:60]
-        raise DataError(f"{row.where}: {column!r} should be the answer as text but is {stated!r}. Correct that row.")
+        mend = 'Leave the row out, or write "" for an empty answer.' if value is None else "Correct that row."
+        stated = json.dumps(value)[:60]
+        raise DataError(f"{row.where}: {column!r} should be the answer as text but is {stated}. {mend}")
     return value
 
 

@@ -12,7 +12,7 @@ from harness.core.judging import FROM_FILES, Facts, JudgeTask
 class FileJudge:
     """Replies by (task, item). `item_id` is the item being scored; a task that names one in its facts goes by that."""
 
-    name = FROM_FILES
+    name, replays = FROM_FILES, True
 
     def __init__(self, replies: Mapping[tuple[str, str], str], version: str) -> None:
         self._replies, self.version, self.item_id = replies, version, ""

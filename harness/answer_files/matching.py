@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.answer_files.columns import AnswerColumns
 from harness.answer_files.names import Names
-from harness.answer_files.places import Asked, Places
+from harness.answer_files.places import Asked, Places, check_told
 from harness.answer_files.rows import FileRow
 from harness.answer_files.stated_labels import bare, other_labels
 from harness.answer_files.taken_apart import Given, answered
@@ -117,8 +117,8 @@ def _by_name(
         asked.see(row, item, found.places)
         found.compared += asked.check(row, item, id(row) in placed)
         if id(row) in placed:
-            found.places.rows += 1
-            found.places.fit += asked.fits(row, item)
+            check_told(row, item, form)
+            found.places.add(row, asked.fits(row, item))
         yield item, Given(name, row.where, value(row, item))
     if len(found.strangers) > strangers and found.compared == compared and not (form.subset or found.padded):
         names.check_count(keys_of)

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.answer_files.places import NUMBER, in_order
 from harness.answer_files.rows import FileRow
-from harness.core.edge.answer_form import AnswerForm, Fields
+from harness.core.edge.answer_form import AnswerForm, Fields, by_id
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 
 _FILE_NUMBER = re.compile(r"/?(\d{1,11})\.\w+")
-_NUMBER = re.compile(r"(.*?)(\d{1,18})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class Names:
     def by_place(self, rows: Sequence[tuple[FileRow, str]]) -> dict[int, str]:
         """`id` of each row without a key -> the name at its place, counted within its section of the questions.
 
-        Raises DataError where a section has not as many rows as questions, or where there are several and a row tells none.
+        Raises DataError where a section has not as many rows as questions, where there are several and a row tells none, and
+        for ids that are in another order than the questions.
         """
         of: dict[str, list[FileRow]] = {}
         for row, section in rows:
@@ -58,13 +59,19 @@ class Names:
             if section and not order:  # not asked: no item goes by such a name
                 order = [f"{section}{number}" for number in range(1, len(own) + 1)]
             if len(own) != len(order):
-                which = f" of {section.rstrip('/')}" if section else ""
-                raise DataError(
-                    f"{own[0].where} names no item, so answers go by their place; but there are {len(own):,} such rows{which} "
-                    f"and {len(order):,} questions. Give the file that belongs to these questions, or one with ids."
-                )
-            found |= {id(row): name for row, name in zip(own, order, strict=True)}
+                raise self._another_number(own, order, section)
+            found |= {id(row): name for row, name in zip(in_order(own), order, strict=True)}
         return found
+
+    def _another_number(self, rows: Sequence[FileRow], order: Sequence[str], section: str) -> DataError:
+        key = by_id(rows[0].values)
+        names = f"has the id {key[0][:60]!r}, by which no question goes here" if key else "names no item"
+        which = f" of {section.rstrip('/')}" if section else ""
+        ids = f". {self.apart}" if key else ", or one with ids."
+        return DataError(
+            f"{rows[0].where} {names}, so answers go by their place; but there are {len(rows):,} such rows{which} and "
+            f"{len(order):,} questions. Give the file that belongs to these questions{ids}"
+        )
 
     def meant(self, row: FileRow, keys: Sequence[str]) -> str | None:
         """The first key that means one item, or a question that is listed several times; None where no item goes by any.
@@ -142,5 +149,5 @@ def _question(item: Item) -> tuple[str, str]:
 
 
 def _moved(key: str, step: int) -> str:
-    number = _NUMBER.fullmatch(key)
+    number = NUMBER.fullmatch(key)
     return f"{number[1]}{int(number[2]) + step}" if number else ""

@@ -2,16 +2,21 @@
 
 {"question": "Is there a dog in the image?", "answer": "No"}    compared with the question at this place
 {"answer": "No"}                                                not checked: a file in another order has wrong scores
+
+Ids that no question goes by must rise with the place, or count the questions: rows are then put in their order.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from harness.answer_files.rows import FileRow
+from harness.core.edge.answer_form import AnswerForm, as_key, by_id
 from harness.core.edge.identifiers import coco_number
 from harness.core.edge.text import count
 from harness.core.errors import DataError
@@ -20,21 +25,35 @@ from harness.core.evaluation import Item
 _QUESTIONS = ("question", "prompt", "query")  # columns that repeat the question
 _IMAGES = ("image", "image_path", "image_file", "image_src", "image_name", "imagename", "imageId")
 _LONGEST = 500  # characters of an image's name
+_COUNTS = ("question_id", "questionId", "item_id", "id", "index")  # columns that may count the rows
+NUMBER = re.compile(r"(.*?)(\d{1,18})", re.DOTALL)  # what stands before an id's number, and the number
 _SAME = 60  # characters that must agree
 _ADVICE = "Are they of another version of the file, or in another order?"
 
 
 @dataclass(slots=True)
 class Places:
-    """The rows that went by their place, and how many of them repeat the question or the image of that place.
+    """The rows that went by their place. `fit`: those that repeat the question or the image of that place. `named`: those with
+    an id that no question goes by. `counted`: those whose id is a number, `prefixes`: behind what.
 
-    `pictured`: rows about an item's image. `unknown`: a row about an image that no item has, and its item.
+    Of all rows: `pictured` are about an item's image; `unknown`: one about an image that no item has, and its item.
     """
 
     rows: int = 0
     fit: int = 0
+    named: int = 0
+    counted: int = 0
+    prefixes: set[str] = field(default_factory=set)
     pictured: int = 0
     unknown: tuple[FileRow, Item] | None = None
+
+    def add(self, row: FileRow, fits: bool) -> None:
+        number = _count(row)
+        self.rows += 1
+        self.fit += fits
+        self.named += bool(by_id(row.values))
+        self.counted += number is not None
+        self.prefixes |= set() if number is None else {number[0]}
 
     def check_images(self) -> str:
         """A line for the reader where rows name images in a form of their own, so that nothing is known of them.
@@ -51,10 +70,12 @@ class Places:
         return f"Images not checked: no row names one as the questions do ({stated[:60]!r} is not {item.image[-60:]!r})."
 
     def note(self) -> str:
-        """One line for the reader; "" where every row has an id."""
+        """One line for the reader; "" where every row has an id that questions go by."""
         if not self.rows:
             return ""
-        matched = f"{count(self.rows, 'row')} without an id: matched by place"
+        by_ids = self.counted == self.rows and len(self.prefixes) == 1
+        matched = f"{count(self.rows, 'row')} without an id{' that questions go by' if self.named else ''}: matched by "
+        matched += "the order of their ids" if by_ids else "place"
         if self.fit:
             shown = (
                 "whose questions or images fit"
@@ -62,7 +83,47 @@ class Places:
                 else f"{self.fit:,} of them with a question or image that fits"
             )
             return f"{matched}, {shown}."
-        return f"{matched}: not checked. No row repeats its question or image; in another order the scores are wrong."
+        wrong = "if the ids count other questions" if by_ids else "in another order"
+        return f"{matched}: not checked. No row repeats its question or image; {wrong} the scores are wrong."
+
+
+def in_order(rows: Sequence[FileRow]) -> Sequence[FileRow]:
+    """Rows for the places of the questions: as they stand where their ids rise or are words, else in the order of their ids.
+
+    Raises DataError for ids in another order that are not the numbers of all places, from 0 or from 1.
+    """
+    counted = [(row, one) for row in rows if (one := _count(row)) is not None]
+    if len({prefix for _, (prefix, _) in counted}) > 1:  # words
+        return rows
+    wrong = next((pair for pair in pairwise(counted) if pair[0][1] >= pair[1][1]), None)
+    if wrong is None:
+        return rows
+    numbers = sorted(number for _, (_, number) in counted)
+    if len(numbers) == len(rows) and numbers == list(range(numbers[0], numbers[0] + len(rows))) and numbers[0] in (0, 1):
+        return [row for row, _ in sorted(counted, key=lambda one: one[1])]
+    (_, before), (row, after) = wrong
+    raise DataError(
+        f"{row.where} goes by its place, since no question goes by its id, but the id {''.join(map(str, after))[:60]!r} comes "
+        f"behind {''.join(map(str, before))[:60]!r}. Put the rows in the order of the question file, or number them all in "
+        f"that order, from 0 or 1."
+    )
+
+
+def check_told(row: FileRow, item: Item, form: AnswerForm) -> None:
+    """Raises DataError where a column of a row that goes by its place tells that it is about another item."""
+    for column, (stated, own) in form.told(row.values, item).items():
+        if stated != own:
+            raise DataError(
+                f"{row.where} goes by its place and its {column} is {stated[:60]!r}, but the question at its place, "
+                f"{item.id[:60]}, has {own[:60]!r}. {_ADVICE} {form.apart}"
+            )
+
+
+def _count(row: FileRow) -> tuple[str, int] | None:
+    """What stands before the number of a row's id, and the number; None where it has none."""
+    value = next((row.values[name] for name in _COUNTS if row.values.get(name) is not None), None)
+    number = None if value is None or isinstance(value, bool) else NUMBER.fullmatch(as_key(value))
+    return (number[1], int(number[2])) if number else None
 
 
 @dataclass(frozen=True, slots=True)

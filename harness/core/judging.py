@@ -44,6 +44,17 @@ class JudgesTogether(Protocol):
     def judge_all(self, questions: Sequence[Question]) -> Iterator[list[tuple[int, Verdict]]]: ...
 
 
+@runtime_checkable
+class Replays(Protocol):
+    """A judge whose replies exist already. They are to one order of two answers: it cannot be asked in the other."""
+
+    replays: bool
+
+
+def replays(judge: object) -> bool:
+    return isinstance(judge, Replays) and judge.replays
+
+
 @dataclass(frozen=True, slots=True)
 class Unreached(Verdict):
     """A verdict without a value because no reply came: it says nothing of the answer, nor of the judge. `reading`: why."""

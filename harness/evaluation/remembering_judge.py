@@ -10,7 +10,7 @@ from harness.core.capabilities import Cost, VersionsTasks, cost_of, version_for
 from harness.core.digests import file_digest, value_digest
 from harness.core.edge.plugin_modules import files_of
 from harness.core.evaluation import Score, Verdict
-from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question, read_rank
+from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question, read_rank, replays
 from harness.core.plugins import Annotator, Judge
 from harness.core.preference import Images, one_or_all, paths_of
 from harness.storage.run_store import Store
@@ -59,6 +59,10 @@ class RememberingJudge(_Remembering):
         self._had: dict[str, Verdict] = {}  # by this command; one without a value is not asked again by it
 
     @property
+    def replays(self) -> bool:
+        return replays(self._judge)
+
+    @property
     def asks_together(self) -> bool:
         return isinstance(self._judge, JudgesTogether)
 
@@ -66,7 +70,10 @@ class RememberingJudge(_Remembering):
         return self._judge.version_of(task) if isinstance(self._judge, VersionsTasks) else self.version
 
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
-        """A stored verdict whose reply is no longer read, nor counted, is asked for again."""
+        """A stored verdict whose reply is no longer read, nor counted, is asked for again. Replies that exist already are read
+        anew each time: they cost nothing, and a verdict that an earlier version took for another item's is not kept up."""
+        if self.replays:
+            return self._judge.judge(task, question, answer, facts, image)
         facts = {**facts, REPEAT: self.repeat} if self.repeat else facts
         key = self._key(version_for(self._judge, task), [question, answer, task.stored_facts(facts)], image)
         if (known := self._known(task, key)) is not None:

@@ -52,12 +52,15 @@ def _made(spec: JudgeConfig, data: Data | None) -> object:
 
 def judge_faults(config: RunConfig, data: Data | None) -> list[str]:
     """What is wrong with the judges of a study; in front, the keys under which such a judge stands."""
-    judges = [(make_judge, f"sweep.{spec.title}.judge", spec.judge) for spec in config.sweep]
-    annotators = [(make_annotator, f"arms.{arm.name}.align.judge", arm.align.judge) for arm in config.arms]
+    judges = [(f"sweep.{spec.title}.judge", spec.judge, spec) for spec in config.sweep]
+    annotators = [(f"arms.{arm.name}.align.judge", arm.align.judge, None) for arm in config.arms]
     places = dict[str, list[str]]()
-    for make, place, judge in (*judges, *annotators):
+    for place, judge, spec in (*judges, *annotators):
         try:
-            _ = make(judge, None, data) if judge is not None else None
+            if judge is not None and spec is not None:
+                build(spec, make_judge(judge, None, data))  # a benchmark may refuse a judge with its options
+            elif judge is not None:
+                make_annotator(judge, None, data)
         except HarnessError as error:
             places.setdefault(str(error), []).append(place)
     return [f"{', '.join(where)}: {fault}" for fault, where in places.items()]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import harness
-from harness.answer_files.places import Asked, Places
+from benchmarks.mmhal_bench import MmhalBench
+from harness.answer_files.matching import match
+from harness.answer_files.places import Asked, Places, in_order
 from harness.answer_files.rows import FileRow
+from harness.core.edge.answer_form import as_key
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 from harness.storage.data_folder import DataFolder
-from tests.benchmarks.scoring import put
+from tests.benchmarks.scoring import golden, golden_lines, put
 
 ITEMS = [Item("1", "coco/a.jpg", "Is there a dog?"), Item("2", "coco/b.jpg", "Is there a cat?")]
 ASKED = Asked.of(ITEMS)
@@ -130,3 +134,62 @@ def test_a_row_that_its_split_no_longer_has_is_no_other_splits(score, pope: Data
     file = lines(tmp_path / "random.jsonl", rows)
     score("pope", "labels=repope", "splits=[random,popular]", "--answers", file, data=pope)
     assert "1 row without an item, not scored" in score.said and "(random/2)" in score.said
+
+
+def numbered(ids: Sequence[object]) -> list[FileRow]:
+    return [FileRow(f"a.jsonl, line {n}", "a", {"question_id": one}) for n, one in enumerate(ids, 1)]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_rows_whose_ids_count_the_questions_are_put_in_their_order(first: int) -> None:
+    rows = numbered([first + 2, first, f"{first + 1}.0"])
+    assert in_order(rows) == [rows[1], rows[2], rows[0]]
+
+
+@pytest.mark.parametrize("ids", [[3, 7, 19], ["q_3", "q_19"], ["9b", "0a", "5c"], ["x9", "y1"], [None, None]], ids=str)
+def test_rows_whose_ids_rise_or_are_words_stay_where_they_are(ids: list) -> None:
+    assert in_order(numbered(ids)) == numbered(ids)
+
+
+@pytest.mark.parametrize("ids", [[3, 19, 7], [0, 1, 1], [2, 1, 3, None], [4, 3, 2]], ids=str)
+def test_ids_in_another_order_that_do_not_count_the_questions_are_refused(ids: list) -> None:
+    with pytest.raises(
+        DataError, match=r"line \d goes by its place, since no question goes by its id, but the id '\d' comes be"
+    ):
+        in_order(numbered(ids))
+
+
+def test_shuffled_rows_of_dash_b_go_by_their_question_id(score, golden_data: DataFolder, tmp_path: Path) -> None:
+    rows = [{key: row[key] for key in ("question_id", "response")} for row in golden_lines("dash_b/answers.jsonl")]
+    got = score("dash_b", "--answers", lines(tmp_path / "a.jsonl", rows[::-1]), data=golden_data)
+    assert got["accuracy"] == pytest.approx(golden("dash_b/expected_metrics.json")["all"]["ACC"])
+    assert "rows without an id that questions go by: matched by the order of their ids: not checked." in score.said
+    (tmp_path / "runs").rename(tmp_path / "before")
+    with pytest.raises(DataError, match=r"has the id '1', by which no question goes here, .*Rows with `image_path` go by it"):
+        score("dash_b", "--answers", lines(tmp_path / "a.jsonl", rows[1:]), data=golden_data)
+
+
+def test_rows_of_naturalbench_without_a_case_must_have_the_index_of_their_place(
+    score, golden_data: DataFolder, tmp_path: Path
+) -> None:
+    rows = [{"Index": row["Index"], "answer": row["answer"]} for row in golden_lines("naturalbench/answers.jsonl")]
+    score("naturalbench", "--answers", lines(tmp_path / "a.jsonl", rows), data=golden_data)
+    with pytest.raises(
+        DataError, match=r"goes by its place and its Index is '\d+', but the question at its place, 0/q0_i0, has"
+    ):
+        score("naturalbench", "--answers", lines(tmp_path / "a.jsonl", rows[::-1]), data=golden_data)
+
+
+def test_reviews_of_mmhal_bench_that_tell_another_type_than_their_place_are_refused() -> None:
+    items = [Item(str(n), "", f"What is {n}?", {"question_type": kind}) for n, kind in enumerate(("other", "relation"), 1)]
+    rows = [
+        FileRow(f"a, line {n}", "a", {"question_type": kind, "content": "Rating: 1"})
+        for n, kind in enumerate(("relation", "other"))
+    ]
+    with pytest.raises(DataError, match="line 0 goes by its place and its question_type is 'relation', .*, 1, has 'other'"):
+        match(items, MmhalBench.answer_form, [], rows, ["mmhal"])
+    assert match(items, MmhalBench.answer_form, [], rows[::-1], ["mmhal"]).replies
+
+
+def test_an_id_that_a_table_wrote_with_a_decimal_point_is_the_whole_number() -> None:
+    assert [as_key(value) for value in (3, 3.0, "3", " 3.0", "3.5", "v1.0")] == ["3", "3", "3", "3", "3.5", "v1.0"]

@@ -73,7 +73,11 @@ def test_reasoning_is_cut_on_request(score, golden_data: DataFolder, tmp_path: P
     ("row", "words"),
     [
         ({"Index": 0, "case": "q0_i1"}, "line 2 has no answer"),
-        ({"Index": 0, "case": "q0_i1", "answer": 7}, "line 2: 'answer' should be the answer as text"),
+        ({"Index": 0, "case": "q0_i1", "answer": 7}, "line 2: 'answer' should be the answer as text but is 7. Correct"),
+        (
+            {"Index": 0, "case": "q0_i1", "answer": None},
+            "line 2: 'answer' should be .* but is null. Leave the row out, or write",
+        ),
         ({"Index": 0, "case": "q0_i1", "answer": ["Yes", "No"]}, "line 2: 'answer' holds 2 different answers"),
         ({"Index": 0, "case": "q0_i0", "answer": "No"}, "line 2 gives another answer to 0/q0_i0"),
         ({"answer": "No"}, "line 2 names no item"),

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import harness.cli  # noqa: F401  # registers the commands
-from harness.audit.judges.judge_check import RankedPair, pairs_of, rated, rewarded
+from harness.audit.judges.judge_check import RankedPair, pairs_of, rated, recorded, rewarded
 from harness.commands._app import app
 from harness.commands._terminal import Display
 from harness.core import registry
@@ -19,17 +19,28 @@ from harness.core.evaluation import Verdict
 from harness.core.judging import Facts, Unreached
 from harness.core.preference import Images
 from harness.core.run_record import JUDGE_CHECK, ProtocolRecord, judge_named
-from harness.labels.estimates.judge_fitness import fitness
+from harness.labels.estimates.judge_fitness import Judgement, fitness
 from harness.results.judge_results import FILE, keep, kept, reward_key, training_checks, with_judge_check
 from tests.benchmarks.scoring import GOLDEN
 
 ROW = {"id": "RLHF-V-1", "query": "What is it?", "response": ["A cat.", "A dog."], "human_ranking": [1, 0], "image": ""}
 
 
+def both(word: str) -> list[Judgement]:
+    return [Judgement(word, swapped) for swapped in (False, True)]
+
+
 def test_recorded_replies_give_the_official_numbers_through_the_command(tmp_path: Path) -> None:
     words = [str(GOLDEN / "vl_rewardbench/questions.jsonl"), "--replies", str(GOLDEN / "vl_rewardbench/judge_replies.jsonl")]
     said = CliRunner().invoke(app, ["judges", "check", *words, "--output", str(tmp_path)]).output
     assert "overall       68.18%" in said and "macro         69.17%" in said and "26.7% of 120 undecided" in said
+
+
+@pytest.mark.parametrize("order", [{}, {"random_number": "1"}, {"random_number": None}], ids=str)
+def test_a_reply_whose_order_is_not_known_is_refused(order: dict) -> None:
+    reply = {"id": ROW["id"], "judge_reply": "Overall Judgment: Answer 1 is better.", **order}
+    with pytest.raises(DataError, match="row 7: .* random_number 0 or 1: 1 where the answers were shown swapped"):
+        recorded(pairs_of([("row 1", ROW)]), [("row 7", reply)])
 
 
 def test_a_recorded_judge_is_asked_in_both_orders(tmp_path: Path) -> None:
@@ -81,7 +92,7 @@ class TrainedReward:
 def test_the_result_stands_beside_what_the_judge_measured(tmp_path: Path) -> None:
     protocol = ProtocolRecord({"judge": "chat gpt-x 1234, own texts abc, temperature 0"})
     assert with_judge_check(protocol, tmp_path).facts[JUDGE_CHECK].startswith("not checked")
-    keep(tmp_path, "chat gpt-x 1234, own texts def, temperature 0", fitness({"a": ["agree", "agree"]}))
+    keep(tmp_path, "chat gpt-x 1234, own texts def, temperature 0", fitness({"a": both("agree")}))
     assert "agrees with people on 100.0%" in with_judge_check(protocol, tmp_path).facts[JUDGE_CHECK]
     assert JUDGE_CHECK not in with_judge_check(ProtocolRecord({"variant": "x"}), tmp_path).facts
 
@@ -94,8 +105,8 @@ def stated(output: Path, judge: str) -> str:
 
 
 def test_a_result_is_of_a_judge_with_these_settings(tmp_path: Path) -> None:
-    keep(tmp_path, f"{CHAT}0", fitness({"a": ["agree", "agree"]}))
-    keep(tmp_path, f"{CHAT}1, max_new_tokens 64", fitness({"a": ["reject", "reject"]}))
+    keep(tmp_path, f"{CHAT}0", fitness({"a": both("agree")}))
+    keep(tmp_path, f"{CHAT}1, max_new_tokens 64", fitness({"a": both("reject")}))
     assert "on 100.0%" in stated(tmp_path, f"{CHAT}0") and "on 0.0%" in stated(tmp_path, f"{CHAT}1, max_new_tokens 64")
     assert "on 100.0%" in stated(tmp_path, f"{CHAT}0, task version 2"), "a task's version is no setting of the judge"
     assert "on 100.0%" in stated(tmp_path, "chat gpt-x 1234, given texts for mmhal, rank 5e, temperature 0")
@@ -111,22 +122,22 @@ def test_an_older_file_opens_and_its_result_is_of_no_judge_with_settings(tmp_pat
     (tmp_path / FILE).write_text(json.dumps(old))
     assert stated(tmp_path, f"{CHAT}0").startswith("not checked with these settings, only with settings that were not kept:")
     assert stated(tmp_path, "keywords 3") == "agrees too", "rules have no settings"
-    assert not keep(tmp_path, f"{CHAT}0", fitness({"a": ["agree", "agree"]})), "the older result on 80 pairs is another judge's"
+    assert not keep(tmp_path, f"{CHAT}0", fitness({"a": both("agree")})), "the older result on 80 pairs is another judge's"
     assert "on 100.0%" in stated(tmp_path, f"{CHAT}0") and kept(tmp_path)["chat gpt-x 1234"] == old["chat gpt-x 1234"]
 
 
 def test_a_result_on_more_pairs_stays(tmp_path: Path) -> None:
-    keep(tmp_path, f"{CHAT}0", fitness({name: ["agree", "agree"] for name in "abc"}))
-    stays = keep(tmp_path, f"{CHAT}0", fitness({"a": ["reject", "reject"]}))
+    keep(tmp_path, f"{CHAT}0", fitness({name: both("agree") for name in "abc"}))
+    stays = keep(tmp_path, f"{CHAT}0", fitness({"a": both("reject")}))
     assert stays.startswith("Not kept: the result on 3 pairs stays, and this one is on 1.") and FILE in stays
     assert "on 100.0%" in stated(tmp_path, f"{CHAT}0")
-    assert not keep(tmp_path, f"{CHAT}0", fitness({name: ["reject", "reject"] for name in "abc"}))
+    assert not keep(tmp_path, f"{CHAT}0", fitness({name: both("reject") for name in "abc"}))
     assert "on 0.0%" in stated(tmp_path, f"{CHAT}0")
 
 
 @pytest.mark.parametrize("fact", ["extractor", "supported by"])
 def test_the_judge_that_a_benchmark_names_by_its_role_is_stated_too(fact: str, tmp_path: Path) -> None:
-    keep(tmp_path, f"{CHAT}0", fitness({"a": ["agree", "agree"]}))
+    keep(tmp_path, f"{CHAT}0", fitness({"a": both("agree")}))
     protocol = ProtocolRecord({fact: f"judge {CHAT}0"})
     assert "on 100.0%" in with_judge_check(protocol, tmp_path).facts[JUDGE_CHECK]
     for nobody in ("nouns", "the references' words", "judge answer files 12"):
@@ -271,8 +282,8 @@ def test_what_rated_answers_in_training_is_stated_with_its_agreement_or_how_to_g
     before = training_checks(tmp_path / "r-1", {"rm": "ab", "other": "cd"}, raters)
     assert list(before) == ["rm", "other", "chat gpt-x, own texts 1 in online", "chat gpt-y 12 in ppo"]
     assert set(before.values()) == {"not checked: python -m harness judges check PAIRS --run r-1"}
-    keep(tmp_path, reward_key("ab"), fitness({"a": ["agree", "agree"]}))
-    keep(tmp_path, "chat gpt-x, own texts 2", fitness({"a": ["reject", "reject"]}))
+    keep(tmp_path, reward_key("ab"), fitness({"a": both("agree")}))
+    keep(tmp_path, "chat gpt-x, own texts 2", fitness({"a": both("reject")}))
     after = training_checks(tmp_path / "r-1", {"rm": "ab", "other": "cd"}, raters)
     assert "100.0%" in after["rm"] and "not checked" in after["other"]
     assert "on 0.0%" in after["chat gpt-x, own texts 1 in online"]

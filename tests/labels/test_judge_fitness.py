@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from harness.labels.estimates.judge_fitness import Fitness, fitness, judgement, majority, stated_number
+from harness.labels.estimates.judge_fitness import Fitness, Judgement, fitness, judgement, majority, stated_number
 from tests.benchmarks.scoring import golden, golden_lines
 
 PAIRS = {row["id"]: row["human_ranking"] == [0, 1] for row in golden_lines("vl_rewardbench/questions.jsonl")}
 ROWS = golden_lines("vl_rewardbench/judge_replies.jsonl")
 
 
-def judged(row: dict) -> str:
+def judged(row: dict) -> Judgement:
     return judgement(stated_number(row["judge_reply"]), PAIRS[row["id"]], bool(row["random_number"]))
 
 
-def by_pair(rows: list[dict]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def by_pair(rows: list[dict]) -> dict[str, list[Judgement]]:
+    found: dict[str, list[Judgement]] = {}
     for row in rows:
         found.setdefault(row["id"], []).append(judged(row))
     return found
@@ -28,10 +28,14 @@ def printed(found: Fitness) -> dict[str, float]:
 
 
 def test_every_reply_and_every_pair_is_read_as_the_official_script_reads_it() -> None:
-    assert [judged(row) for row in ROWS] == [row["official"] for row in golden_lines("vl_rewardbench/expected_replies.jsonl")]
+    assert [judged(row).word for row in ROWS] == [
+        row["official"] for row in golden_lines("vl_rewardbench/expected_replies.jsonl")
+    ]
     pairs = by_pair(ROWS)
     expected = golden_lines("vl_rewardbench/expected_items.jsonl")
-    assert {pair: majority(words) for pair, words in pairs.items()} == {row["id"]: row["classify"] for row in expected}
+    assert {pair: majority([one.word for one in own]) for pair, own in pairs.items()} == {
+        row["id"]: row["classify"] for row in expected
+    }
 
 
 @pytest.mark.parametrize(("repeats", "name"), [(3, "majority_of_3"), (1, "first_repeat_only")])
@@ -51,3 +55,10 @@ def test_a_judge_that_likes_the_first_place_decides_nothing_in_both_orders() -> 
     pairs = {name: [judgement(1, first, swapped) for swapped in (False, True)] for name, first in PAIRS.items()}
     found = fitness(pairs)
     assert found.overall is None and found.undecided == 1.0 and found.consistent == 0.0
+
+
+def test_pairs_that_were_judged_in_one_order_say_nothing_of_both() -> None:
+    one_order = {name: [judgement(1, first, False)] * 3 for name, first in PAIRS.items()}
+    assert fitness(one_order).consistent is None
+    both = {"RLHF-1": [judgement(1 + swapped, True, swapped) for swapped in (False, True)]}
+    assert fitness(one_order | both).consistent == 1.0

@@ -19,7 +19,7 @@ from harness.core.errors import DataError
 from harness.core.evaluation import Verdict
 from harness.core.judging import Unreached
 from harness.core.plugins import RatesAnswers
-from harness.labels.estimates.judge_fitness import UNREAD, Fitness, fitness, judgement, stated_number
+from harness.labels.estimates.judge_fitness import UNREAD, Fitness, Judgement, fitness, judgement, stated_number
 
 Row = tuple[str, Mapping[str, object]]  # where it stands, its values
 
@@ -70,7 +70,7 @@ def asked(
     judge: RatesAnswers, pairs: Sequence[RankedPair], images: Path, progress: Callable[[int], None] = lambda n: None
 ) -> Asked:
     """Ask a judge about every pair in both orders."""
-    judgements: dict[str, list[str]] = {}
+    judgements: dict[str, list[Judgement]] = {}
     verdicts: list[Verdict] = []
     blind = 0
     for number, pair in enumerate(pairs, 1):
@@ -108,7 +108,7 @@ def rated(
     rate: rewards of the two answers, as shown, higher is better, to the pair with its image in the folder (that of a pair
     whose image is missing is ""). Equal rewards, and those that are not numbers, decide nothing.
     """
-    judgements: dict[str, list[str]] = {}
+    judgements: dict[str, list[Judgement]] = {}
     blind = 0
     for number, pair in enumerate(pairs, 1):
         is_there = bool(pair.image) and (images / pair.image).is_file()
@@ -125,7 +125,7 @@ def rated(
 def rewarded(pairs: Mapping[str, RankedPair], rows: Sequence[Row]) -> tuple[Fitness, int]:
     """The fitness of a reward model by its scores of both answers, `id` and `scores` [first, second], and how many rows name
     no pair. A score has no order of its own, so each pair counts once; equal scores decide nothing."""
-    judgements: dict[str, list[str]] = {}
+    judgements: dict[str, list[Judgement]] = {}
     strangers = 0
     for where, row in rows:
         pair, scores = pairs.get(str(row.get("id", ""))), row.get("scores")
@@ -142,7 +142,7 @@ def rewarded(pairs: Mapping[str, RankedPair], rows: Sequence[Row]) -> tuple[Fitn
             raise DataError(f"{where}: the pair {pair.id!r} has scores in a row before. Leave one of them.")
         judgements[pair.id] = [judgement(better, pair.first_is_better, False)]
     for missing in pairs.keys() - judgements.keys():
-        judgements[missing] = [UNREAD]
+        judgements[missing] = [Judgement(UNREAD, False)]
     return fitness(judgements), strangers
 
 
@@ -152,17 +152,20 @@ def _is_score(value: object) -> bool:
 
 def recorded(pairs: Mapping[str, RankedPair], rows: Sequence[Row]) -> tuple[Fitness, int]:
     """The fitness by recorded replies, read as the official script reads them, and how many rows name no pair."""
-    judgements: dict[str, list[str]] = {}
+    judgements: dict[str, list[Judgement]] = {}
     strangers = 0
     for where, row in rows:
         pair = pairs.get(str(row.get("id", "")))
-        reply, order = row.get("judge_reply"), row.get("random_number", 0)
+        reply, order = row.get("judge_reply"), row.get("random_number")
         if pair is None:
             strangers += 1
             continue
         if not isinstance(reply, str) or order not in (0, 1):
-            raise DataError(f"{where}: judge_reply should be a text and random_number 0 or 1. Correct that row.")
+            raise DataError(
+                f"{where}: judge_reply should be a text and random_number 0 or 1: 1 where the answers were shown swapped. "
+                "Without it a reply cannot be read. Correct that row."
+            )
         judgements.setdefault(pair.id, []).append(judgement(stated_number(reply), pair.first_is_better, bool(order)))
     for missing in pairs.keys() - judgements.keys():
-        judgements[missing] = [UNREAD]
+        judgements[missing] = [Judgement(UNREAD, False)]
     return fitness(judgements), strangers

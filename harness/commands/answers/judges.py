@@ -51,10 +51,11 @@ def check(
 ) -> None:
     """Measure a judge or a reward model on pairs that people ranked.
 
-    Every pair is judged in both orders. Accuracy over decided pairs by group, overall and macro; the share undecided and the
-    share judged alike in both orders belong beside it. Reports of runs that used this judge with these settings, or were
-    trained with this reward model, state the result. Where a question got no reply nothing is kept, and the exit code is 1,
-    as where pairs have no row in `--replies` or `--scores`. What a server was asked and charged is shown at the end.
+    Every pair is judged in both orders. Accuracy over decided pairs by group, overall and macro; the share undecided and, of
+    pairs seen in both orders, the share judged alike belong beside it. Reports of runs that used this judge with these
+    settings, or were trained with this reward model, state the result. Where a question got no reply nothing is kept, and
+    the exit code is 1, as where pairs have no row in `--replies` or `--scores`. What a server was asked and charged is shown
+    at the end.
     """
     from harness.answer_files.rows import rows_of
     from harness.audit.judges.judge_check import pairs_of, recorded, rewarded

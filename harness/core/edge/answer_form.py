@@ -33,8 +33,10 @@ def by_id(row: Fields) -> list[str]:
 
 
 def as_key(value: object) -> str:
-    """1, 1.0 and "1" are one key."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+    """1, 1.0, "1" and "1.0" are one key."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return re.sub(r"^(\d+)\.0+$", r"\1", str(value).strip())
 
 
 def item_id(item: Item) -> list[str]:
@@ -56,6 +58,10 @@ def no_section(row: Fields) -> str:
     return ""
 
 
+def nothing_told(row: Fields, item: Item) -> dict[str, tuple[str, str]]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerForm:
     """Columns and keys of a benchmark's answer files.
@@ -64,7 +70,10 @@ class AnswerForm:
         be the label or the question, and are read in a file that has none of the former.
     keys: what a row may go by; the first that some item goes by counts. A row without any goes by its place in the file.
     names: what an item goes by. order: names in the order of the question file, for rows without a key.
-    apart: what to do about a name that several questions go by, the end of that error's message.
+    apart: what to do about a name that several questions go by, and about rows that do not fit their place; the end of those
+        errors' messages.
+    told: (row, the item at its place) -> column -> what the row and what the item has there, which must be equal. For rows
+        without a key; image and question are compared of all.
     sections: how the names of each question file begin ("random/"), where there are several that count their rows alike.
     section: the one that a row is of, as its columns or its file's name tell; "" where nothing does.
     replies: task of a judge -> columns that may hold its reply (or a function of the row).
@@ -83,6 +92,7 @@ class AnswerForm:
     section: Callable[[Fields], str] = no_section
     replies: Mapping[str, Sequence[str] | Callable[[Fields], str | None]] = field(default_factory=dict)
     apart: str = "Give the rows the ids of the question file."
+    told: Callable[[Fields, Item], Mapping[str, tuple[str, str]]] = nothing_told
     part: Callable[[Item, str], Item | None] | None = None
     joined: Callable[[Sequence[Item]], Item] | None = None
     repeats: bool = False

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 AGREE, REJECT, UNREAD, NONE = "agree", "reject", "doesntMatch", "other"
 GROUPS = ("general", "hallucination", "reasoning")
@@ -35,12 +36,17 @@ def stated_number(reply: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def judgement(number: int | None, first_is_better: bool, swapped: bool) -> str:
-    """AGREE, REJECT or UNREAD of one reply; `number` is that of the answer as shown."""
-    if number is None:
-        return UNREAD
+class Judgement(NamedTuple):
+    """What one reply to a pair is, AGREE, REJECT or UNREAD, and whether it was shown with its answers swapped."""
+
+    word: str
+    swapped: bool
+
+
+def judgement(number: int | None, first_is_better: bool, swapped: bool) -> Judgement:
+    """The judgement of one reply; `number` is that of the answer as shown."""
     worse = 2 if first_is_better != swapped else 1
-    return REJECT if number == worse else AGREE
+    return Judgement(UNREAD if number is None else REJECT if number == worse else AGREE, swapped)
 
 
 def majority(judgements: Sequence[str]) -> str:
@@ -52,8 +58,8 @@ def majority(judgements: Sequence[str]) -> str:
 class Fitness:
     """How often a judge agrees with people: shares, None where nothing was decided.
 
-    undecided: share of pairs without a majority for either answer. consistent: share of pairs judged the same way in all
-    orders, among those judged more than once and read at all.
+    undecided: share of pairs without a majority for either answer. consistent: share of pairs that all judgements judge
+    the same way, among those judged in both orders and read at all.
     """
 
     groups: Mapping[str, float | None]
@@ -72,12 +78,14 @@ class Fitness:
         return f"agrees with people on {self.overall:.1%} of the decided pairs ({undecided}{same})"
 
 
-def fitness(judgements: Mapping[str, Sequence[str]]) -> Fitness:
+def fitness(judgements: Mapping[str, Sequence[Judgement]]) -> Fitness:
     """From the judgements of each pair, by its id."""
-    decided = {pair: majority(words) for pair, words in judgements.items()}
+    words = {pair: [one.word for one in own] for pair, own in judgements.items()}
+    decided = {pair: majority(own) for pair, own in words.items()}
     groups = {group: _share([w for pair, w in decided.items() if group_of(pair) == group]) for group in GROUPS}
     known = [share for share in groups.values() if share is not None]
-    read = [words for words in judgements.values() if len(words) > 1 and any(word != UNREAD for word in words)]
+    both = [words[pair] for pair, own in judgements.items() if len({one.swapped for one in own}) > 1]
+    read = [own for own in both if any(word != UNREAD for word in own)]
     undecided = sum(word not in (AGREE, REJECT) for word in decided.values())
     return Fitness(
         groups,
@@ -85,7 +93,7 @@ def fitness(judgements: Mapping[str, Sequence[str]]) -> Fitness:
         sum(known) / len(known) if len(known) == len(GROUPS) else None,
         len(decided),
         undecided / len(decided) if decided else None,
-        sum(len(set(words)) == 1 for words in read) / len(read) if read else None,
+        sum(len(set(own)) == 1 for own in read) / len(read) if read else None,
     )
 
 

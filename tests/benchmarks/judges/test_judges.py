@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +16,17 @@ from benchmarks.judges.chat import RANK, Chat
 from benchmarks.judges.keywords import Keywords
 from benchmarks.judges.recorded import Recorded
 from benchmarks.mmhal_bench import MmhalBench
+from harness.answer_files.file_judge import FileJudge
 from harness.config.schema import JudgeConfig
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, HarnessError, JudgeError, ModelError
 from harness.core.evaluation import Answer, Item, Request
 from harness.core.judging import JudgeTask, Question, Unreached
 from harness.core.run_record import Checkpoint
+from harness.evaluation.remembering_judge import RememberingJudge
 from harness.evaluation.scoring import make_annotator, make_judge
 from harness.storage.data_folder import DataFolder
+from harness.storage.run_store import Store
 from tests.benchmarks.scoring import said
 
 FACTS = {"question_type": "attribute", "image_content": ["dog"], "gt_answer": "A dog."}
@@ -158,6 +162,45 @@ def test_a_recording_without_values_rates_nothing_and_the_row_is_named(tmp_path:
     assert judge.judge(RANK, "Q?", "b", {}, None).raw == "3"
     file.write_text(rows[0] + "\n" + rows[1].replace('"3"', '"3", "value": 3'), encoding="utf-8")
     assert Recorded(str(file)).rank("Q?", ("b", "a"), {}, None).value == 1
+
+
+def recording(path: Path, *rows: dict) -> str:
+    path.write_text("".join(json.dumps({"question": "Q?", "answer": "(a)", **row}) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def test_two_recorded_replies_to_one_question_and_answer_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"line 2 has another reply than an earlier row .*give each row its item's `id`"):
+        Recorded(recording(tmp_path / "r.jsonl", {"raw": "yes"}, {"raw": "no"}))
+    assert Recorded(recording(tmp_path / "r.jsonl", {"raw": "yes"}, {"raw": "yes"}))
+
+
+def test_recorded_replies_go_by_the_items_id_where_a_question_is_asked_of_several(tmp_path: Path) -> None:
+    judge = Recorded(recording(tmp_path / "r.jsonl", {"raw": "yes", "id": 1}, {"raw": "no", "id": "2"}))
+    assert [judge.judge(RANK, "Q?", "(a)", {"id": item}, None).raw for item in "123"] == ["yes", "no", ""]
+    with pytest.raises(JudgeError, match="it is not known which item it is about"):
+        judge.judge(RANK, "Q?", "(a)", {}, None)
+    without = Recorded(recording(tmp_path / "r.jsonl", {"raw": "yes"}))
+    with pytest.raises(JudgeError, match="it is not known which item it is about"):
+        without.judge(RANK, "Q?", "(a)", {"id": "1"}, None)
+
+
+def test_recorded_replies_are_read_from_their_file_and_not_from_the_store(tmp_path: Path) -> None:
+    judge, store = Recorded(recording(tmp_path / "r.jsonl", {"raw": "1"})), Store(tmp_path / "store.sqlite")
+    remembering = RememberingJudge(judge, store)
+    judge.replays = False  # as an earlier version stored verdicts
+    assert remembering.judge(RANK, "Q?", "(a)", {}, None).raw == "1"
+    other = Recorded(recording(tmp_path / "r.jsonl", {"raw": "2"}))
+    other.version = judge.version
+    assert RememberingJudge(other, store).judge(RANK, "Q?", "(a)", {}, None).raw == "2"
+
+
+def test_recorded_replies_are_to_one_order_of_two_answers(tmp_path: Path) -> None:
+    judge = Recorded(recording(tmp_path / "r.jsonl", {"raw": "9 2"}))
+    for replayed in (judge, RememberingJudge(judge, Store(tmp_path / "store.sqlite")), FileJudge({}, "none")):
+        with pytest.raises(ConfigError, match="swap asks the judge for both orders"):
+            llava_bench.LlavaBench(replayed, swap=True)
+    assert llava_bench.LlavaBench(judge).facts() and llava_bench.LlavaBench(Keywords(), swap=True).swap
 
 
 @pytest.mark.parametrize(

@@ -145,8 +145,8 @@ def test_each_pair_of_vl_rewardbench_has_the_official_counts_group_and_first_jud
     better = {row["id"]: row["human_ranking"] == [0, 1] for row in golden_lines("vl_rewardbench/questions.jsonl")}
     judged: dict[str, list[str]] = {}
     for row in golden_lines("vl_rewardbench/judge_replies.jsonl"):
-        word = judgement(stated_number(row["judge_reply"]), better[row["id"]], bool(row["random_number"]))
-        judged.setdefault(row["id"], []).append(word)
+        one = judgement(stated_number(row["judge_reply"]), better[row["id"]], bool(row["random_number"]))
+        judged.setdefault(row["id"], []).append(one.word)
     groups = {"reasoning_tasks": "reasoning", "vlfeedback": "general", "wildvision-battle": "general"}
     for row in golden_lines("vl_rewardbench/expected_items.jsonl"):
         words = judged[row["id"]]

@@ -94,5 +94,10 @@ def _to_label_studio(cases: Sequence[Case], ballots: Ballots, to: Path, output: 
 
     cast = [vote for case in cases for vote in ballots.of(case.key).votes.values()]
     write_text_whole(to, tasks_text(cases, cast))
-    echo(f"{to}: {len(cases):,} tasks with {len(cast):,} votes. Labelling configuration for the project:\n{CONFIG}")
+    echo(f"{to}: {len(cases):,} tasks. Labelling configuration for the project:\n{CONFIG}")
+    echo(
+        "Images: start Label Studio with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and "
+        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=(the data folder of these runs), and add the folder of the images below it to "
+        "the project as a storage of local files."
+    )
     echo(f"Export the annotations as JSON, then: python -m harness labels votes EXPORT.json --output {output}")

@@ -44,7 +44,7 @@ def _facts(comparison: Comparison, column: Column) -> dict[str, str]:
     return {
         "run": column.run_id, "checkpoint": column.checkpoint, "weights_sha256": column.digest, "aligner": column.aligner,
         "complete": str(column.complete), "baseline": comparison.columns[0].label,
-        "other_protocol": str(column.differs),
+        "partial": "; ".join(column.partial), "other_protocol": str(column.differs),
         "protocol_known": str(all(one.column != column.label for one in comparison.protocol_unknown)),
     }  # fmt: skip
 

@@ -11,10 +11,12 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from harness.core.edge.text import printable
-from harness.core.errors import HarnessError
+from harness.core.errors import ConfigError, HarnessError
 
 _OF_THE_DISK = (errno.EIO, errno.ESTALE, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 _IN_RUST = re.compile(r"\(os error (\d+)\)")
@@ -71,6 +73,20 @@ def refused_by_system(error: BaseException) -> str:
     if error.filename:
         return f"{error.filename}: {words_of(error)}. Check the path and its permissions, then run the same command again."
     return ""
+
+
+def imported(package: str, not_installed: str) -> Any:  # Any: a module, whatever it has
+    """The package. Raises ConfigError: `not_installed` where it is not there, else why it cannot be imported (a package that it
+    needs is missing or of another version)."""
+    try:
+        return import_module(package)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            raise ConfigError(not_installed) from error
+        raise ConfigError(
+            f"{package} is installed but cannot be imported: {words_of(error)}. Install it again with what it needs: "
+            f"`pip install --upgrade {package}`."
+        ) from error
 
 
 def words_of(error: BaseException) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated
 
 import typer
 
 from harness.commands._app import RUNS, OutputOption, app, echo
+from harness.core.edge.launch import command_line
 
 
 @app.command(epilog="Example:  python -m harness show mini")
@@ -38,5 +38,5 @@ def show(
     if report.exists():
         echo(str(report))
     elif swept:
-        words = ["python", "-m", "harness", "compare", stored.id, "--output", str(output), "--as", "html"]
-        echo(f"No report is in the run's folder. To write one: {shlex.join(words)} > report.html")
+        command = command_line("compare", stored.id, "--output", output, "--as", "html")
+        echo(f"No report is in the run's folder. To write one: {command} > report.html")

@@ -40,8 +40,10 @@ def refused_as(kind: type[HarnessError], where: str, advice: str = "") -> Iterat
 
 
 @contextmanager
-def system_errors(path: Path) -> Iterator[None]:
+def system_errors(path: Path, temporary: Path | None = None) -> Iterator[None]:
     """What the system refused while `path` was written is an OSError that names it, where it names no other file.
+
+    `temporary`: what is filled first and then put in its place; an error that names it, or a file in it, names that of `path`.
 
     safetensors raises an error of its own: "Error while serializing: I/O error: No space left on device (os error 28)".
     """
@@ -50,6 +52,8 @@ def system_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno and error.filename is None:  # writing into an open file names none
             error.filename = str(path)
+        elif temporary is not None and str(error.filename).startswith(str(temporary)):
+            error.filename = f"{path}{str(error.filename).removeprefix(str(temporary))}"
         raise
     except Exception as error:
         if found := _IN_RUST.search(str(error)):

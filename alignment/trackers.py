@@ -8,9 +8,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.core.edge.foreign import imported, refused_as
 from harness.core.errors import ConfigError
 
 NAMES = ("tensorboard", "wandb")
+_NOT_INSTALLED = "trackers: {0} is not installed; `pip install {0}`, or leave it out."
+_NO_START = "trackers: wandb does not start"
+_LOG_IN = "Log in (`wandb login`), keep the run on this disk (WANDB_MODE=offline), or leave it out of `trackers`."
 
 
 class Tracker(Protocol):
@@ -41,10 +45,9 @@ class Wandb:
     """A run of Weights & Biases in the project mm-align-harness; offline or online as its own environment says."""
 
     def __init__(self, folder: Path, start: int) -> None:
-        import wandb
-
         name = "-".join(part for part in folder.parts[-4:] if part not in ("arms", "train"))
-        self._run: Any = wandb.init(project="mm-align-harness", name=name, id=name, dir=str(folder), resume="allow")
+        with refused_as(ConfigError, _NO_START, _LOG_IN):
+            self._run: Any = _wandb().init(project="mm-align-harness", name=name, id=name, dir=str(folder), resume="allow")
 
     def log(self, step: int, row: Mapping[str, float]) -> None:
         self._run.log(dict(row), step=step)
@@ -59,8 +62,22 @@ def check_trackers(names: Sequence[str]) -> tuple[str, ...]:
         raise ConfigError(f"trackers is {names!r}; give a list of some of {', '.join(NAMES)} ([] for none).")
     for name in names:
         if not _is_installed(name):
-            raise ConfigError(f"trackers: {name} is not installed; `pip install {name}`, or leave it out.")
+            raise ConfigError(_NOT_INSTALLED.format(name))
     return tuple(names)
+
+
+def check_access(names: Sequence[str]) -> None:
+    """Raises ConfigError where a tracker cannot be used: it cannot be imported, nobody is logged in, or its server is away.
+
+    For the time before anything is swept: it may take seconds and may use the network, as the tracker itself will.
+    """
+    if "wandb" in names:
+        with refused_as(ConfigError, _NO_START, _LOG_IN):
+            _wandb().login()
+
+
+def _wandb() -> Any:  # Any: the package has types of its own, and may not be installed
+    return imported("wandb", _NOT_INSTALLED.format("wandb"))
 
 
 def _is_installed(package: str) -> bool:

@@ -19,6 +19,7 @@ from alignment.settings import Settings
 from alignment.weights.replicated import Replicated, Step
 from alignment.weights.trainable import Trainable
 from alignment.weights.workers import Workers
+from harness.core.edge.foreign import imported
 from harness.core.errors import ConfigError
 
 T = TypeVar("T")
@@ -122,10 +123,7 @@ def configuration(workers: Workers) -> dict[str, Any]:
     Raises ConfigError where DeepSpeed is not installed, has one process, or its file asks for ZeRO-3 or sets what the study
     decides.
     """
-    try:
-        import deepspeed  # noqa: F401
-    except ImportError as error:
-        raise ConfigError("DeepSpeed is not installed: `pip install deepspeed`, or start without it.") from error
+    imported("deepspeed", "DeepSpeed is not installed: `pip install deepspeed`, or start without it.")
     if workers.count == 1:
         raise ConfigError("DeepSpeed has nothing to divide with one process; start without `--use_deepspeed`, or with more.")
     from accelerate.utils import DeepSpeedPlugin

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.audit.caption_votes import place_votes
 from harness.audit.rescore_runs import rescore
+from harness.core.errors import ConfigError
 from harness.core.run_record import BenchmarkResult, RunRecord
 from harness.labels.caption_marks import CaptionMarks
 from harness.labels.claims import ResultKey
@@ -49,9 +50,14 @@ def compare_audited(
     published: Sequence[str] = (),
     baseline: str | None = None,
 ) -> Comparison:
-    """The runs under the official labels; `audit` holds the effect of the revisions, the disputes and the marks of `votes`."""
+    """The runs under the official labels; `audit` holds the effect of the revisions, the disputes and the marks of `votes`.
+
+    Raises ConfigError for a revision of benchmarks of which none was swept.
+    """
     disputed = votes.disputed()
     found = rescore(store, runs, revisions, disputed)
+    for revision in revisions:
+        _require_swept(revision, set(found.plugins.values()))
     labels = shown_labels(found.official, shown)
     official = compare(found.official, labels=labels, published=published, baseline=baseline)
     control = next((revision.control for revision in revisions if revision.control), {})
@@ -72,6 +78,15 @@ def compare_audited(
         captions=corrected(found.official, columns, found.plugins, votes),
     )
     return replace(official, audit=made)
+
+
+def _require_swept(revision: Revision, swept: Collection[str]) -> None:
+    edited = sorted({edit.benchmark for edit in revision.edits})
+    if edited and not set(edited) & set(swept):
+        raise ConfigError(
+            f"The revision {revision.name} holds labels of {', '.join(edited)}, of which these runs have no answers: they "
+            f"swept {', '.join(sorted(swept))}. Leave it out, or name runs that swept {' or '.join(edited)}."
+        )
 
 
 def corrected(

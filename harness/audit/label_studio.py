@@ -1,19 +1,23 @@
 """The review queue as Label Studio tasks, and votes from its JSON export (github.com/HumanSignal/label-studio, JSON format).
 
-    {"data": {"benchmark": "pope", "item_id": "1", "field": "label", "label": "yes", "question": "...", "image": "...", ...},
-     "annotations": [{"completed_by": {"email": "ada@example.org"}, "created_at": "2026-11-25T10:00:00Z", "result": [
-        {"from_name": "judgement", "to_name": "question", "type": "choices", "value": {"choices": ["right"]}}]}]}
+    {"data": {"benchmark": "pope", "item_id": "1", "field": "label", "label": "yes", "question": "...",
+              "image": "/data/local-files/?d=coco/val2014/a.jpg", "votes_so_far": "Ada: right", ...},
+     "annotations": [{"completed_by": {"email": "ada@example.org"}, "created_at": "2026-11-25T10:00:00Z", "lead_time": 4.2,
+        "result": [{"from_name": "judgement", "to_name": "question", "type": "choices", "value": {"choices": ["right"]}}]}]}
 
-A labelling configuration that fits is `CONFIG`. Captions are not exported: their marks have no place in these tasks.
+A labelling configuration that fits is `CONFIG`. Captions are not exported: their marks have no place in these tasks. Votes are
+data of a task and not annotations: Label Studio refuses a file with annotations by anyone who is not a member, and gives
+imported ones the time of the import.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
-from harness.audit.review_sheet import Fault
+from harness.audit.review_sheet import Fault, Filled
 from harness.core.edge.files import parse_json
 from harness.core.errors import DataError
 from harness.labels.cases import JUDGEMENTS, Case, Key, Vote
@@ -29,11 +33,12 @@ CONFIG = """<View>
 </View>
 """
 _KEY = ("benchmark", "item_id", "field", "label")
+_LOCAL_FILES = "/data/local-files/?d="
 _NAMES = ("email", "username", "id", "first_name")  # first names alone are not unique
 
 
 def tasks_text(cases: Iterable[Case], votes: Iterable[Vote] = ()) -> str:
-    """Tasks for Label Studio's import, each with the votes that were cast on it already."""
+    """Tasks for Label Studio's import, each with the votes that count so far as one of its data."""
     cast: dict[Key, list[Vote]] = {}
     for vote in votes:
         cast.setdefault(vote.key, []).append(vote)
@@ -43,29 +48,26 @@ def tasks_text(cases: Iterable[Case], votes: Iterable[Vote] = ()) -> str:
 
 def _task(case: Case, votes: Sequence[Vote]) -> dict[str, Any]:
     data = dict(zip(_KEY, case.key, strict=True))
-    data |= {"question": case.question, "image": case.image, "reasons": "\n".join(case.reasons)}
-    return {"data": data, "annotations": [_annotation(v) for v in votes if v.judgement in JUDGEMENTS and not v.adjudication]}
+    data |= {"question": case.question, "image": _url(case.image), "reasons": "\n".join(case.reasons)}
+    said = [f"{v.reviewer}: {v.judgement}{f' ({v.comment})' if v.comment else ''}" for v in votes]
+    return {"data": data | {"votes_so_far": "\n".join(said)}}
 
 
-def _annotation(vote: Vote) -> dict[str, Any]:
-    place = {"to_name": "question"}
-    result: list[dict[str, Any]] = [
-        {"from_name": "judgement", **place, "type": "choices", "value": {"choices": [vote.judgement]}}
-    ]
-    if vote.comment:
-        result.append({"from_name": "comment", **place, "type": "textarea", "value": {"text": [vote.comment]}})
-    return {"completed_by": {"email": vote.reviewer}, "created_at": vote.at, "result": result}
+def _url(image: str) -> str:
+    """Where Label Studio serves a file below its LOCAL_FILES_DOCUMENT_ROOT."""
+    return _LOCAL_FILES + PurePosixPath("/", image).as_uri().removeprefix("file:///") if image else ""
 
 
-def votes_from(text: str, where: str) -> list[Vote]:
+def votes_from(text: str, where: str) -> Filled:
     """Every vote of an export, oldest first, so that of one reviewer's several votes on a label the latest counts.
 
-    Cancelled annotations are skips. Raises DataError with all faults at once: judgements of other names, tasks without a
-    label, annotations without a judgement or a reviewer; then there is no vote at all.
+    Cancelled annotations are skips. Those without a `lead_time` were not made on the page of Label Studio, so that their time
+    may be that of an import: they are not `dated`. Raises DataError with all faults at once: judgements of other names, tasks
+    without a label, annotations without a judgement or a reviewer; then there is no vote at all.
     """
     tasks = _tasks(text, where)
     users = _users(tasks)
-    votes: list[Vote] = []
+    votes: list[tuple[Vote, bool]] = []
     faults: list[str] = []
     for n, task in enumerate(tasks, 1):
         try:
@@ -75,12 +77,8 @@ def votes_from(text: str, where: str) -> list[Vote]:
     if faults:
         more = [f"... and {len(faults) - 20} more"] if len(faults) > 20 else []
         raise DataError("\n".join([*faults[:20], *more, "Nothing was taken from the export."]))
-    return sorted(votes, key=lambda vote: vote.at)
-
-
-def users_in(text: str, where: str) -> dict[str, str]:
-    """The reviewers that an export names with Label Studio's number of the user: `numbered` -> address, or else user name."""
-    return _users(_tasks(text, where))
+    ordered = sorted((vote for vote, _ in votes), key=lambda vote: vote.at)
+    return Filled(ordered, dated=frozenset(vote for vote, dated in votes if dated), users=users)
 
 
 def _tasks(text: str, where: str) -> list[Any]:
@@ -91,6 +89,7 @@ def _tasks(text: str, where: str) -> list[Any]:
 
 
 def _users(tasks: Sequence[Any]) -> dict[str, str]:
+    """The reviewers that an export names with Label Studio's number of the user: `numbered` -> address, or else user name."""
     lists = [task.get("annotations") for task in tasks if isinstance(task, Mapping)]
     annotations = [one for own in lists if isinstance(own, list) for one in own if isinstance(one, Mapping)]
     people = [one.get("completed_by") for one in annotations]
@@ -123,7 +122,8 @@ def check_known(votes: Sequence[Vote], known: Mapping[str, Collection[str]], fau
         raise DataError("\n".join([*faults[:5], *more, "Export the queue again. Nothing was taken from the export."]))
 
 
-def _votes_of_task(task: Any, users: Mapping[str, str]) -> list[Vote]:
+def _votes_of_task(task: Any, users: Mapping[str, str]) -> list[tuple[Vote, bool]]:
+    """The votes, each with whether its time is that of the vote."""
     data = task.get("data") if isinstance(task, Mapping) else None
     key = [str(data.get(name, "")) if isinstance(data, Mapping) else "" for name in _KEY]
     if not all(key):
@@ -132,10 +132,11 @@ def _votes_of_task(task: Any, users: Mapping[str, str]) -> list[Vote]:
     if not isinstance(annotations, list) or not all(isinstance(one, Mapping) for one in annotations):
         raise DataError("its annotations are not a list of annotations")
     benchmark, item, field, label = key
-    return [
+    votes = [
         Vote(benchmark, item, field, label, _judgement(one), _reviewer(one, users), _time(one), _comment(one))
         for one in annotations
     ]
+    return [(vote, one.get("lead_time") is not None and vote.at != "") for vote, one in zip(votes, annotations, strict=True)]
 
 
 def _value(annotation: Mapping[str, Any], name: str, kind: str) -> list[Any]:

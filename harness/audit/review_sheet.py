@@ -55,14 +55,14 @@ Fault = Callable[[Key], Refused | None]  # why a label may not be judged; None f
 class Filled(NamedTuple):
     """The votes of a file, the number of its rows without one, and what else is to be known of the votes.
 
-    `dated`: they have the time at which they were cast, and not only that of the import. `users`: names of reviewers by Label
-    Studio's numbers.
+    `dated`: those that have the time at which they were cast, and not only that of an import. `users`: names of reviewers by
+    Label Studio's numbers.
     """
 
     votes: list[Vote]
     empty: int = 0
     warning: str = ""
-    dated: bool = False
+    dated: frozenset[Vote] = frozenset()
     users: Mapping[str, str] = MappingProxyType({})
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -73,6 +74,7 @@ def compare(
         "leaderboard": leaderboard,
         "to": to,
     }
+    _check_known(style)
     _check_together(style, given)
     if style in _EXPORTS:
         _exported(names, style, to, output)
@@ -90,6 +92,15 @@ def compare(
             _show_leaderboard(comparison, leaderboard)
     else:
         echo(writer(comparison).removesuffix("\n"))  # `> FILE` gives the bytes of the run's own file
+
+
+def _check_known(style: str) -> None:
+    from harness.core import registry
+    from harness.core.nearest import did_you_mean
+
+    known = ["table", *registry.names("report"), *_EXPORTS]
+    if style not in known:
+        raise ConfigError(f"There is no form `--as {style}`.{did_you_mean(style, known)} Known: {', '.join(known)}.")
 
 
 def _check_together(style: str, given: Mapping[str, object]) -> None:
@@ -116,7 +127,8 @@ def _exported(names: list[str], style: str, to: Path | None, output: Path) -> No
     if to is None:
         raise ConfigError(f"`--as {style}` writes several files. Name their folder: --to FOLDER")
     made = runs.export(style, to)
-    echo(f"{to}: {len(made):,} files" + (f". Open them: inspect view --log-dir {to}" if style == "inspect" else ""))
+    opened = f". Open them: inspect view --log-dir {shlex.quote(str(to))}" if style == "inspect" else ""
+    echo(f"{to}: {len(made):,} files{opened}")
 
 
 def _show_leaderboard(comparison: Comparison, model: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from harness.commands._app import RUNS, OutputOption, app, echo
 from harness.commands.run import exit_if_incomplete
+from harness.core.edge.launch import command_line
 
 
 @app.command(
@@ -36,7 +36,7 @@ def import_run(
     from harness.core.edge.text import count
     from harness.run.import_run import import_run as imported
 
-    command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
+    command = command_line(*sys.argv[1:])
     done = imported(file, benchmark, name=name, data=data, output=output, command=command, changes=changes or (), say=echo)
     show_comparison(done.outcome.comparison)
     echo(f"{done.run_id}: {done.answered:,} of {done.items:,} items answered in the log of {done.tool}.")
@@ -46,6 +46,6 @@ def import_run(
         echo(f"{count(done.not_asked, 'row')} left out: of question files of which this run asks nothing.")
     if done.other_prompts:
         echo(f"{count(done.other_prompts, 'answer')} to another prompt than this benchmark's; the protocol says so.")
-    echo(f"Compare it: python -m harness compare OTHER {done.run_id} --output {output}")
+    echo(f"Compare it: {command_line('compare', 'OTHER', done.run_id, '--output', output)}")
     echo(f"{done.outcome.folder / 'report.html'}")
     exit_if_incomplete(done.outcome)

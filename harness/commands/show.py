@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands._app import RUNS, OutputOption, app, echo
+from harness.core.edge.launch import command_line
 
 if TYPE_CHECKING:
     from harness.storage.run_store import StoredRun
@@ -42,8 +42,8 @@ def show(
     if report.exists():
         echo(str(report))
     elif swept:
-        words = ["python", "-m", "harness", "compare", stored.id, "--output", str(output), "--as", "html"]
-        echo(f"No report is in the run's folder. To write one: {shlex.join(words)} > report.html")
+        command = command_line("compare", stored.id, "--output", output, "--as", "html")
+        echo(f"No report is in the run's folder. To write one: {command} > report.html")
 
 
 def _how_to_continue(run: StoredRun, changed: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from harness.commands._app import RUNS, DryRunOption, FleetOption, OutputOption, WordsArgument, WorkersOption, app, echo
 from harness.commands.run import carry_out, estimate_costs, exit_if_incomplete, file_and_changes, fleet_changes, interruptible
+from harness.core.edge.launch import command_line
 from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -125,8 +125,7 @@ def _several(chosen: Sequence[RunConfig]) -> None:
     show_comparison(compared(Path(chosen[0].output).expanduser(), ids, names, False, ()))
     for outcome in outcomes:
         echo(f"{outcome.folder / 'report.html'}")
-    words = ["python", "-m", "harness", "compare", *ids, "--output", chosen[0].output, "--as", "html"]
-    echo(f"{shlex.join(words)} > comparison.html")
+    echo(f"{command_line('compare', *ids, '--output', chosen[0].output, '--as', 'html')} > comparison.html")
     for outcome in outcomes:
         exit_if_incomplete(outcome)
 

@@ -27,10 +27,10 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     _remove_leftovers(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with system_errors(path):
+        with system_errors(path, temporary):
             write(temporary)
-        _flush(temporary)
-        temporary.replace(path)
+            _flush(temporary)
+            temporary.replace(path)
         _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
@@ -70,9 +70,10 @@ def write_folder_whole(folder: Path, fill: Callable[[Path], object]) -> None:
     """Let `fill` write the files of a temporary neighbour, then put it in the place of `folder`; for one writer only."""
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)  # what an earlier kill left
-    part.mkdir(parents=True)
+    with system_errors(folder, part):
+        part.mkdir(parents=True)
     try:
-        with system_errors(folder):
+        with system_errors(folder, part):
             fill(part)
         for path in part.iterdir():
             _flush(path)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from harness.core.edge.foreign import imported
 from harness.core.errors import ConfigError, ModelError
 from harness.fleet.own_node.life import Say, environment, last_words, own_handlers, watch
 from harness.fleet.own_node.start import QUIET, one_line, start_own_ray
@@ -35,14 +36,12 @@ class Cluster:
     """A Ray that this process talks to. `close` ends it where it was started here."""
 
     def __init__(self, address: str | None, workers: int | None) -> None:
-        """Raises ConfigError where ray is not installed, or the address is not reachable."""
-        try:
-            import ray
-        except ImportError as error:
-            raise ConfigError(
-                "--fleet needs Ray, which is not installed: pip install 'mm-align-harness[ray]'. Without --fleet everything "
-                "runs in this process."
-            ) from error
+        """Raises ConfigError where ray is not installed or cannot be imported, or the address is not reachable."""
+        ray = imported(
+            "ray",
+            "--fleet needs Ray, which is not installed: pip install 'mm-align-harness[ray]'. Without --fleet everything runs "
+            "in this process.",
+        )
         self._ray, self._at_end = ray, ExitStack()
         self.ended = ""  # once this host's Ray is gone: what happened and what to do; nothing is asked of it any more
         self._waiting, self._closed = list[Say](), False  # calls that do not come back then: how each would say it

@@ -51,6 +51,11 @@ class FleetStatus:
         hosts = len({row.host for row in self.workers})
         speed = f"{self.per_s:.1f} answers/s" if self.per_s is not None else "no answers yet"
         left = f"about {duration(self.left_s)}" if self.left_s is not None else "unknown time"
+        if not self.workers:  # while arms train: workers make room for them
+            return (
+                f"no worker is up; {count(self.answers, 'answer')} so far, units done {self.units_done:,}, workers lost "
+                f"{self.lost}, units retried {self.retried}"
+            )
         return (
             f"{count(len(self.workers), 'worker')} on {count(hosts, 'host')}, {count(self.answers, 'answer')}, {speed}, "
             f"units {self.units_done:,} of "

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from typing import Any
 
+from harness.core.edge.foreign import imported, refused_as
 from harness.core.errors import ConfigError
 from reports.values.comparison import Comparison
 from reports.values.table import Column
@@ -13,20 +13,23 @@ from reports.writers.csv import COLUMNS, rows_of
 
 NAMES = ("wandb", "mlflow")
 PROJECT = "mm-align-harness"
+_REMEDIES = {
+    "wandb": "Log in (`wandb login`), or keep the runs on this disk (WANDB_MODE=offline).",
+    "mlflow": "Look at MLFLOW_TRACKING_URI and at its server.",
+}
 
 
 def log_table(tracker: str, comparison: Comparison) -> str:
     """Send the table of a comparison to a tracker: one run a checkpoint with its metrics, and the whole table.
 
-    Returns where it is, in words. Raises ConfigError for another tracker, or one that is not installed.
+    Returns where it is, in words. Raises ConfigError for another tracker, one that is not installed or cannot be imported, and
+    with its own words for one that refuses (nobody is logged in, its server is away).
     """
     if tracker not in NAMES:
         raise ConfigError(f"There is no tracker {tracker!r}; choose {' or '.join(NAMES)}.")
-    try:
-        module: Any = import_module(tracker)
-    except ImportError as error:
-        raise ConfigError(f"{tracker} is not installed; `pip install {tracker}`, or choose another `--as`.") from error
-    return {"wandb": _to_wandb, "mlflow": _to_mlflow}[tracker](module, comparison)
+    module = imported(tracker, f"{tracker} is not installed; `pip install {tracker}`, or choose another `--as`.")
+    with refused_as(ConfigError, f"{tracker} did not take the table", _REMEDIES[tracker]):
+        return {"wandb": _to_wandb, "mlflow": _to_mlflow}[tracker](module, comparison)
 
 
 def _metrics(comparison: Comparison, column: Column) -> dict[str, float]:
@@ -44,7 +47,7 @@ def _facts(comparison: Comparison, column: Column) -> dict[str, str]:
     return {
         "run": column.run_id, "checkpoint": column.checkpoint, "weights_sha256": column.digest, "aligner": column.aligner,
         "complete": str(column.complete), "baseline": comparison.columns[0].label,
-        "other_protocol": str(column.differs),
+        "partial": "; ".join(column.partial), "other_protocol": str(column.differs),
         "protocol_known": str(all(one.column != column.label for one in comparison.protocol_unknown)),
     }  # fmt: skip
 

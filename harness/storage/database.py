@@ -21,6 +21,7 @@ from harness.core.errors import StoreError
 from harness.storage.migrations import STEPS
 
 _PATIENCE_S = 30.0
+_GONE = -1
 _READ_ONLY = (
     "you have no permission to write this file or its folder. Copy the folder to a place where you can write and name that "
     "with `--output`; a new run can have any other folder (`output=`)."
@@ -37,6 +38,7 @@ class Database:
         self.path, self._turn = path, threading.RLock()
         self._seen: tuple[object, ...] | None = None  # the files as an immutable connection found them
         self._reopened = 0
+        self._place: tuple[int | None, ...] = ()
         with _explained(path):
             if not _is_read_only(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +51,7 @@ class Database:
                 self._open_to_read()
             else:
                 raise StoreError(f"The run store {path} cannot be written: {_READ_ONLY}")
+        self._place = _place(path)
 
     def __enter__(self) -> Self:
         return self
@@ -121,6 +124,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         with self._turn, _explained(self.path):
+            self._check_in_place()
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -132,6 +136,7 @@ class Database:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._turn, _explained(self.path):
+            self._check_in_place()
             self._look_again()
             return self._db.execute(sql, values).fetchall()
 
@@ -139,6 +144,19 @@ class Database:
         """A value that changes when another connection has changed the store."""
         (row,) = self.rows("PRAGMA data_version")
         return self._reopened, int(row[0])
+
+    def _check_in_place(self) -> None:
+        """SQLite goes on in files that were removed or replaced (in WAL mode it does not look), and what it stores is lost.
+
+        A store that is read as immutable may be replaced: it is opened again.
+        """
+        now = _place(self.path)
+        moved = (old not in (None, _GONE) and new not in (None, old) for old, new in zip(self._place, now, strict=False))
+        if now[0] == _GONE or (self._seen is None and any(moved)):
+            raise StoreError(
+                f"The run store {self.path} was removed or replaced while it was in use, as a whole or its file "
+                f"{self.path.name}-wal; what would be stored now would be lost. Put it back, and run the same command again."
+            )
 
     def _look_again(self) -> None:
         """Open an immutable store again where somebody has begun to write to it, or has."""
@@ -163,6 +181,20 @@ def _is_file(path: Path, ending: str) -> bool:
     """Whether SQLite's file beside the store is there with something in it."""
     beside = path.with_name(path.name + ending)
     return beside.is_file() and beside.stat().st_size > 0
+
+
+def _place(path: Path) -> tuple[int | None, ...]:
+    """The inodes of the store and of its `-wal`: `_GONE` for one that is not there, None where that cannot be known."""
+    return tuple(_inode(file) for file in (path, path.with_name(f"{path.name}-wal")))
+
+
+def _inode(file: Path) -> int | None:
+    try:
+        return file.stat().st_ino
+    except (FileNotFoundError, NotADirectoryError):
+        return _GONE
+    except OSError:
+        return None
 
 
 def _signature(path: Path) -> tuple[object, ...]:

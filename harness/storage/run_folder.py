@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.core.edge.foreign import words_of
 from harness.core.errors import RunLocked, StoreError
 
 FLEET_FILE = "fleet.json"  # of the output folder, while a fleet answers
@@ -17,7 +18,8 @@ FLEET_FILE = "fleet.json"  # of the output folder, while a fleet answers
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a run's folder. Raises RunLocked, naming the process, when another one has it.
+    """Hold a run's folder. Raises RunLocked, naming the process, when another one has it, and StoreError where the file
+    system has no locks.
 
     The lock is the operating system's, so it goes with the process, however that ends.
     """
@@ -30,9 +32,14 @@ def locked(folder: Path) -> Iterator[None]:
     with (folder / "lock").open("a+", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise RunLocked(
                 f"Process {holder(folder)} works in {folder}. Wait for it to end, or start another run with another `name=`."
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"The file system of {folder} refuses locks ({words_of(error)}), without which two processes could write into "
+                "one run. Have it mounted with them (Lustre: `-o flock`; NFS: its lock service), or choose another `--output`."
             ) from error
         handle.truncate(0)
         handle.write(str(os.getpid()))
@@ -41,13 +48,14 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a living process holds a run's folder."""
+    """Whether a living process holds a run's folder, or may: where the file system has no locks, that cannot be known."""
     try:
         with (folder / "lock").open("r", encoding="utf-8") as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
             return False
-    except BlockingIOError:
-        return True
     except OSError:
         return False  # no folder, no lock, no process
 

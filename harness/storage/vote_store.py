@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 from threading import Lock
@@ -32,8 +32,8 @@ _INSERT = f"INSERT INTO votes (token, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,
 
 
 class Taken(NamedTuple):
-    """Result of importing a file: votes read, new votes, votes on labels that an adjudication has settled, and votes that say
-    again what the reviewer has changed since. `renamed`: name in the file -> name under which the reviewer is known."""
+    """Result of importing a file: votes read, new votes, votes on labels that an adjudication has settled, and votes that the
+    reviewer has changed since. `renamed`: name in the file -> name under which the reviewer is known."""
 
     read: int
     new: int
@@ -73,29 +73,29 @@ class Reviews(Database):
         with self.transaction() as db:
             return db.execute(f"{_INSERT} ON CONFLICT(token) DO NOTHING", row).rowcount == 1
 
-    def take(self, votes: Iterable[Vote], dated: bool = False) -> Taken:
+    def take(self, votes: Iterable[Vote], dated: Container[Vote] = ()) -> Taken:
         """Keep a file's votes, all of them or none: those that differ from the reviewer's current vote.
 
         A vote that the reviewer has cast before and changed or taken back since is not taken again: a sheet may be read twice,
         and it may be older than votes on the page.
 
-        dated: the votes have the time at which they were cast, as those of Label Studio; one that is later than the change
-        counts. Rows of a sheet have none.
+        dated: those that have the time at which they were cast, as those made in Label Studio: such a vote counts where it is
+        later than the reviewer's last one, and only there. Rows of a sheet have none.
         """
         given = [checked(vote) for vote in votes]
         with self.transaction() as db:  # nobody else writes between looking and keeping
             ballots, cast = self.ballots(), self._cast_by_reviewer()
             names = ballots.names.copy()
             wanted = [replace(vote, reviewer=names.learn(vote.reviewer)) for vote in given]
-            open_ = [vote for vote in wanted if ballots.of(vote.key).settled is None]
-            current = {(vote.key, vote.reviewer): ballots.of(vote.key).votes.get(vote.reviewer) for vote in open_}
+            open_ = [one for one in zip(wanted, given, strict=True) if ballots.of(one[0].key).settled is None]
+            current = {(vote.key, vote.reviewer): ballots.of(vote.key).votes.get(vote.reviewer) for vote, _ in open_}
             new: list[Vote] = []
             repeated = 0
-            for vote in open_:
+            for vote, as_given in open_:
                 slot = (vote.key, vote.reviewer)
                 if not _is_news(vote, current[slot]):
                     continue
-                if _is_repeated(vote, cast[slot], dated):
+                if _is_past(vote, cast[slot], as_given in dated):
                     repeated += 1
                 else:
                     new.append(vote)
@@ -154,10 +154,12 @@ def _is_news(vote: Vote, own: Vote | None) -> bool:
     return own is None or vote.judgement != own.judgement or vote.comment not in ("", own.comment)
 
 
-def _is_repeated(vote: Vote, cast: Sequence[Vote], dated: bool) -> bool:
-    """Whether the vote says what one of `cast`, all votes of its reviewer on the case, said before the last of them."""
-    said = any(not _is_news(vote, old) for old in cast)
-    return said and (not dated or vote.at < cast[-1].at)
+def _is_past(vote: Vote, cast: Sequence[Vote], dated: bool) -> bool:
+    """Whether the last of `cast`, all votes of its reviewer on the case, is later than the vote; of a vote that is not dated:
+    whether it says what one of them said."""
+    if dated:
+        return bool(cast) and vote.at < cast[-1].at
+    return any(not _is_news(vote, old) for old in cast)
 
 
 def _row(vote: Vote, token: str) -> tuple[Any, ...]:

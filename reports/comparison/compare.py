@@ -146,13 +146,16 @@ def _columns(
             places.setdefault((record.run_id, sweep.label), len(sweeps) if shared is None else shared)
             if shared is not None:
                 sweeps[shared] = _both(sweeps[shared], sweep)
+                partial = tuple(dict.fromkeys((*columns[shared].partial, *record.study.partial)))
+                columns[shared] = replace(columns[shared], partial=partial)
                 continue
             if j == 0:
                 bases.append(len(sweeps))
             c = sweep.checkpoint
             label = column_label(record, i, sweep, j, records, labels)
             name = sweep.label if j == 0 and not is_alone(record) else record.name  # a base that arms share has no arm's name
-            columns.append(Column(label, record.run_id, name, c.id, c.digest, c.aligner, record.complete, trained=j > 0))
+            of = (label, record.run_id, name, c.id, c.digest, c.aligner, record.complete)
+            columns.append(Column(*of, trained=j > 0, partial=record.study.partial))
             sweeps.append(sweep)
     if not columns:
         raise ConfigError("There is nothing to compare: no run has a sweep yet. Let a run finish its first benchmark.")

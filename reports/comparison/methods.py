@@ -82,7 +82,7 @@ def short_columns(columns: Sequence[Column], found: Sequence[Method]) -> tuple[C
             seeds = [columns[place] for place in method.places]
             complete, differs = all(seed.complete for seed in seeds), any(seed.differs for seed in seeds)
             of = (method.name, "", "", "", "", column.aligner, complete, column.is_baseline, method.places, True, differs)
-            short[method.name] = Column(*of)
+            short[method.name] = Column(*of, partial=column.partial)
     return tuple(short.values())
 
 

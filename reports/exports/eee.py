@@ -124,7 +124,11 @@ def _result(one: Measured, metric: Metric) -> dict[str, Any]:
     return {
         "evaluation_result_id": one.id("eee", metric.key),
         "evaluation_name": f"{one.result.benchmark}.{metric.key}",
-        "source_data": {"dataset_name": one.result.benchmark, "source_type": "other"},
+        "source_data": {
+            "dataset_name": one.result.benchmark,
+            "source_type": "other",
+            **({"additional_details": {"partial": one.partial}} if one.partial else {}),
+        },
         "metric_config": _metric_config(one, metric, formula),
         "score_details": {"score": metric.value, "uncertainty": uncertainty},
     }

@@ -63,9 +63,13 @@ def _log(one: Measured) -> dict[str, Any]:
                 "sample_ids": [s["id"] for s in samples],
             },
             "model": "/".join(model_name(one)),
-            "config": {},
+            "config": {"limit": len(one.result.items)} if one.partial else {},
             "packages": {key: str(value) for key, value in one.record.versions.items()},
-            "metadata": {"weights_sha256": one.checkpoint.digest, "protocol": dict(one.result.protocol.facts)},
+            "metadata": {
+                "weights_sha256": one.checkpoint.digest,
+                "protocol": dict(one.result.protocol.facts),
+                **({"partial": one.partial} if one.partial else {}),
+            },
             "scorers": [{"name": _SCORER}],
         },
         "results": {

@@ -12,6 +12,7 @@ from harness.core.digests import value_digest
 from harness.core.evaluation import Answer, Formula, Item, Metric, Score
 from harness.core.run_record import BenchmarkResult, Checkpoint, RunRecord
 from harness.core.stats import evaluate, metrics, sample
+from reports.text.studies import part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Measured:
         scores = {score.item_id: score for score in self.result.scores}
         items = (item for item in self.result.items if item.id in answers and item.id in scores)
         return [(item, answers[item.id], scores[item.id]) for item in items]
+
+    @property
+    def partial(self) -> str:
+        """Which part of the benchmark was asked ("POPE over its first 300 images"); "" for all of it."""
+        return part_of(self.record.study.partial, self.result.benchmark)
 
     def id(self, *what: str) -> str:
         """A version 4 UUID that is the same for the same run, checkpoint and benchmark."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from harness.core.run_record import StudyNotes
+from reports.text.formatting import title_of
 
 _OF_SETTINGS = ("rows", "departures", "open")  # what a change of one run's settings makes differ
 
@@ -24,3 +25,8 @@ def merged(studies: Sequence[tuple[str, StudyNotes]]) -> StudyNotes:
             f"{text} (run {', '.join(of)})" if is_marked and len(of) < len(noted) else text for text, of in runs.items()
         )
     return StudyNotes(**found)
+
+
+def part_of(partial: Sequence[str], benchmark: str) -> str:
+    """What `StudyNotes.partial` says of this benchmark ("POPE over its first 300 images"); "" where all of it is asked."""
+    return next((text for text in partial if text.startswith(f"{title_of(benchmark)} over ")), "")

@@ -46,6 +46,7 @@ class Column:
     places: tuple[int, ...] = ()
     trained: bool = False  # its run aligned it
     differs: bool = False  # its protocol differs from the baseline's on some benchmark
+    partial: tuple[str, ...] = ()  # `StudyNotes.partial` of its run
 
 
 @dataclass(frozen=True, slots=True)

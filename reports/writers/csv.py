@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.core import registry
 from reports.text.formatting import P_KEYS, rounded_p
+from reports.text.studies import part_of
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Column, Row
 
@@ -32,7 +33,7 @@ COLUMNS = (
     "value", "low", "high", "n", "why", "difference", "difference_low", "difference_high", "p", "p_holm", "p_fdr",
     "significant", "joint_low", "joint_high",
     "effect", "error", "detectable", "test", "n_paired", "n_left_out", "n_groups_left_out", "n_answered", "n_judged",
-    "run_id",
+    "run_id", "partial",
 )  # fmt: skip
 
 
@@ -53,6 +54,7 @@ def _line(column: Column, row: Row, cell: Cell) -> dict[str, object]:
         "n_answered": cell.n_answered or None,
         "n_judged": cell.n_judged if cell.n_answered else None,
         "run_id": column.run_id,
+        "partial": part_of(column.partial, row.benchmark),
     }
     if d := cell.difference:
         line |= {"difference": d.value, "difference_low": d.low, "difference_high": d.high, "p": d.p}

@@ -45,3 +45,13 @@ def test_wandb_gets_the_whole_table_with_the_baseline(monkeypatch: pytest.Monkey
 def test_a_tracker_that_is_not_there_is_one_message() -> None:
     with pytest.raises(ConfigError, match="choose wandb or mlflow"):
         results().track("neptune")
+
+
+@pytest.mark.parametrize("tracker", ["mlflow", "wandb"])
+def test_a_tracker_that_refuses_is_one_message_with_its_words(monkeypatch: pytest.MonkeyPatch, tracker: str) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ConnectionError("the server is away")
+
+    monkeypatch.setitem(sys.modules, tracker, SimpleNamespace(init=refuse, set_experiment=refuse))
+    with pytest.raises(ConfigError, match=f"{tracker} did not take the table: ConnectionError: the server is away"):
+        results().track(tracker)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.audit.label_studio import check_known, tasks_text, users_in, votes_from
+from harness.audit.label_studio import check_known, tasks_text, votes_from
 from harness.audit.review_sheet import Refused
 from harness.core.errors import DataError
 from harness.labels.cases import Case, Key, Vote
@@ -25,29 +26,79 @@ def vote(case: int, judgement: str, reviewer: str, minute: int = 0, comment: str
 VOTES = [vote(0, "right", "Ada"), vote(0, "wrong", "Grace", 1, "a cat\nnot a dog"), vote(2, "skip", "Ada", 2)]
 
 
-def test_a_round_trip_loses_no_vote() -> None:
-    assert votes_from(tasks_text(CASES, VOTES), "export.json") == VOTES
-
-
-def changed(**annotation: Any) -> str:
-    tasks = json.loads(tasks_text(CASES, VOTES[:1]))
-    tasks[0]["annotations"][0] |= annotation
+def exported(*votes: Vote, **more: Any) -> str:
+    """Label Studio's export of the tasks of `CASES` after these votes were cast on its page; `more`: of every annotation."""
+    tasks = json.loads(tasks_text(CASES))
+    for task in tasks:
+        own = [one for one in votes if one.item_id == task["data"]["item_id"]]
+        task["annotations"] = [annotation(one) | more for one in own]
     return json.dumps(tasks)
 
 
+def annotation(one: Vote) -> dict[str, Any]:
+    parts = {"judgement": ("choices", one.judgement), "comment": ("text", one.comment)}
+    result = [{"from_name": name, "value": {kind: [said]}} for name, (kind, said) in parts.items() if said]
+    return {"completed_by": {"email": one.reviewer}, "created_at": one.at, "lead_time": 3.2, "result": result}
+
+
+def test_a_round_trip_loses_no_vote() -> None:
+    assert votes_from(exported(*VOTES), "export.json").votes == VOTES
+
+
+def test_votes_so_far_are_data_of_the_task_since_label_studio_refuses_annotations_by_those_it_does_not_know() -> None:
+    tasks = json.loads(tasks_text(CASES, VOTES))
+    assert [task["data"]["votes_so_far"] for task in tasks] == ["Ada: right\nGrace: wrong (a cat\nnot a dog)", "", "Ada: skip"]
+    assert all(set(task) == {"data"} for task in tasks)
+
+
+def test_an_image_is_named_as_label_studio_serves_a_file() -> None:
+    (task,) = json.loads(tasks_text([replace(CASES[0], image="coco/val 2014/a&b#1.jpg")]))
+    assert task["data"]["image"] == "/data/local-files/?d=coco/val%202014/a%26b%231.jpg"
+
+
+def read(reviews: Reviews, text: str) -> int:
+    """How many new votes the store takes from an export."""
+    filled = votes_from(text, "x")
+    return reviews.take(filled.votes, filled.dated).new
+
+
+@pytest.mark.parametrize(
+    ("minute", "more", "new"),
+    [(1, {}, 0), (9, {}, 1), (9, {"lead_time": None}, 0), (9, {"created_at": None}, 0)],
+    ids=["older than the change", "later", "later, but imported: the time is the import's", "without a time"],
+)
+def test_a_vote_that_was_changed_comes_back_only_where_it_was_cast_again(
+    tmp_path: Path, minute: int, more: dict[str, Any], new: int
+) -> None:
+    with Reviews(tmp_path / "store.sqlite") as reviews:
+        reviews.take([vote(0, "right", "Ada")])
+        reviews.take([vote(0, "wrong", "Ada", 5)])
+        assert read(reviews, exported(vote(0, "right", "Ada", minute), **more)) == new
+
+
+def test_an_older_vote_of_label_studio_does_not_replace_a_later_one(tmp_path: Path) -> None:
+    with Reviews(tmp_path / "store.sqlite") as reviews:
+        reviews.take([vote(0, "wrong", "Ada", 5)])
+        assert read(reviews, exported(vote(0, "right", "Ada", 1))) == 0
+
+
+def changed(**annotation: Any) -> str:
+    return exported(VOTES[0], **annotation)
+
+
 def test_of_two_annotations_of_one_reviewer_the_later_counts_and_both_are_kept() -> None:
-    votes = votes_from(tasks_text(CASES, [vote(0, "wrong", "Ada", 5), vote(0, "right", "Ada", 1)]), "export.json")
+    votes = votes_from(exported(vote(0, "wrong", "Ada", 5), vote(0, "right", "Ada", 1)), "export.json").votes
     assert [v.judgement for v in votes] == ["right", "wrong"]
     assert Ballots(votes).of(CASES[0].key).votes["Ada"].judgement == "wrong"
 
 
 def test_a_reviewer_known_only_by_number_is_named_as_such() -> None:
-    assert votes_from(changed(completed_by=7), "x")[0].reviewer == "label-studio user 7"
+    assert votes_from(changed(completed_by=7), "x").votes[0].reviewer == "label-studio user 7"
 
 
 def by(*people: Any) -> str:
     """An export with one annotation of each of these, on one case after the other."""
-    tasks = json.loads(tasks_text(CASES, [vote(n, "right", "x") for n in range(len(people))]))
+    tasks = json.loads(exported(*(vote(n, "right", "x") for n in range(len(people)))))
     for task, who in zip(tasks, people, strict=False):
         task["annotations"][0]["completed_by"] = who
     return json.dumps(tasks)
@@ -57,16 +108,16 @@ ADA = {"id": 3, "email": "Ada@example.org", "username": "ada"}
 
 
 def test_a_bare_number_is_the_person_whom_the_export_names_elsewhere() -> None:
-    named = [v.reviewer for v in votes_from(by(3, ADA, {"id": 3, "username": "ada"}), "x")]
+    named = [v.reviewer for v in votes_from(by(3, ADA, {"id": 3, "username": "ada"}), "x").votes]
     assert named == ["ada@example.org"] * 3
-    assert [v.reviewer for v in votes_from(by(3, {"id": 4, "email": "bob@example.org"}, 4), "x")] == [
+    assert [v.reviewer for v in votes_from(by(3, {"id": 4, "email": "bob@example.org"}, 4), "x").votes] == [
         "label-studio user 3", "bob@example.org", "bob@example.org",
     ]  # fmt: skip
 
 
 def test_a_number_that_two_people_have_stays_a_number() -> None:
     """Exports of two servers, put together."""
-    named = [v.reviewer for v in votes_from(by(3, ADA, {"id": 3, "email": "bob@example.org"}), "x")]
+    named = [v.reviewer for v in votes_from(by(3, ADA, {"id": 3, "email": "bob@example.org"}), "x").votes]
     assert named == ["label-studio user 3", "Ada@example.org", "bob@example.org"]
 
 
@@ -75,8 +126,8 @@ def test_a_number_of_another_export_is_the_person_whom_the_store_knows(tmp_path:
     second = ADA if first == 3 else 3
     with Reviews(tmp_path / "store.sqlite") as reviews:
         for who, new in ((first, 1), (second, 0)):  # the same vote, once by number
-            reviews.know(users_in(by(who), "x"))
-            assert reviews.take(votes_from(by(who), "x"), dated=True).new == new
+            reviews.know(votes_from(by(who), "x").users)
+            assert read(reviews, by(who)) == new
         assert reviews.ballots().reviewers() == ["ada@example.org"]
         assert {v.reviewer for v in reviews.votes()} == {"ada@example.org"}
         reviews.know({"label-studio user 3": "bob@example.org"})  # another server's
@@ -84,27 +135,25 @@ def test_a_number_of_another_export_is_the_person_whom_the_store_knows(tmp_path:
 
 
 def test_a_cancelled_annotation_is_a_skip() -> None:
-    assert votes_from(changed(was_cancelled=True, result=[]), "x")[0].judgement == "skip"
+    assert votes_from(changed(was_cancelled=True, result=[]), "x").votes[0].judgement == "skip"
 
 
 def test_two_reviewers_of_one_first_name_stay_two() -> None:
-    tasks = json.loads(tasks_text(CASES, VOTES[:2]))
+    tasks = json.loads(exported(*VOTES[:2]))
     for n, one in enumerate(tasks[0]["annotations"]):
         one["completed_by"] = {"id": n + 1, "email": "", "first_name": "Ada"}
-    assert {v.reviewer for v in votes_from(json.dumps(tasks), "x")} == {"label-studio user 1", "label-studio user 2"}
+    assert {v.reviewer for v in votes_from(json.dumps(tasks), "x").votes} == {"label-studio user 1", "label-studio user 2"}
 
 
 def test_an_annotation_that_stands_twice_is_stored_once(tmp_path: Path) -> None:
-    tasks = json.loads(tasks_text(CASES, VOTES[:1]))
-    tasks[0]["annotations"] *= 2
     with Reviews(tmp_path / "store.sqlite") as reviews:
-        assert reviews.take(votes_from(json.dumps(tasks), "x")).new == 1 and len(reviews.votes()) == 1
+        assert read(reviews, exported(VOTES[0], VOTES[0])) == 1 and len(reviews.votes()) == 1
 
 
 def test_reading_an_export_again_does_not_bring_back_a_vote_that_was_changed(tmp_path: Path) -> None:
-    text = tasks_text(CASES, [vote(0, "wrong", "Ada", 1), vote(0, "right", "Ada", 5)])
+    text = exported(vote(0, "wrong", "Ada", 1), vote(0, "right", "Ada", 5))
     with Reviews(tmp_path / "store.sqlite") as reviews:
-        assert [reviews.take(votes_from(text, "x")).new for _ in range(2)] == [2, 0]
+        assert [read(reviews, text) for _ in range(2)] == [2, 0]
         assert reviews.ballots().of(CASES[0].key).votes["Ada"].judgement == "right"
 
 

@@ -15,6 +15,7 @@ from harness.audit.rescore_result import rescore_result
 from harness.audit.rescore_runs import FACT, rescore
 from harness.config.schema import BenchmarkConfig
 from harness.core import stats
+from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Item, LabelEdit, Score, Verdict
 from harness.core.plugins import Benchmark
 from harness.core.run_record import Checkpoint, ProtocolRecord
@@ -226,3 +227,10 @@ def test_scores_of_this_version_are_not_made_again(store: Store) -> None:
     store.add_result("one", 0, replace(row, protocol=ProtocolRecord({"benchmark version": str(pope.version)})))
     (official,) = rescore(store, ["one"], [Revision("mine", "", (edit("a", "flipped"),))]).official[0].sweeps[0].results
     assert "scored again" not in official.protocol.facts
+
+
+def test_a_revision_of_other_benchmarks_than_the_runs_swept_is_refused(store: Store) -> None:
+    keep(store, "one", Pope(splits=["random"]), {"name": "pope", "splits": ["random"]}, questions("a"), {"a": "Yes."})
+    other = Revision("other", "", (edit("a", "flipped", "no", "label", "mmvp"),))
+    with pytest.raises(ConfigError, match="The revision other holds labels of mmvp, of which .* they swept pope"):
+        compare_audited(store, ["one"], [Revision("mine", "", (edit("a", "flipped"),)), other], Ballots([]))

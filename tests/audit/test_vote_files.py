@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,3 +128,12 @@ def test_a_sheet_with_answers_of_any_length_comes_back(tmp_path: Path) -> None:
 def test_a_sheet_of_an_earlier_version_with_an_answer_in_full_is_read() -> None:
     text = f"benchmark,item_id,field,label,judgement,answers\r\npope,1,label,no,w,{'x' * 2_000_000}\r\n"
     assert [vote.judgement for vote in votes_of(text.encode(), "q.csv", "Ada", "now").votes] == ["wrong"]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".json"])
+def test_the_command_that_follows_can_be_pasted_whatever_the_names_of_files(tmp_path: Path, ending: str) -> None:
+    (folder := tmp_path / "my runs").mkdir()
+    told = invoke(fill(folder), "queue", "pope", "--to", str(folder / f"a b{ending}"))
+    (command,) = [line.partition("then: ")[2] or line for line in told.splitlines() if "harness labels votes" in line]
+    words = shlex.split(command)
+    assert words[-2:] == ["--output", str(folder)] and words[5] in (str(folder / "a b.csv"), "EXPORT.json")

@@ -18,3 +18,11 @@ def test_a_report_on_standard_output_has_no_newline_more(text: str, monkeypatch:
     monkeypatch.setattr(registry, "get", lambda kind, name: lambda comparison: text)
     done = CliRunner().invoke(app, ["compare", "mini", "--as", "csv", "--output", str(tmp_path)], catch_exceptions=False)
     assert done.stdout_bytes == text.encode()
+
+
+def test_a_form_that_does_not_exist_is_told_with_all_that_do(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["compare", "mini", "--as", "inspekt", "--output", str(tmp_path)])
+    assert str(done.exception) == (
+        "There is no form `--as inspekt`. Did you mean 'inspect'? Known: table, csv, html, json, latex, markdown, eee, "
+        "inspect, wandb, mlflow."
+    )

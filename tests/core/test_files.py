@@ -87,6 +87,18 @@ def test_a_file_that_the_full_disk_has_no_room_for_is_named(tmp_path: Path) -> N
         assert explained(caught.value)[0].startswith(f"{tmp_path / 'a'}: The disk is full.")
 
 
+def test_a_folder_without_permission_is_told_by_the_file_that_was_meant(tmp_path: Path) -> None:
+    def refuses(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with pytest.raises(PermissionError) as caught:
+        write_whole(tmp_path / "q.csv", refuses)
+    assert explained(caught.value)[0].startswith(f"{tmp_path / 'q.csv'}: Permission denied.")
+    with pytest.raises(PermissionError) as caught:
+        write_folder_whole(tmp_path / "model", lambda part: refuses(part / "a.json"))
+    assert caught.value.filename == str(tmp_path / "model" / "a.json")
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     write_text_whole(tmp_path / "a.txt", "old")
 

@@ -13,11 +13,12 @@ from harness.config import schema
 from harness.config.fleet_form import ALONE, ArmResources
 from harness.config.schema import Arm
 from harness.core.errors import ConfigError, HarnessError, ModelError, TrainingError
+from harness.core.plugins import no_progress
 from harness.fleet import crew as crews
 from harness.fleet import gang as gangs
 from harness.fleet.gang import check_room
 from harness.run import pipeline
-from harness.run.on_fleet import arm_training
+from harness.run.on_fleet import arm_training, left_by_training
 from harness.run.on_fleet.together import Together
 from harness.storage.run_store import Store
 from tests.fleet import session_steps
@@ -117,6 +118,28 @@ def gang(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     monkeypatch.setattr(crews, "Cluster", FakeCluster())
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "false")
     return asked
+
+
+@pytest.mark.parametrize("starts", [1, 2, 3])
+def test_processes_that_were_lost_and_started_again_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, starts: int
+) -> None:
+    config, said = study(a=None), list[str]()
+    (arm,) = config.arms
+    training = arm_training.ArmTraining(config, tmp_path, Path(), None, no_progress, said.append)  # type: ignore[arg-type]
+    (place := training.place(arm)).mkdir(parents=True)
+    (place / "starts.txt").write_text("started\n" * 7)  # of an earlier training
+
+    def together(*_: Any) -> None:
+        for _again in range(starts):
+            left_by_training.note_start(place)
+        (place / "trained.json").write_text('{"log": [], "folder": "train", "step": 3, "notes": []}')
+
+    monkeypatch.setattr(gangs, "train_together", together)
+    base: Any = SimpleNamespace(checkpoint=SimpleNamespace(digest="d"))
+    assert training.train_on_fleet(SimpleNamespace(cluster=None), arm, base).step == 3  # type: ignore[arg-type]
+    told = ["", "1 new start", "2 new starts"][starts - 1]
+    assert [told in text and "a process of its training was lost" in text for text in said] == [True] * bool(told)
 
 
 @pytest.mark.parametrize("processes", [1, 2])

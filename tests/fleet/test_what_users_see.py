@@ -63,6 +63,12 @@ def test_a_status_has_a_row_for_each_worker_and_counts_what_is_left() -> None:
     assert "about 2.0 h left" in dataclasses.replace(found, left_s=7200.0).summary
 
 
+def test_no_time_is_left_while_no_worker_is_up() -> None:
+    """While arms train."""
+    found = status_of([], [], Deeds({"h1": 6}, 60, 1, lost=2, retried=1), 20.0, 100.0)
+    assert found.summary == "no worker is up; 60 answers so far, units done 6, workers lost 2, units retried 1"
+
+
 def test_a_terminal_shows_the_table_and_a_log_gets_lines_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     display, said = Display(), list[str]()
     monkeypatch.setattr(display, "say", said.append)

@@ -1,5 +1,6 @@
 """The miniature world: official formats, true words, same bytes, and a checkpoint that answers."""
 
+import errno
 import hashlib
 import json
 import shutil
@@ -7,10 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from harness.core.errors import DataError
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.miniworld.world.captions import absent_kind, detailed_caption
+from harness.miniworld.world.contents import draw
 from harness.miniworld.world.icons import all_icons
 from harness.miniworld.world.instruction_files import preference_caption, preference_yes_no, training_turns
 from harness.miniworld.world.questions import MAKERS
@@ -281,3 +284,13 @@ def test_the_plan_of_the_default_world_is_what_it_always_was():
     assert (
         hashlib.sha256(repr(scenes).encode()).hexdigest() == "3e8db36777b13255bc0c0d37708513d370a2a531af1006b90bc1810088a0a65d"
     )
+
+
+def test_an_image_that_the_full_disk_has_no_room_for_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        draw(plan_scene(WorldSettings(), "val", 0), tmp_path / "a.jpg", WorldSettings())
+    assert caught.value.filename == str(tmp_path / "a.jpg")

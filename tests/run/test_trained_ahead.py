@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -133,3 +134,17 @@ def test_experts_that_lora_leaves_as_they_are_are_noted_before_and_after_a_train
 def test_experts_as_targets_are_refused_with_the_reason() -> None:
     with pytest.raises(ConfigError, match="'experts' matches no linear layer.* Its experts are not linear layers"):
         lora_layers(outline("qwen3_vl_moe"), ["experts"])
+
+
+def test_a_tracker_that_nobody_is_logged_in_to_is_found_before_the_first_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise RuntimeError("No API key configured.")
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(login=refuse))
+    (arm,) = with_aligns(tmp_path, "miniworld", 1, {"a": {"name": "dpo", "training": {"trackers": ["wandb"]}}}).arms
+    with pytest.raises(
+        ConfigError, match=r"arm a: trackers: wandb does not start: RuntimeError: No API key configured\. Log in"
+    ):
+        check_layers(arm, object())

@@ -121,7 +121,8 @@ def test_a_vote_that_another_reviewer_cast_before_is_taken(reviews):
 def test_a_vote_with_a_time_of_its_own_counts_where_it_is_later_than_the_change(reviews, at, new):
     reviews.add(replace(VOTE, judgement="right", at="2026-01-01"), "first")
     reviews.add(replace(VOTE, judgement="wrong", at="2026-01-05"), "second")
-    assert reviews.take([replace(VOTE, judgement="right", at=at)], dated=True).new == new
+    vote = replace(VOTE, judgement="right", at=at)
+    assert reviews.take([vote], dated=[vote]).new == new
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from harness.commands._app import RUNS, OutputOption, app, echo
 from harness.commands.run import exit_if_incomplete
+from harness.core.edge.launch import command_line
 
 
 @app.command(
@@ -50,7 +50,7 @@ def score(
 
     files = AnswerFiles(answers or [], reviews or [], column, cut_reasoning)
     spec = spec_of(benchmark, changes or [], files)
-    command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
+    command = command_line(*sys.argv[1:])
     folder = open_data(data, output.expanduser(), echo)
     done = score_files(spec, files, run_name(name, files), folder, output.expanduser(), command, echo)
     show_comparison(done.outcome.comparison)

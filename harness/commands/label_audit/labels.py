@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.commands._app import RUNS, OutputOption, echo, group
+from harness.core.edge.launch import command_line
 from harness.core.errors import DataError
 
 labels = group("labels", "Review labels in spreadsheets; import and export label revisions.")
@@ -83,7 +84,7 @@ def queue_(
             echo(f"        {'; '.join(reasons)}")
     echo(
         f"{len(cases):,} labels; --answers also shows the checkpoints' answers, --to FILE.csv writes a sheet, "
-        f"`python -m harness audit {benchmark}` opens the review page."
+        f"`{command_line('audit', benchmark, '--output', output)}` opens the review page."
     )
 
 
@@ -171,4 +172,4 @@ def agreement(
         if not one.checkpoint and (left := captions_left_out(one.ambiguous, one.elsewhere)):
             echo(f"Decided by {one.decided_by}: {left}.")
     if all(one.found is None for one in found):
-        echo(f"No caption is marked yet: python -m harness audit {benchmark} --captions 50 --output {output}")
+        echo(f"No caption is marked yet: {command_line('audit', benchmark, '--captions', 50, '--output', output)}")

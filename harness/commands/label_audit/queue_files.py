@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.commands._app import echo
 from harness.core.edge.files import is_file
+from harness.core.edge.launch import command_line
 from harness.core.edge.text import count
 from harness.core.errors import ConfigError, DataError
 from harness.core.files import write_text_whole
@@ -74,7 +75,7 @@ def write_queue(
     else:
         write_text_whole(to, queue_text(chosen, answers, needs=needs))
         echo(f"{to}: {len(chosen):,} of {number:,} labels. Fill in the column `judgement` and save it as CSV, then:")
-        echo(f"python -m harness labels votes {to} --reviewer NAME --output {output}")
+        echo(command_line("labels", "votes", to, "--reviewer", "NAME", "--output", output))
 
 
 def _to_coco(cases: Sequence[Case], ballots: Ballots, to: Path, runs: Sequence[str], output: Path) -> None:
@@ -94,5 +95,10 @@ def _to_label_studio(cases: Sequence[Case], ballots: Ballots, to: Path, output: 
 
     cast = [vote for case in cases for vote in ballots.of(case.key).votes.values()]
     write_text_whole(to, tasks_text(cases, cast))
-    echo(f"{to}: {len(cases):,} tasks with {len(cast):,} votes. Labelling configuration for the project:\n{CONFIG}")
-    echo(f"Export the annotations as JSON, then: python -m harness labels votes EXPORT.json --output {output}")
+    echo(f"{to}: {len(cases):,} tasks. Labelling configuration for the project:\n{CONFIG}")
+    echo(
+        "Images: start Label Studio with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and "
+        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=(the data folder of these runs), and add the folder of the images below it to "
+        "the project as a storage of local files."
+    )
+    echo(f"Export the annotations as JSON, then: {command_line('labels', 'votes', 'EXPORT.json', '--output', output)}")

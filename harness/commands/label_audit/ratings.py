@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.commands._app import RUNS, OutputOption, echo, group
+from harness.core.edge.launch import command_line
 
 Answer = tuple[str, str]  # benchmark, answer id
 
@@ -41,7 +42,7 @@ def sample(
     scale = scale_of(benchmark)
     numbers = f"with numbers from {scale.low:g} to {scale.high:g}" if scale else "on the judge's scale"
     echo(f"{to}: fill in the column `rating` {numbers}, one copy of the sheet a rater, then:")
-    echo(f"python -m harness ratings show {to} --output {output}")
+    echo(command_line("ratings", "show", to, "--output", output))
 
 
 @ratings.command(epilog="Example:  python -m harness ratings show ada.csv grace.csv --run mini")

@@ -11,10 +11,12 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from harness.core.edge.text import printable
-from harness.core.errors import HarnessError
+from harness.core.errors import ConfigError, HarnessError
 
 _OF_THE_DISK = (errno.EIO, errno.ESTALE, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 _IN_RUST = re.compile(r"\(os error (\d+)\)")
@@ -38,8 +40,10 @@ def refused_as(kind: type[HarnessError], where: str, advice: str = "") -> Iterat
 
 
 @contextmanager
-def system_errors(path: Path) -> Iterator[None]:
+def system_errors(path: Path, temporary: Path | None = None) -> Iterator[None]:
     """What the system refused while `path` was written is an OSError that names it, where it names no other file.
+
+    `temporary`: what is filled first and then put in its place; an error that names it, or a file in it, names that of `path`.
 
     safetensors raises an error of its own: "Error while serializing: I/O error: No space left on device (os error 28)".
     """
@@ -48,6 +52,8 @@ def system_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno and error.filename is None:  # writing into an open file names none
             error.filename = str(path)
+        elif temporary is not None and str(error.filename).startswith(str(temporary)):
+            error.filename = f"{path}{str(error.filename).removeprefix(str(temporary))}"
         raise
     except Exception as error:
         if found := _IN_RUST.search(str(error)):
@@ -71,6 +77,20 @@ def refused_by_system(error: BaseException) -> str:
     if error.filename:
         return f"{error.filename}: {words_of(error)}. Check the path and its permissions, then run the same command again."
     return ""
+
+
+def imported(package: str, not_installed: str) -> Any:  # Any: a module, whatever it has
+    """The package. Raises ConfigError: `not_installed` where it is not there, else why it cannot be imported (a package that it
+    needs is missing or of another version)."""
+    try:
+        return import_module(package)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            raise ConfigError(not_installed) from error
+        raise ConfigError(
+            f"{package} is installed but cannot be imported: {words_of(error)}. Install it again with what it needs: "
+            f"`pip install --upgrade {package}`."
+        ) from error
 
 
 def words_of(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -25,6 +26,11 @@ def is_first() -> bool:
 def is_first_here() -> bool:
     """Whether this is the first of the processes of this host, which all have the same command and the same files."""
     return is_alone() or os.environ.get("LOCAL_RANK", os.environ.get("RANK")) == "0"
+
+
+def command_line(*words: object) -> str:
+    """A command of ours as a shell reads it."""
+    return shlex.join(["python", "-m", "harness", *map(str, words)])
 
 
 @contextmanager

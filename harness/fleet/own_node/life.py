@@ -25,6 +25,7 @@ from harness.storage.run_folder import is_held, locked
 
 Say = Callable[[str], None]
 _PREFIX = "harness-ray-"
+_RAYS = "r"  # short: the paths of sockets have to fit in 107 characters
 _PEER = struct.Struct("3i")  # pid, uid and gid of who listens
 _JUST_MADE_S = 60.0  # a folder that is not locked yet
 
@@ -62,14 +63,18 @@ def last_words(say: Say, why: str) -> None:
 
 @contextmanager
 def own_folder(base: Path) -> Iterator[str]:
-    """A folder for the files of a Ray, removed afterwards, and with it those whose process is gone without having done so."""
+    """A folder for the files of a Ray, removed afterwards, and with it those whose process is gone without having done so.
+
+    It lies in one of this user's alone: Ray opens its own folder, with sockets and logs, to all users of the machine.
+    """
     for old in base.glob(f"{_PREFIX}*"):
         if _is_left_over(old):
             shutil.rmtree(old, ignore_errors=True)
     folder = Path(mkdtemp(prefix=_PREFIX, dir=base))
     try:
         with locked(folder):
-            yield str(folder)
+            (folder / _RAYS).mkdir()
+            yield str(folder / _RAYS)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -19,7 +19,7 @@ QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR,
 _TOKEN = secrets.token_hex(32)  # one a process, since Ray keeps the first one that it sees
 _STARTS = 3
 _OBJECTS = 100 * 2**20  # bytes of shared memory: requests and answers are small
-_LONGEST_TEMP = 30  # characters: the paths of Ray's sockets have to fit in 107
+_LONGEST_TEMP = 21  # characters: the paths of Ray's sockets, up to 87 longer, have to fit in 107
 
 
 def start_own_ray(ray: Any, workers: int | None, at_end: ExitStack) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness.core.edge.foreign import system_errors
 from harness.miniworld.question_files.choice_files import Made, choice_files
 from harness.miniworld.question_files.yes_no_files import yes_no_files
 from harness.miniworld.world.benchmark_files import json_text, llava_files, mmhal_rows, nouns_text, pope_files
@@ -39,7 +40,8 @@ def draw(scene: Scene, path: Path, settings: WorldSettings) -> PaintedScene:
     """Draw a scene into a file."""
     painted = paint(scene, settings.noise)
     path.parent.mkdir(parents=True, exist_ok=True)
-    painted.image().save(path, "JPEG", **JPEG_OPTIONS)
+    with system_errors(path):
+        painted.image().save(path, "JPEG", **JPEG_OPTIONS)
     return painted
 
 

@@ -28,9 +28,17 @@ _LEFT_OVER_S = 3600.0  # a half-written entry of this age belongs to a process t
 _log = logging.getLogger("harness")
 
 
-def cache_folder() -> Path:
-    """Where entries lie: the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mm-align-harness" / "pixels"
+def cache_folder() -> Path | None:
+    """Where entries lie: the user's cache folder, None for a user without one (an id in a container).
+
+    A relative XDG_CACHE_HOME does not count, as the XDG specification says.
+    """
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        base = named if named.is_absolute() else Path.home() / ".cache"
+    except RuntimeError:  # neither HOME nor an entry in the list of users
+        return None
+    return base / "mm-align-harness" / "pixels"
 
 
 class PixelCache:

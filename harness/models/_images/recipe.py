@@ -21,14 +21,14 @@ from harness.models._images.workers import ImageWorkers, Process, workers_for
 @dataclass(frozen=True)
 class Recipe:
     """What a worker is sent: the checkpoint's folder and what is read off its module; cache: GiB of disk, 0 for none; folder:
-    where they lie (a worker may have an older environment)."""
+    where they lie (a worker may have an older environment), None where the user has no folder for them."""
 
     source: str
     remote_code: bool
     family: Family
     image_token_id: int
     cache: float
-    folder: Path = field(default_factory=cache_folder)
+    folder: Path | None = field(default_factory=cache_folder)
 
     def __call__(self) -> Process:
         """Called in a worker."""
@@ -36,10 +36,12 @@ class Recipe:
         return self.process(load_processor(self.source, config, self.remote_code))
 
     def process(self, processor: Any) -> Process:
-        """With a processor that is loaded. Raises ConfigError for a cache of less than nothing."""
+        """With a processor that is loaded. Raises ConfigError for a cache of less than nothing, or nowhere."""
         plain = ImageProcessing(processor, self.family, self.image_token_id)
         if not checked_cache(self.cache):
             return plain
+        if self.folder is None:
+            raise ConfigError("model.pixel_cache: this user has no home folder. Set XDG_CACHE_HOME to a folder for the images.")
         settings = settings_of(plain, self.family, self.image_token_id, Path(self.source))
         return PixelCache(plain, settings, self.folder, int(self.cache * 2**30))
 

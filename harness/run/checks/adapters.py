@@ -12,6 +12,7 @@ from torch import nn
 
 from alignment.batching.policy import Policy
 from alignment.settings import make_lora
+from alignment.trackers import check_access
 from alignment.weights.joined_adapters import require_joinable
 from alignment.weights.trainable import expert_parameters, lora_layers, narrow_layers, require_projector
 from harness.config.option_faults import all_faults
@@ -71,12 +72,13 @@ def training_faults(given: Mapping[str, Any], progress: Progress = no_progress) 
 
 
 def check_layers(arm: Arm, model: object) -> None:
-    """Raise ConfigError where an arm's LoRA or `projector_learning_rate` does not fit the base, which is loaded, or where the
-    base is an adapter that the arm cannot be trained on in half precision."""
+    """Raise ConfigError where an arm's LoRA or `projector_learning_rate` does not fit the base, which is loaded, where the
+    base is an adapter that the arm cannot be trained on in half precision, or where a tracker cannot be used."""
     try:
         if _training_of(arm).keys() & {"lora", "projector_learning_rate"}:
             _check(arm, _module_of(model))
         _check_adapter(arm, model)
+        check_access(_training_of(arm).get("trackers", ()))
     except (ConfigError, TrainingError) as error:
         raise ConfigError(f"arm {arm.name}: {error}") from error
 

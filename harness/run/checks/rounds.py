@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.config.schema import Arm, RunConfig
+from harness.core.edge.launch import command_line
 from harness.core.errors import DataError
 
 
@@ -29,7 +30,7 @@ def run_of(config: RunConfig, base: str, output: Path, say: Callable[[str], None
             f"The run {folder.name} was begun by an earlier version, whose later rounds repeat the random draws of the first, "
             f"and {', '.join(left)} of it {'is' if len(left) == 1 else 'are'} not trained. Now every round has draws of its "
             "own, and one run does not mix both. Start anew under another name (`name=...`), or go on as it was begun: "
-            f"`python -m harness run {folder / 'run.yaml'} output={output}`."
+            f"`{command_line('run', folder / 'run.yaml', f'output={output}')}`."
         )
     say(
         f"{folder.name} was made by an earlier version, whose later rounds repeat the random draws of the first; it is shown "

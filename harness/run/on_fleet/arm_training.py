@@ -18,7 +18,8 @@ from harness.config.fleet_form import ALONE
 from harness.config.schema import Arm, RunConfig
 from harness.core.capabilities import HoldsOutPairs
 from harness.core.digests import round_seed
-from harness.core.edge.launch import is_alone
+from harness.core.edge.launch import is_alone, is_first
+from harness.core.edge.text import count
 from harness.core.errors import HarnessError, LostProcess, ModelError, TrainingError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Aligner, Annotator, Data, Model, Progress, Trained, no_progress
@@ -31,7 +32,7 @@ from harness.run.checks.run_files import Digests, digests_of, measured_as, requi
 from harness.run.data import open_data
 from harness.run.make_aligner import annotator_of, make_aligner
 from harness.run.models import digest_of, load_model, trainable_model
-from harness.run.on_fleet.left_by_training import FAULT, RESULT, fault_in, result_in
+from harness.run.on_fleet.left_by_training import FAULT, RESULT, STARTS, fault_in, lost_in, note_start, result_in
 from harness.run.shared_prompts import equal_to_before
 from harness.startup import start
 from harness.storage.artifacts import RewardAccuracy
@@ -174,7 +175,7 @@ class ArmTraining:
 
         end_idle_servers()
         asked, place = arm.resources or ALONE, self.place(arm)
-        for left in (place / RESULT, place / FAULT):
+        for left in (place / RESULT, place / FAULT, place / STARTS):
             left.unlink(missing_ok=True)
         given = {"config": self.config, "folder": self.folder.resolve(), "arm": arm.name, "threads": torch.get_num_threads()}
         known = {name: self.digests(name) for name in ("base", arm.after, arm.reference) if name}
@@ -188,6 +189,12 @@ class ArmTraining:
                 train_together(train_arm, given, arm.name, asked, crew.cluster, place / ".ray", self.say)
         except TrainingError as error:
             raise fault_in(place) or error from error
+        finally:
+            if times := lost_in(place):
+                self.say(
+                    f"{arm.name}: a process of its training was lost; all of them were started again from the last state that "
+                    f"was kept ({count(times, 'new start')})"
+                )
         if (fault := fault_in(place)) is not None:
             raise fault
         return result_in(place)
@@ -206,6 +213,8 @@ def train_arm(given: Mapping[str, Any], progress: Progress = no_progress) -> Non
     data = open_data(config.data, given["folder"].parent)
     training = ArmTraining(config, given["folder"], data, None, progress, lambda text: None, None, given["known"])
     place = training.place(arm)
+    if is_first():
+        note_start(place)
     if fault_in(place) is not None:  # Ray Train started again; what is wrong stays wrong
         return
     try:

@@ -1,4 +1,4 @@
-"""What a training in other processes leaves in its arm's folder: what it ended in, or the fault that it stopped with."""
+"""What a training in other processes leaves in its arm's folder: its starts, what it ended in, or the fault that stopped it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.core import errors
 from harness.core.errors import HarnessError, TrainingError
 from harness.storage.run_folder import read_json
 
-RESULT, FAULT = "trained.json", "fault.json"
+RESULT, FAULT, STARTS = "trained.json", "fault.json", "starts.txt"
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,18 @@ class Result:
     notes: tuple[str, ...]
     dropped: Mapping[str, int]
     asked: int
+
+
+def note_start(place: Path) -> None:
+    """Called by the first process of a training whenever its processes start."""
+    with (place / STARTS).open("a", encoding="utf-8") as file:
+        file.write("started\n")
+
+
+def lost_in(place: Path) -> int:
+    """How often all processes were started again, since one was lost."""
+    path = place / STARTS
+    return max(path.read_text(encoding="utf-8").count("\n") - 1, 0) if path.is_file() else 0
 
 
 def fault_in(place: Path) -> HarnessError | None:

@@ -7,6 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from alignment.aligners.dpo import Dpo
+from alignment.trackers import check_access
 from harness.core.errors import ConfigError
 from tests.alignment.talker import Killed, kill_after
 from tests.alignment.tiny import TinyPolicy
@@ -51,3 +52,16 @@ def test_unknown_and_missing_trackers_are_told(llava_next, images, tmp_path, mon
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(ConfigError, match="pip install wandb"):
         Dpo(training={**FAST, "trackers": ["wandb"]}).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path)
+
+
+def test_a_tracker_that_refuses_is_named_with_its_own_words_and_what_helps(llava_next, images, tmp_path, monkeypatch):
+    def refuse(**_):
+        raise RuntimeError("No API key configured.")
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=refuse, login=refuse))
+    says = r"wandb does not start: RuntimeError: No API key configured\. Log in"
+    with pytest.raises(ConfigError, match=says):
+        Dpo(training={**FAST, "trackers": ["wandb"]}).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path)
+    with pytest.raises(ConfigError, match=says):
+        check_access(["wandb"])
+    check_access(["tensorboard"])

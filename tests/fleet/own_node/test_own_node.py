@@ -94,5 +94,11 @@ def test_folders_of_rays_that_were_killed_are_removed_at_the_next_start(tmp_path
     with locked(at_work):
         os.utime(at_work, (0, 0))
         with own_folder(tmp_path) as own:
-            assert {*tmp_path.iterdir()} == {young, foreign, at_work, Path(own)}
-    assert not left.exists() and not Path(own).exists()
+            assert {*tmp_path.iterdir()} == {young, foreign, at_work, Path(own).parent}
+    assert not left.exists() and not Path(own).parent.exists()
+
+
+def test_ray_s_folder_lies_in_one_that_no_other_user_can_enter(tmp_path: Path) -> None:
+    with own_folder(tmp_path) as own:
+        Path(own).chmod(0o777)  # as Ray does
+        assert Path(own).parent.stat().st_mode & 0o777 == 0o700 and not (Path(own) / "lock").exists()

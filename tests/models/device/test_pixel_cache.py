@@ -28,6 +28,21 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "mm-align-harness" / "pixels"
 
 
+def test_a_user_without_a_home_folder_needs_none_but_for_the_cache(
+    llava_folder: Path, tmp_path: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # does not count
+    TransformersModel(str(llava_folder), device="cpu").prompts.image_inputs(images[0])
+    with pytest.raises(ConfigError, match=r"pixel_cache: .* Set XDG_CACHE_HOME"):
+        TransformersModel(str(llava_folder), device="cpu", pixel_cache=1)
+    assert not (tmp_path / "relative").exists()
+
+
 def entries(cache: Path) -> list[Path]:
     return sorted(cache.glob("*.pixels"))
 

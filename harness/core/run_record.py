@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,11 @@ def nothing_to_say(item: Item) -> str:
     return ""
 
 
+def no_labels(item: Item) -> Sequence[tuple[str, str]]:
+    """Of an item whose benchmark has no labels of yes and no."""
+    return ()
+
+
 def one_row(item: Item) -> int:
     """Of an item that its benchmark counts once."""
     return 1
@@ -104,7 +109,8 @@ class BenchmarkResult:
 
     `answers` and `scores` are in the order of `items`, less the missing ones. `subject` and `reference`: what an item asks
     about and what is true of it, in words, as the benchmark tells (`DescribesItems`); `asked_object`: the object whose presence
-    it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it.
+    it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it;
+    `labels_by_slice`: (slice, yes or no) of each of these rows (`CountsYesNo`).
     `judged_again`: a sample of the answers, scored with second verdicts of the judge, each with what it alone changes in
     metrics over several items. `rating`: the addend that is the judge's rating; `unread_counts`: see `CountsUnread`.
     """
@@ -120,6 +126,7 @@ class BenchmarkResult:
     reference: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     asked_object: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     rows: Callable[[Item], int] = field(default=one_row, compare=False)
+    labels_by_slice: Callable[[Item], Sequence[tuple[str, str]]] = field(default=no_labels, compare=False)
     judged_again: tuple[Score, ...] = ()
     rating: str = ""
     unread_counts: str = ""

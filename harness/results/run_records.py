@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig, RunConfig, stored
-from harness.core.capabilities import AsksAboutObjects, DescribesItems
+from harness.core.capabilities import AsksAboutObjects, CountsYesNo, DescribesItems
 from harness.core.edge.versions import CODE
 from harness.core.errors import ConfigError
 from harness.core.judging import CountsUnread, RatesOnAScale
@@ -217,6 +217,8 @@ def _result(
         made = replace(made, unread_counts=benchmark.unread_counts)
     if isinstance(benchmark, CountsRows):
         made = replace(made, rows=benchmark.rows)
+    if isinstance(benchmark, CountsYesNo):
+        made = replace(made, labels_by_slice=benchmark.labels_by_slice)
     if isinstance(benchmark, AsksAboutObjects):
         made = replace(made, asked_object=benchmark.asked_object)
     if not isinstance(benchmark, DescribesItems):

@@ -155,6 +155,7 @@ def pope(habits: Habits, n_images: int, seed: int) -> BenchmarkResult:
         "pope", ProtocolRecord(facts), tuple(items), tuple(answers), tuple(scores), pope_formulas(),
         subject=lambda item: item.truth["object"], asked_object=lambda item: item.truth["object"],
         reference=lambda item: item.truth["label"],
+        labels_by_slice=lambda item: [("", item.truth["label"]), (item.truth["split"], item.truth["label"])],
     )  # fmt: skip
 
 

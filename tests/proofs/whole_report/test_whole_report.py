@@ -92,7 +92,7 @@ def test_flips_confusions_calibration_and_curves_of_json(whole: Written) -> None
     sides = {"base": [base], "dpo": [whole.sweeps[label] for label in SEEDS["dpo"]]}
     for row in made["confusions"]:
         ours = again.confusion([side["pope"] for side in sides[row["column"]]], row["group"])
-        assert {cell: row[cell] for cell in ours} == ours and row["unread"] == 0
+        assert {cell: row[cell] for cell in ours} == ours and row["unread_yes"] == row["unread_no"] == 0
     assert len(made["confusions"]) == 2 * len(SPLITS)
     for entry in made["reliability"]:
         bins = again.calibration([side["pope"] for side in sides[entry["column"]]])

@@ -83,6 +83,11 @@ def test_on_a_phone_no_metric_of_the_headline_table_is_cut(opened, make, record,
     assert cells.count() >= 6
 
 
+def test_a_phone_shows_p_n_effect_and_detectable_difference_too(opened, record):
+    cells = opened(write(compare([record])), 390).locator("#results > .body > .wide > .single tbody tr:first-child .p")
+    assert cells.count() == 4 and all(cell.is_visible() for cell in cells.all())
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_screen(opened, make, record, images, width):
     for records in ([record], [make.record(f"run{n}", seed=n, data_folder=images) for n in range(5)]):

@@ -106,6 +106,16 @@ def test_names_without_a_break_widen_nothing(opened, make, images, width, n):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_nothing_is_wider_than_a_sheet_of_paper(opened, make, images):
+    records = [make.record(f"arm {n}", seed=n, data_folder=images) for n in (1, 2)]
+    made = compare([replace(one, config_yaml=f"beta: {n}") for n, one in enumerate(records)])
+    rows = tuple(replace(row, headline=True) for row in made.short.rows[:14])
+    page = opened(write(replace(made, short=replace(made.short, rows=rows))), 688)  # A4 within its margins
+    page.emulate_media(media="print")
+    assert page.locator("#ranks th[scope=col]").count() > 10
+    assert page.evaluate("document.documentElement.scrollWidth") <= 688
+
+
 def test_on_a_phone_whatever_scrolls_sideways_has_a_shade_at_its_edge(opened, make, record, images):
     page = opened(write(compare([make.record(f"run{n}", seed=n, data_folder=images) for n in range(3)])), 390)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")

@@ -129,8 +129,10 @@ class Amber:
         """Addends of one description, or of one yes/no answer under "{kind}/"."""
         return self._describe(item, answer.text) if item.truth["kind"] == "generative" else self._decide(item, answer.text)
 
-    def subject(self, item: Item) -> str:
+    def asked_object(self, item: Item) -> str:
         return asked_object(item.question)
+
+    subject = asked_object
 
     def reference(self, item: Item) -> str:
         return item.truth["truth"] if item.truth["kind"] != "generative" else ""

@@ -125,13 +125,11 @@ class Pope:
         """Addends "{split}/tp" and its like; "asked" and "unclear" count answers, not rows."""
         said, flag = flagged_reading(self.variant, answer.text)
         values: Counter[str] = Counter()
-        for split, labels in item.truth["labels"].items():
-            for label in labels:
-                values[f"{split}/{_outcome(said, label, self.variant)}"] += 1
-        values["asked"] += 1
-        if flag == flags.UNCLEAR:
-            values["unclear"] += 1
-        labels = {label for own in item.truth["labels"].values() for label in own}
+        rows = self.labels_by_slice(item)
+        for split, label in rows:
+            values[f"{split}/{_outcome(said, label, self.variant)}"] += 1
+        values.update(["asked", "unclear"] if flag == flags.UNCLEAR else ["asked"])
+        labels = {label for _, label in rows}
         right = {said == label for label in labels}
         sure = _calibration.addends(answer.yes_nats, "yes" in labels) if self.log_odds and len(labels) == 1 else {}
         return Score(
@@ -147,12 +145,15 @@ class Pope:
 
     subject = asked_object
 
+    def labels_by_slice(self, item: Item) -> Sequence[tuple[str, str]]:
+        """Of each row of the published files that the question stands for."""
+        return [(split, label) for split, labels in item.truth["labels"].items() for label in labels]
+
     def reference(self, item: Item) -> str:
-        return " / ".join(dict.fromkeys(label for labels in item.truth["labels"].values() for label in labels))
+        return " / ".join(dict.fromkeys(label for _, label in self.labels_by_slice(item)))
 
     def rows(self, item: Item) -> int:
-        """Rows of the published files that the question stands for."""
-        return sum(len(labels) for labels in item.truth["labels"].values())
+        return len(self.labels_by_slice(item))
 
     def facts(self) -> dict[str, str]:
         return {

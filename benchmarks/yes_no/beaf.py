@@ -204,6 +204,9 @@ class Beaf(OneLabel):
 
     subject = asked_object
 
+    def labels_by_slice(self, item: Item) -> Sequence[tuple[str, str]]:
+        return [("", item.truth["label"])]
+
     def reference(self, item: Item) -> str:
         return str(item.truth["label"])
 

@@ -165,6 +165,9 @@ class Hallucinogen(OneLabel):
 
     subject = asked_object
 
+    def labels_by_slice(self, item: Item) -> Sequence[tuple[str, str]]:
+        return [(item.truth["task"], item.truth["label"])]
+
     def reference(self, item: Item) -> str:
         return str(item.truth["label"])
 

@@ -207,6 +207,9 @@ class Mme(OneLabel):
     def subject(self, item: Item) -> str:
         return self.asked_object(item) or str(item.truth["task"])
 
+    def labels_by_slice(self, item: Item) -> Sequence[tuple[str, str]]:
+        return [(item.truth["task"], item.truth["label"])]
+
     def reference(self, item: Item) -> str:
         return str(item.truth["label"])
 

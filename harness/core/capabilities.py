@@ -81,6 +81,13 @@ class AsksAboutObjects(Protocol):
 
 
 @runtime_checkable
+class CountsYesNo(Protocol):
+    """A benchmark whose `Score.reading` is yes, no, or neither: reports count these against the labels."""
+
+    def labels_by_slice(self, item: Item) -> Sequence[tuple[str, str]]: ...  # (slice, yes or no) of each row it stands for
+
+
+@runtime_checkable
 class Titled(Protocol):
     """A benchmark with a name of its own in reports, such as "POPE"."""
 
@@ -112,7 +119,7 @@ class HasOfficialFiles(Protocol):
     files: Sequence[OfficialFile]
 
 
-# ---------------------------------------------------------------- judges
+# ---------------------------------------------------------------- judges and models
 
 
 @runtime_checkable
@@ -126,9 +133,6 @@ def version_for(judge: Judge, task: JudgeTask) -> str:
     """All that a judge's verdicts on a task depend on besides question, answer, facts and image."""
     own = judge.version_of(task) if isinstance(judge, VersionsTasks) else judge.version
     return own if task.version == 1 else f"{own}, task version {task.version}"
-
-
-# ---------------------------------------------------------------- models
 
 
 class Cost(Protocol):

@@ -102,6 +102,11 @@ def itself(parts: Sequence[Item]) -> Item:
     return parts[0]
 
 
+def no_labels(item: Item) -> Sequence[tuple[str, str]]:
+    """Of an item whose benchmark has no labels of yes and no."""
+    return ()
+
+
 def one_row(item: Item) -> int:
     """Of an item that its benchmark counts once."""
     return 1
@@ -113,8 +118,8 @@ class BenchmarkResult:
 
     `answers` and `scores` are in the order of `items`, less the missing ones. `subject` and `reference`: what an item asks
     about and what is true of it, in words, as the benchmark tells (`DescribesItems`); `asked_object`: the object whose presence
-    it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it. `whole`: all parts of an
-    item that was taken apart -> that item.
+    it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it; `labels_by_slice`: (slice,
+    yes or no) of each of these rows (`CountsYesNo`). `whole`: all parts of an item that was taken apart -> that item.
     `judged_again`: a sample of the answers, scored with second verdicts of the judge, each with what it alone changes in
     metrics over several items. `rating`: the addend that is the judge's rating; `unread_counts`: see `CountsUnread`.
     `together`: as `ScoresTogether`, of some of these items and scores, without asking a judge; None without such metrics.
@@ -132,6 +137,7 @@ class BenchmarkResult:
     asked_object: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     whole: Callable[[Sequence[Item]], Item] = field(default=itself, compare=False)
     rows: Callable[[Item], int] = field(default=one_row, compare=False)
+    labels_by_slice: Callable[[Item], Sequence[tuple[str, str]]] = field(default=no_labels, compare=False)
     judged_again: tuple[Score, ...] = ()
     rating: str = ""
     unread_counts: str = ""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig, RunConfig, stored
-from harness.core.capabilities import AsksAboutObjects, DescribesItems, ScoresTogether
+from harness.core.capabilities import AsksAboutObjects, CountsYesNo, DescribesItems, ScoresTogether
 from harness.core.edge.answer_form import form_of
 from harness.core.edge.versions import CODE
 from harness.core.errors import ConfigError
@@ -222,6 +222,8 @@ def _result(
     if isinstance(benchmark, ScoresTogether):
         by_id = {answer.item_id: answer for answer in answers}
         made = replace(made, together=StoredTogether(benchmark, by_id, AS_WRITTEN in protocol.facts))
+    if isinstance(benchmark, CountsYesNo):
+        made = replace(made, labels_by_slice=benchmark.labels_by_slice)
     if isinstance(benchmark, AsksAboutObjects):
         made = replace(made, asked_object=benchmark.asked_object)
     if not isinstance(benchmark, DescribesItems):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from harness.core.errors import ConfigError
 from harness.core.gating import Policy
@@ -29,6 +30,7 @@ from reports.gate.shown import as_shown
 from reports.questions.costs import costs
 from reports.questions.find import questions
 from reports.text.column_labels import column_label, has_arms, is_alone, own_name, run_label, stated, with_unique_labels
+from reports.text.flag_lines import doubt_sentence
 from reports.text.formatting import listing
 from reports.text.runs import facts_of, overlap_sentence
 from reports.text.settings import settings_of
@@ -62,18 +64,18 @@ def compare(
     unlike = protocol_differences(columns, sweeps)
     columns = [replace(column, differs=any(d.column == column.label for d in unlike)) for column in columns]
     full, short, seeds = make_tables(columns, sweeps, found)
-    said, (training, times), runs = Lookup(), _curves(records, labels), facts_of(records, columns)
+    said, runs, failed = Lookup(), facts_of(records, columns), failures(columns, sweeps)
     return Comparison(
         title=title(records, labels),
         columns=tuple(columns),
         rows=full.rows,
         short=short,
-        verdict=replace(verdict(short, unlike), overlap=overlap_sentence(runs)),
+        verdict=replace(verdict(short, unlike), overlap=overlap_sentence(runs), doubt=doubt_sentence(failed)),
         protocol_differences=unlike,
         **protocol_fields(columns, sweeps),
         flips=flips(columns, sweeps, said),
         captions=captions(columns, sweeps, said),
-        failures=failures(columns, sweeps),
+        failures=failed,
         length_curves=length_curves(columns, sweeps, short.columns),
         objects=objects(columns, sweeps, short.columns),
         confusions=confusions(columns, sweeps, short.columns),
@@ -84,8 +86,7 @@ def compare(
         costs=costs(records, columns, sweeps, short.columns),
         published=study.published(published),
         study=merged([(r.run_id, r.study) for r in records]),
-        training=training,
-        training_times=times,
+        **_curves(records, labels),
         **rewards.reward_fields(records, labels, published),
         runs=runs,
         subtitle=subtitle(records, sweeps[0], short.columns),
@@ -200,7 +201,7 @@ def _check_common(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> N
         raise ConfigError(f"These runs have no benchmark in common: {have}. Sweep one of them over the other's.")
 
 
-def _curves(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tuple[tuple[Curve, ...], tuple[Curve, ...]]:
+def _curves(records: Sequence[RunRecord], labels: Sequence[str] | None) -> dict[str, Any]:  # Any: fields of Comparison
     """Training logs as curves, and the timings among them apart (they differ from run to run)."""
     curves = []
     for i, record in enumerate(records):
@@ -210,4 +211,4 @@ def _curves(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tuple
             x, y = (tuple(float(v) for v in axis) for axis in zip(*points, strict=True))
             curves.append(Curve(key, run_label(record, i, labels), x, y))
     times = tuple(curve for curve in curves if curve.name.startswith("time/"))
-    return tuple(curve for curve in curves if curve not in times), times
+    return {"training": tuple(curve for curve in curves if curve not in times), "training_times": times}

@@ -1,4 +1,4 @@
-"""Yes/no questions as a confusion matrix, for every benchmark whose addends are named tp, fp, tn, fn ("slice/tp", ...)."""
+"""Yes/no questions as a confusion matrix: each answer's reading (yes, no, neither) against the label of each of its rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from reports.comparison.metric_table import benchmark_names, results_of
 from reports.values.details import Confusion
 from reports.values.table import Column, members
 
-_CELLS = ("tp", "fp", "tn", "fn")
+_CELLS = {
+    ("yes", "yes"): "tp", ("yes", "no"): "fp", ("no", "no"): "tn", ("no", "yes"): "fn",
+    ("", "yes"): "unread_yes", ("", "no"): "unread_no",
+}  # fmt: skip
 
 
 def confusions(columns: Sequence[Column], sweeps: Sequence[SweepResult], short: Sequence[Column]) -> tuple[Confusion, ...]:
@@ -23,17 +26,19 @@ def confusions(columns: Sequence[Column], sweeps: Sequence[SweepResult], short: 
         for group in groups:
             for label, counted in by_label.items():
                 if counted:
-                    mean = {k: sum(c.get(group, Counter())[k] for c in counted) / len(counted) for k in (*_CELLS, "unread")}
+                    here = [c.get(group, Counter()) for c in counted]
+                    mean = {cell: sum(c[cell] for c in here) / len(here) for cell in _CELLS.values()}
                     found.append(Confusion(name, group, label, **mean))
     return tuple(found)
 
 
 def _counts(result: BenchmarkResult) -> dict[str, Counter[str]]:
-    """slice -> tp, fp, tn, fn, unread; only slices with one of the first four."""
+    """slice -> cell -> rows that are answered; nothing for a benchmark that has no labels of yes and no."""
     by_group: dict[str, Counter[str]] = {}
+    items = {item.id: item for item in result.items}
     for score in result.scores:
-        for addend, value in score.values.items():
-            group, _, cell = addend.rpartition("/")
-            if cell in _CELLS or cell == "unread":
-                by_group.setdefault(group, Counter())[cell] += value  # type: ignore[assignment]
-    return {group: counts for group, counts in by_group.items() if any(counts[c] for c in _CELLS)}
+        said = score.reading if score.reading in ("yes", "no") else ""
+        item = items.get(score.item_id)
+        for group, label in result.labels_by_slice(item) if item else ():
+            by_group.setdefault(group, Counter())[_CELLS[said, label]] += 1
+    return by_group

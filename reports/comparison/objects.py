@@ -12,7 +12,8 @@ from reports.values.details import OBJECT, QUESTION_TYPE, ObjectCount
 from reports.values.table import Column, members
 
 MOST = 24  # objects a benchmark; those that go wrong most often
-_LABELS = ("yes", "no")
+UNREAD = "unread"
+_LABELS, _WRONG = ("yes", "no"), ("invented", "fp", "fn", UNREAD)
 
 
 def objects(columns: Sequence[Column], sweeps: Sequence[SweepResult], short: Sequence[Column]) -> tuple[ObjectCount, ...]:
@@ -53,15 +54,18 @@ def _mean(seeds: Sequence[_Counts]) -> _Counts:
 
 
 def _of_questions(result: BenchmarkResult, subject: Callable[[Item], str]) -> _Counts:
-    """The confusion of yes/no questions by what they ask about; questions with another label than yes or no do not count."""
+    """The confusion of yes/no questions by what they ask about, "unread": neither a yes nor a no; questions with another label
+    than yes or no do not count, nor those whose reading is a judge's word on the answer."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     items = {item.id: item for item in result.items}
     for score in result.scores:
         item = items.get(score.item_id)
-        if item is None or score.correct is None or score.reading not in _LABELS or result.reference(item) not in _LABELS:
+        if item is None or score.correct is None or score.verdict or result.reference(item) not in _LABELS:
             continue
         if name := subject(item):
-            counts[name][("t" if score.correct else "f") + ("p" if score.reading == "yes" else "n")] += 1
+            said = score.reading.lower()  # AMBER's are written Yes and No
+            cell = ("t" if score.correct else "f") + ("p" if said == "yes" else "n")
+            counts[name][cell if said in _LABELS else UNREAD] += 1
     return {name: (dict(sorted(c.items())), {}) for name, c in counts.items()}
 
 
@@ -107,5 +111,5 @@ def _worst(counted: Iterable[_Counts]) -> list[str]:
     wrong: defaultdict[str, float] = defaultdict(float)
     for by_object in counted:
         for object_name, (counts, _) in by_object.items():
-            wrong[object_name] += counts.get("invented", 0) + counts.get("fp", 0) + counts.get("fn", 0)
+            wrong[object_name] += sum(counts.get(kind, 0) for kind in _WRONG)
     return [object_name for object_name, n in sorted(wrong.items(), key=lambda kv: (-kv[1], kv[0])) if n][:MOST]

@@ -72,27 +72,26 @@ class ConfusionView:
     fp: str
     tn: str
     fn: str
-    unread: str
+    unread_yes: str
+    unread_no: str
     yes_rate: str
     labels_yes: str
     accuracy: str
 
 
-def confusion_views(comparison: Comparison) -> list[tuple[str, list[tuple[str, bool, list[ConfusionView]]]]]:
-    """benchmark -> (slice, any unread, one line a column)."""
+def confusion_views(comparison: Comparison) -> list[tuple[str, list[tuple[str, list[ConfusionView]]], bool]]:
+    """(benchmark, its slices with one line a column, any answer unread)."""
     found = []
     for benchmark in dict.fromkeys(c.benchmark for c in comparison.confusions):
-        groups = dict.fromkeys(c.group for c in comparison.confusions if c.benchmark == benchmark)
-        slices = []
-        for group in groups:
-            lines = [c for c in comparison.confusions if (c.benchmark, c.group) == (benchmark, group)]
-            slices.append((group, any(c.unread for c in lines), [_confusion(c) for c in lines]))
-        found.append((title_of(benchmark), slices))
+        own = [c for c in comparison.confusions if c.benchmark == benchmark]
+        slices = [(group, [_confusion(c) for c in own if c.group == group]) for group in dict.fromkeys(c.group for c in own)]
+        found.append((title_of(benchmark), slices, any(c.unread_yes or c.unread_no for c in own)))
     return found
 
 
 def _confusion(c: Confusion) -> ConfusionView:
-    total = c.tp + c.fp + c.tn + c.fn + c.unread
-    counts = (f"{n:,.0f}" for n in (c.tp, c.fp, c.tn, c.fn, c.unread))
-    shares = ((c.tp + c.fp) / total, (c.tp + c.fn) / total, (c.tp + c.tn) / total) if total else (None, None, None)
+    cells = (c.tp, c.fp, c.tn, c.fn, c.unread_yes, c.unread_no)
+    total, counts = sum(cells), (f"{n:,.0f}" for n in cells)
+    parts = (c.tp + c.fp, c.tp + c.fn + c.unread_yes, c.tp + c.tn)
+    shares = (part / total if total else None for part in parts)
     return ConfusionView(c.column, *counts, *(number(share, "share") for share in shares))

@@ -26,7 +26,7 @@ from reports.text.formatting import (
 from reports.values.comparison import Comparison, Curve
 from reports.values.details import Failures
 from reports.values.paired import Difference
-from reports.values.table import Cell, Row, Table
+from reports.values.table import Cell, Column, Row, Table
 
 FEW = 4  # columns that can be distinguished in one figure
 MOST_METRICS, MOST_CHECKPOINTS = 7, 6  # that fit side by side on a page of 1,280 pixels
@@ -48,11 +48,12 @@ class CellView:
     detectable: str
     note: str
     forest: Markup
+    p_beside: str = ""  # of a difference that is not significant although its own interval leaves 0 out
 
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One row as text; `first` where a new benchmark begins."""
+    """One row as text; `first` where a new benchmark begins; `n`: items that move the metric, of the columns' least to most."""
 
     name: str
     benchmark: str
@@ -61,6 +62,11 @@ class RowView:
     better: str
     first: bool
     cells: tuple[CellView, ...]
+    n: str
+
+    def tested(self, columns: Sequence[Column]) -> list[tuple[str, CellView]]:
+        """Columns with a difference."""
+        return [(column.label, cell) for column, cell in zip(columns, self.cells, strict=True) if cell.change]
 
 
 def table(rows: Sequence[Row]) -> list[RowView]:
@@ -73,8 +79,14 @@ def table(rows: Sequence[Row]) -> list[RowView]:
     for i, row in enumerate(rows):
         cells = tuple(_cell(cell, row, reach.get(row.unit, 0)) for cell in row.cells)
         first = i == 0 or rows[i - 1].benchmark != row.benchmark
-        views.append(RowView(row_name(row), title_of(row.benchmark), row.about, row.unit, row.better, first, cells))
+        n = _range([cell.n for cell in row.cells if cell])
+        views.append(RowView(row_name(row), title_of(row.benchmark), row.about, row.unit, row.better, first, cells, n))
     return views
+
+
+def _range(counts: Sequence[int]) -> str:
+    """'260', '236 to 260'."""
+    return " to ".join(f"{n:,}" for n in sorted({min(counts), max(counts)})) if counts else UNKNOWN
 
 
 def _differences(row: Row) -> list[Difference]:
@@ -105,7 +117,12 @@ def _cell(cell: Cell | None, row: Row, reach: float) -> CellView:
         detectable_text(cell.detectable, unit),
         "; ".join(notes),
         figures.forest(d, reach, cell.significant),
+        probability(cell.p_holm) if d and not cell.significant and _leaves_out_0(d) else "",
     )
+
+
+def _leaves_out_0(d: Difference) -> bool:
+    return d.low is not None and d.high is not None and (d.low > 0 or d.high < 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from reports.text.formatting import listing, row_name, shortened, title_of
 from reports.values.comparison import Comparison
-from reports.values.table import Table
+from reports.values.table import Cell, Table
 
 _REASONS, _IDS, _ID = 12, 4, 120  # shown of each; characters of an id
 
@@ -39,32 +39,36 @@ def unjudged_lines(comparison: Comparison) -> list[str]:
     return remarks
 
 
-def unknown_lines(table: Table) -> list[str]:
-    """'AMBER score is unknown for base: no question of ...', for each metric of the headline table without a value, and why."""
-    columns: dict[tuple[str, str], list[str]] = {}
-    for row in table.headline:
-        for column, cell in zip(table.columns, row.cells, strict=True):
-            if cell is not None and cell.value is None and cell.why:
-                columns.setdefault((row_name(row), cell.why), []).append(column.label)
-    lines = [f"{metric} is unknown for {listing(who, 4)}: {why}." for (metric, why), who in columns.items()]
-    return lines if len(lines) <= _REASONS else [*lines[:_REASONS], f"{len(lines) - _REASONS:,} more metrics are unknown."]
+def unknown_lines(table: Table, headline: bool = True) -> list[str]:
+    """'AMBER score is unknown for base: no question of ...', for metrics of the headline table, or of the rest, without a
+    value."""
+    lines = [
+        f"{listing(names, 4)} {'is' if len(names) == 1 else 'are'} unknown for {listing(who, 4)}: {why}."
+        for (why, who), names in _by_reason(table, headline, lambda cell: cell.value is None).items()
+    ]
+    return lines if len(lines) <= _REASONS else [*lines[:_REASONS], "More metrics are unknown."]
 
 
-def interval_lines(table: Table) -> list[str]:
-    """'POPE accuracy and CHAIRi of base have no interval: fewer than 5 images count.', for the values of the headline table."""
+def interval_lines(table: Table, headline: bool = True) -> list[str]:
+    """'POPE accuracy and CHAIRi of base have no interval: fewer than 5 images count.', for the same of the values."""
+    lines = [
+        f"{listing(names, 4)} of {listing(who, 4)} {'has' if len(names) * len(who) == 1 else 'have'} {why}."
+        for (why, who), names in _by_reason(table, headline, lambda c: c.value is not None and c.low is None).items()
+    ]
+    return lines if len(lines) <= _REASONS else [*lines[:_REASONS], "More metrics have no interval."]
+
+
+def _by_reason(table: Table, headline: bool, lacks: Callable[[Cell], bool]) -> dict[tuple[str, tuple[str, ...]], list[str]]:
+    """(why, columns) -> metrics whose cells lack something there."""
     columns: dict[tuple[str, str], list[str]] = {}
-    for row in table.headline:
+    for row in (row for row in table.rows if row.headline == headline):
         for column, cell in zip(table.columns, row.cells, strict=True):
-            if cell is not None and cell.value is not None and cell.low is None and cell.why:
+            if cell is not None and cell.why and lacks(cell):
                 columns.setdefault((row_name(row), cell.why), []).append(column.label)
     metrics: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (metric, why), who in columns.items():
         metrics.setdefault((why, tuple(who)), []).append(metric)
-    lines = [
-        f"{listing(names, 4)} of {listing(who, 4)} {'has' if len(names) * len(who) == 1 else 'have'} {why}."
-        for (why, who), names in metrics.items()
-    ]
-    return lines if len(lines) <= _REASONS else [*lines[:_REASONS], "More metrics have no interval."]
+    return metrics
 
 
 def _lines(who: str, reasons: Mapping[str, tuple[str, ...]], state: str) -> list[str]:

@@ -62,7 +62,7 @@ class Verdict:
 
     `worse` names every significant loss, those outside the headline table too; `scope` says what the intervals leave out;
     `same`: which columns are the baseline's own checkpoint, measured otherwise; `overlap`: images of benchmarks that were
-    trained on.
+    trained on; `doubt`: of which benchmarks most answers could not be read plainly.
     """
 
     headline: str
@@ -72,10 +72,11 @@ class Verdict:
     scope: str = ""
     same: str = ""
     overlap: str = ""
+    doubt: str = ""
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        return self.overlap, self.same, self.improved, self.worse, self.unknown, self.scope
+        return self.overlap, self.doubt, self.same, self.improved, self.worse, self.unknown, self.scope
 
 
 @dataclass(frozen=True, slots=True)

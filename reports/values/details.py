@@ -108,7 +108,7 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class ObjectCount:
-    """One object in one column. For captions: right / invented mentions; for yes/no items: the confusion.
+    """One object in one column. For captions: right / invented mentions; for yes/no items: the confusion, and "unread" ones.
 
     Counts of a method are means over its seeds. `about` QUESTION_TYPE: `subject` is a type of yes/no questions that do not ask
     whether an object is in the image; the positive class is yes.
@@ -150,9 +150,10 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Yes/no questions of one slice ("" where there is one only) in one column; `unread`: neither yes nor no.
+    """Answered yes/no questions of one slice ("" where there is one only) in one column, by label and reading.
 
-    Positive is yes. Counts of a method are means over its seeds.
+    Positive is yes; `unread_yes`, `unread_no`: that label, and an answer that was read as neither. Counts of a method are means
+    over its seeds.
     """
 
     benchmark: str
@@ -162,4 +163,5 @@ class Confusion:
     fp: float
     tn: float
     fn: float
-    unread: float = 0.0
+    unread_yes: float = 0.0
+    unread_no: float = 0.0

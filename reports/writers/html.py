@@ -25,10 +25,10 @@ from reports.page.pair_yields import explanations, pairs_view, provenance
 from reports.page.thumbnails import Thumbnails
 from reports.questions import words as question_words
 from reports.text.explored import explored
-from reports.text.flag_lines import alarming_lines, flag_lines
+from reports.text.flag_lines import flag_banner, flag_lines
 from reports.text.formatting import listing, protocol_text, shortened, title_of, unknown_protocol_text
 from reports.text.interval_note import digits_note, interval_note
-from reports.text.missing_items import interval_lines, missing_lines, unjudged_lines
+from reports.text.missing_items import interval_lines, missing_lines, unjudged_lines, unknown_lines
 from reports.text.plain_table import PARTIAL
 from reports.text.reply_models import OTHER_MODELS, reply_lines
 from reports.text.runs import overlap_notes, overlaps, whole_runs
@@ -58,7 +58,7 @@ def write(comparison: Comparison) -> str:
         unjudged=unjudged_lines(comparison),
         other_models=reply_lines(comparison),
         flagged=flag_lines(comparison),
-        alarming=alarming_lines(comparison),
+        alarming=flag_banner(comparison),
         captions=comparison.captions[: cards.MOST_CAPTIONS],
     )
     return f"{text}\n"  # as every text file ends; jinja takes the last one away
@@ -81,7 +81,7 @@ def _environment() -> Environment:
         "gate_words": gate,
         "explored": explored,
         "count": count,
-        **{note.__name__: note for note in (digits_note, interval_note, interval_lines, unpaired_line)},
+        **{note.__name__: note for note in (digits_note, interval_note, interval_lines, unknown_lines, unpaired_line)},
         "listing": listing,
         "OTHER_MODELS": OTHER_MODELS,
         "partial": PARTIAL,

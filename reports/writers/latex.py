@@ -72,8 +72,8 @@ def _caption(comparison: Comparison) -> str:
     partial = _safe(f" Partial sweep: {'; '.join(comparison.study.partial)}.") if comparison.study.partial else ""
     incomplete = " Incomplete runs are included." if comparison.incomplete else ""
     differs = r" $\neq$: measured under another protocol than the first row." if comparison.protocol_differences else ""
-    differs += _safe(f" {comparison.verdict.same}") if comparison.verdict.same else ""
-    differs += _safe(f" {comparison.verdict.overlap}") if comparison.verdict.overlap else ""
+    verdict = comparison.verdict
+    differs += "".join(_safe(f" {told}") for told in (verdict.same, verdict.overlap, verdict.doubt) if told)
     differs += " How answers from files were asked is not known." if comparison.protocol_unknown else ""
     seeds = " Methods are means over seeds." if comparison.short.by_method else ""
     pairs = unpaired(comparison.short)

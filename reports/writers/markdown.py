@@ -28,7 +28,7 @@ from reports.page.side_tables import (
 from reports.page.training import yield_lines
 from reports.questions.words import lead
 from reports.text.explored import explored
-from reports.text.flag_lines import flag_lines
+from reports.text.flag_lines import flag_banner, flag_lines
 from reports.text.formatting import listing, shortened, title_of, unknown_protocol_text
 from reports.text.interval_note import interval_note, reading_note
 from reports.text.missing_items import interval_lines, missing_lines, unjudged_lines, unknown_lines
@@ -82,6 +82,8 @@ def _verdict(comparison: Comparison) -> list[str]:
         parts.append(f"> **Partial sweep:** {_safe(PARTIAL.format('; '.join(comparison.study.partial)))}")
     parts += [f"> **Not all answers were judged:** {_safe(line)}." for line in unjudged_lines(comparison)]
     parts += [f"> **{OTHER_MODELS}:** {_safe(line)}." for line in reply_lines(comparison)]
+    if banner := flag_banner(comparison):
+        parts.append(f"> **Flagged answers are part of these numbers:** {_safe(banner)}")
     if comparison.verdict.headline:
         parts.append(f"**{_safe(comparison.verdict.headline)}**")
     blocks = [f"- {_safe(sentence)}" for sentence in comparison.verdict.sentences if sentence]

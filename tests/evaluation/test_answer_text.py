@@ -52,7 +52,7 @@ def test_places_of_objects_are_places_in_the_stored_text() -> None:
             "<think>a dog?</think>Yes",
             "POPE: answers began with reasoning, which is stored and not scored: base 6 of 6 (2 words on average).",
         ),
-        ("A sofa.", "none of the expected words, scored by what the rule makes of them: base 6 of 6."),
+        ("A sofa.", "where the rule looks for it, scored by what the rule makes of them: base 6 of 6."),
     ],
 )
 def test_flagged_answers_are_counted_in_the_terminal_and_in_every_report(

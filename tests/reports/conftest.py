@@ -155,7 +155,13 @@ def pope(habits: Habits, n_images: int, seed: int) -> BenchmarkResult:
         "pope", ProtocolRecord(facts), tuple(items), tuple(answers), tuple(scores), pope_formulas(),
         subject=lambda item: item.truth["object"], asked_object=lambda item: item.truth["object"],
         reference=lambda item: item.truth["label"],
+        labels_by_slice=labels_by_slice,
     )  # fmt: skip
+
+
+def labels_by_slice(item: Item) -> list[tuple[str, str]]:
+    label = item.truth["label"]
+    return [(group, label) for group in ("", item.truth["split"]) if label in ("yes", "no")]
 
 
 def pope_score(item: Item, yes: bool, split: str, label: str) -> Score:

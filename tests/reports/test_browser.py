@@ -83,6 +83,11 @@ def test_on_a_phone_no_metric_of_the_headline_table_is_cut(opened, make, record,
     assert cells.count() >= 6
 
 
+def test_a_phone_shows_p_n_effect_and_detectable_difference_too(opened, record):
+    cells = opened(write(compare([record])), 390).locator("#results > .body > .wide > .single tbody tr:first-child .p")
+    assert cells.count() == 4 and all(cell.is_visible() for cell in cells.all())
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_screen(opened, make, record, images, width):
     for records in ([record], [make.record(f"run{n}", seed=n, data_folder=images) for n in range(5)]):
@@ -99,6 +104,16 @@ def test_names_without_a_break_widen_nothing(opened, make, images, width, n):
         page = opened(write(compare(by_seed, policy=parse_policy(rules))), width)
         page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_nothing_is_wider_than_a_sheet_of_paper(opened, make, images):
+    records = [make.record(f"arm {n}", seed=n, data_folder=images) for n in (1, 2)]
+    made = compare([replace(one, config_yaml=f"beta: {n}") for n, one in enumerate(records)])
+    rows = tuple(replace(row, headline=True) for row in made.short.rows[:14])
+    page = opened(write(replace(made, short=replace(made.short, rows=rows))), 688)  # A4 within its margins
+    page.emulate_media(media="print")
+    assert page.locator("#ranks th[scope=col]").count() > 10
+    assert page.evaluate("document.documentElement.scrollWidth") <= 688
 
 
 def test_on_a_phone_whatever_scrolls_sideways_has_a_shade_at_its_edge(opened, make, record, images):

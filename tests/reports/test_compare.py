@@ -179,7 +179,7 @@ def test_a_table_of_unequal_items_says_so(make, record, name):
     assert "over the items that both sides answered (POPE with aligned: 1,070 items, 10 left out; CHAIR" in text
 
 
-@pytest.mark.parametrize("name", ["markdown", "terminal"])
+@pytest.mark.parametrize("name", ["markdown", "terminal", "html"])
 def test_why_a_metric_is_unknown_stands_below_the_table(make, record, name):
     def unread(result: BenchmarkResult) -> BenchmarkResult:
         scores = tuple(replace(s, values={}) for s in result.scores) if result.benchmark == "pope" else result.scores
@@ -188,7 +188,7 @@ def test_why_a_metric_is_unknown_stands_below_the_table(make, record, name):
     found = compare([make.with_results(record, unread)])
     why = row(found, "pope", "accuracy").cells[1].why
     text = "\n".join(warnings(found)) if name == "terminal" else registry.get("report", name)(found)
-    assert why and f"POPE accuracy is unknown for aligned: {why}." in text
+    assert why and f"POPE accuracy, POPE yes rate and POPE F1 (adversarial) are unknown for aligned: {why}." in text
 
 
 def test_where_no_item_is_common_that_is_said(make, record):

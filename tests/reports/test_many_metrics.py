@@ -1,5 +1,6 @@
 """The results table with many headline metrics: whatever the numbers of metrics and checkpoints are, it fits side by side."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -47,6 +48,28 @@ def test_the_plain_table_turns_too(make):
     header, rows = text_table(made)
     assert header[0] == "metric" and len(header) == 7 and len(rows) == 14
     assert text_table(with_headline(made, 5))[0][0] == "checkpoint"
+
+
+def test_p_n_effect_and_detectable_difference_of_every_checkpoint_are_on_the_page(two_arms):
+    tests = html_writer.write(two_arms).partition("<summary>Tests: p, n")[2].partition("</table>")[0]
+    for row in page.table(two_arms.short.headline):
+        assert [label for label, _ in row.tested(two_arms.short.columns)] == [c.label for c in two_arms.short.columns[1:]]
+        for cell in row.cells[1:]:
+            told = (cell.p.replace("<", "&lt;"), f"{cell.n:,}", cell.effect or "–", cell.detectable or "–")
+            assert "</span></td><td".join(told) in re.sub(' class="num p" data-label="[^"]*"><span>', "", tests)
+
+
+def test_a_metric_has_the_number_of_items_beside_its_name(two_arms):
+    assert {row.n for row in page.table(two_arms.short.headline) if row.benchmark == "CHAIR"} == {"60"}
+    assert '<span class="soft n">n&nbsp;60</span>' in html_writer.write(two_arms).partition("</table>")[0]
+
+
+def test_p_stands_beside_an_interval_without_0_that_is_not_significant(two_arms):
+    row = two_arms.short.headline[0]
+    open_ = replace(row.cells[1], significant="", p_holm=0.12, difference=replace(row.cells[1].difference, low=0.01, high=0.02))
+    around = replace(open_, difference=replace(open_.difference, low=-0.01))
+    (view,) = page.table([replace(row, cells=(row.cells[0], open_, around))])
+    assert [cell.p_beside for cell in view.cells] == ["", "0.120", ""]
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -340,6 +340,13 @@ def test_long_tables_of_many_checkpoints_are_folded_and_short_ones_stand_open(ma
     assert "<summary>4 slices of 6 checkpoints</summary>" in confusion(5)
 
 
+def test_tables_have_names_and_headings_are_unlike(make):
+    text = html_writer.write(compare([make.record("one"), make.record("two", seed=1), make.record("three", seed=2)]))
+    tables, headings = re.findall("<table[^>]*>", text), re.findall("<h2>(.*?)</h2>", text)
+    assert tables and all('aria-label="' in table for table in tables)
+    assert "How to reproduce two" in headings and len(set(headings)) == len(headings)
+
+
 @pytest.mark.parametrize("name", ["html", "markdown", "latex", "json"])
 def test_a_partial_sweep_is_marked(record, name):
     part = replace(record, study=StudyNotes(partial=("POPE over its first 150 images",)))

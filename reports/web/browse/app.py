@@ -64,7 +64,7 @@ def _items(site: Site, archive: Archive, shelf: Shelf) -> None:
     def items(
         request: Request, run: str, benchmark: str, page: int = 1, show: str = "all", by: str = "", words: str = ""
     ) -> Response:
-        card, listing = _card(archive, run), _listing(archive, run, benchmark)
+        card, listing, truth = _card(archive, run), _listing(archive, run, benchmark), archive.references(run, benchmark)
         chosen_by = Filter(show, by, words[:200])
         chosen = chosen_by.chosen(listing)
         pages = max(1, -(-len(chosen) // ROWS))
@@ -74,10 +74,11 @@ def _items(site: Site, archive: Archive, shelf: Shelf) -> None:
             "n_chosen": len(chosen),
             "page": page,
             "pages": pages,
+            "has_truth": any(map(truth, listing.items)),
         }
         return site.page(
             request, "items.html", card=card, listing=listing, filter=chosen_by, query=_query(chosen_by), shows=SHOWS,
-            truth=archive.references(run, benchmark), shelf=shelf, **values,
+            truth=truth, shelf=shelf, **values,
         )  # fmt: skip
 
     @get("/run/{run}/items/{benchmark}/{place}")

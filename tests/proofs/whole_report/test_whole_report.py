@@ -92,7 +92,7 @@ def test_flips_confusions_calibration_and_curves_of_json(whole: Written) -> None
     sides = {"base": [base], "dpo": [whole.sweeps[label] for label in SEEDS["dpo"]]}
     for row in made["confusions"]:
         ours = again.confusion([side["pope"] for side in sides[row["column"]]], row["group"])
-        assert {cell: row[cell] for cell in ours} == ours and row["unread"] == 0
+        assert {cell: row[cell] for cell in ours} == ours and row["unread_yes"] == row["unread_no"] == 0
     assert len(made["confusions"]) == 2 * len(SPLITS)
     for entry in made["reliability"]:
         bins = again.calibration([side["pope"] for side in sides[entry["column"]]])
@@ -194,11 +194,12 @@ def test_html_of_methods(whole: Written, methods: tuple) -> None:
     lines = with_head(read.tables, "Method")
     for column, line in enumerate(lines):
         for text, i in zip(line[1:], HEADLINE, strict=True):
-            close(numbers(text), printed(RULES[i], cells[i], cells[i][column]), (RULES[i], text))
+            own = cells[i][column]
+            close(numbers(text), [*printed(RULES[i], cells[i], own), *_p_beside(own)], (RULES[i], text))
     everything = with_head(read.tables, "Metric", "base", "dpo 2 seeds")
     for line, rule, own in zip(everything, RULES, cells, strict=True):
         for text, cell in zip(line[1:], own, strict=True):
-            close(numbers(text), printed(rule, own, cell), (rule, text))
+            close(numbers(text), [*printed(rule, own, cell), *_p_beside(cell)], (rule, text))
     scatter = read.tables[[t[0][:1] for t in read.tables].index(["Method"], 1)][1:]
     for text, i in zip(scatter[0][1:], HEADLINE, strict=True):
         (_, shift), rule = told[i][0], RULES[i]
@@ -206,6 +207,14 @@ def test_html_of_methods(whole: Written, methods: tuple) -> None:
         close(numbers(text), [shown(v, rule.unit, usual) for v in (shift.seed_sd, shift.item_error)], rule)
     for line in with_head(read.tables, "Slice", "Checkpoint"):
         _confusion_line(whole, line)
+
+
+def _p_beside(cell: Cell) -> list[str]:
+    """p of a difference whose interval leaves 0 out and that is not significant."""
+    shift = cell.shift
+    if shift is None or cell.significant or cell.holm is None or shift.low is None or shift.low <= 0 <= shift.high:
+        return []
+    return [f"{cell.holm:.3f}"]
 
 
 def _confusion_line(whole: Written, line: list[str]) -> None:
@@ -244,9 +253,9 @@ def _forest(line: list[str], rule: Rule, cells: list[Cell]) -> None:
     close(numbers(line[1]), [shown(v, rule.unit, n, True) for v in (cell.shift.value, cell.shift.low, cell.shift.high)
                              if v is not None], rule)  # fmt: skip
     p = "\u2013" if cell.holm is None else "< 0.001" if cell.holm < 0.001 else f"{cell.holm:.3f}"
-    effect = "" if cell.shift.effect is None else f"{cell.shift.effect:+.2f}".replace("-", "\u2212")
+    effect = "\u2013" if cell.shift.effect is None else f"{cell.shift.effect:+.2f}".replace("-", "\u2212")
     found = cell.detectable
-    detectable = "over 100" if found == float("inf") else shown(found, rule.unit, n)
+    detectable = "over 100" if found == float("inf") else shown(found, rule.unit, n) or "\u2013"
     assert line[3:] == [p, f"{cell.n:,}", effect, detectable], (rule, line)
 
 

@@ -6,27 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from harness.core import registry
-from harness.core.evaluation import Answer, Item
-from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, SweepResult
 from reports.comparison.compare import compare
 from reports.comparison.objects import objects
 from reports.page.objects import objects_views
 from reports.values.details import ObjectCount
-from reports.values.table import Column
 from reports.writers import html
+from tests.reports.comparison.answered import COLUMNS, Row, answered
 
 
-def counted(name: str, rows: list[tuple[str, dict[str, object], str]]) -> tuple[ObjectCount, ...]:
-    """Counts of one checkpoint that gave these answers; a row is question, truth, answer."""
-    benchmark = registry.make("benchmark", name, {})
-    items = tuple(Item(str(n), f"{n}.jpg", question, truth) for n, (question, truth, _) in enumerate(rows))
-    answers = tuple(Answer(item.id, said, 1, "end") for item, (_, _, said) in zip(items, rows, strict=True))
-    scores = tuple(benchmark.score(item, answer) for item, answer in zip(items, answers, strict=True))
-    result = BenchmarkResult(name, ProtocolRecord({}), items, answers, scores, benchmark.formulas)
-    result = replace(result, subject=benchmark.subject, reference=benchmark.reference, asked_object=benchmark.asked_object)
-    columns = [Column("base", "", "", "", "", "", True, True)]
-    return objects(columns, [SweepResult("base", Checkpoint("", "", "", ""), (result,))], columns)
+def counted(name: str, rows: list[Row]) -> tuple[ObjectCount, ...]:
+    """Counts of one checkpoint that gave these answers."""
+    return objects(COLUMNS, [answered(name, rows)], COLUMNS)
 
 
 def test_a_yes_to_a_question_that_is_not_a_yes_no_question_invents_nothing() -> None:
@@ -51,8 +41,18 @@ def test_gqa_counts_objects_that_are_asked_about_and_else_the_type_of_yes_no_que
     ("color", "type of question", "color"),
 ])  # fmt: skip
 def test_of_mme_the_existence_task_alone_asks_about_objects(task: str, about: str, subject: str) -> None:
-    (found,) = counted("mme", [("Is there a red coat in the image?", {"label": "no", "task": task}, "Yes")])
+    (found,) = counted("mme", [("Is there a red coat in the image?", {"label": "no", "task": task, "groups": {}}, "Yes")])
     assert (found.about, found.subject, found.counts) == (about, subject, {"fp": 1})
+
+
+@pytest.mark.parametrize(("name", "truth"), [
+    ("mme", {"label": "no", "task": "existence", "groups": {}}), ("amber", {"truth": "no", "kind": "existence"}),
+    ("gqa", {"answer": "no", "type": "verify"}),
+])  # fmt: skip
+def test_unread_answers_are_among_those_asked(name: str, truth: dict[str, object]) -> None:
+    asked = "Is there a dog in the image?"
+    found, *_ = counted(name, [(asked, truth, "Yes"), (asked, truth, "No"), (asked, truth, "A dog.")])
+    assert (found.subject, found.counts) == ("dog", {"fp": 1, "tn": 1, "unread": 1})
 
 
 def test_a_page_does_not_call_types_of_questions_objects(record) -> None:

@@ -102,6 +102,12 @@ def test_filters_leave_what_was_asked_for(client):
     assert "No item passes" in client.get(f"/run/{RUN}/items/pope?words=zebra").text
 
 
+def test_the_truth_has_a_column_where_an_item_has_one(client, monkeypatch):
+    assert "<th>Truth</th>" not in client.get(f"/run/{RUN}/items/pope").text
+    monkeypatch.setattr(StoredArchive, "references", lambda *_: lambda item: "yes" if item.id == "i9" else "")
+    assert "<th>Truth</th>" in client.get(f"/run/{RUN}/items/pope").text
+
+
 def test_an_item_shows_all_checkpoints_answers_and_scores(client):
     text = text_of(client.get(f"/run/{RUN}/items/pope/11").text)
     assert "A cat of base" in text and "A cat of dpo" in text

@@ -151,7 +151,6 @@ class Formula:
 
     `compute` gets a `Sums` (missing names read as 0), of floats or of arrays (R,), one entry a bootstrap resample, so it uses
     arithmetic only; divide with `over`, nan where the denominator is 0. nan means unknown and `unknown` says why in words.
-
     unit: "share" (0..1, shown as per cent), "points" (already on its own scale), "words", "count".
     headline: shown in the short table. group: the slice it is about ("adversarial", a question type), "" = all.
     parts: metrics that must all have a value; the reason names those without. limited_by: such as must have an interval, too.

@@ -118,8 +118,9 @@ class BenchmarkResult:
 
     `answers` and `scores` are in the order of `items`, less the missing ones. `subject` and `reference`: what an item asks
     about and what is true of it, in words, as the benchmark tells (`DescribesItems`); `asked_object`: the object whose presence
-    it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it; `labels_by_slice`: (slice,
-    yes or no) of each of these rows (`CountsYesNo`). `whole`: all parts of an item that was taken apart -> that item.
+    it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it;
+    `labels_by_slice`: (slice, yes or no) of each of these rows (`CountsYesNo`). `whole`: all parts of an item that was taken
+    apart -> that item.
     `judged_again`: a sample of the answers, scored with second verdicts of the judge, each with what it alone changes in
     metrics over several items. `rating`: the addend that is the judge's rating; `unread_counts`: see `CountsUnread`.
     `together`: as `ScoresTogether`, of some of these items and scores, without asking a judge; None without such metrics.

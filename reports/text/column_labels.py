@@ -29,7 +29,7 @@ def column_label(
     record: RunRecord, i: int, sweep: SweepResult, j: int, records: Sequence[RunRecord], labels: Sequence[str] | None
 ) -> str:
     alone = is_alone(record)
-    if len(records) == 1 or (i == 0 and j == 0 and not alone):
+    if not alone and (len(records) == 1 or i == j == 0):
         return sweep.label
     run = run_label(record, i, labels)
     if j == 0 and labels is None and not alone:  # a base is its run's, not an arm's

@@ -62,5 +62,5 @@ def test_unclear_answers_that_are_scored_wrong_are_counted_beside_the_errors(tmp
     assert (fault.errors, fault.unclear) == (1, 3)  # e; b, d and f are read as yes
     (part,) = [part for part in parts(made) if "label faults" in part.title]
     assert part.lines == (
-        "POPE, base: 3 unclear answers scored wrong are not among the errors: such an answer contradicts no label.",
+        "POPE, one: 3 unclear answers scored wrong are not among the errors: such an answer contradicts no label.",
     )

@@ -44,15 +44,15 @@ def test_places_of_objects_are_places_in_the_stored_text() -> None:
         (
             "**No**",
             "POPE: answers read against their own clear yes, no or letter (look at them before you trust the metric): "
-            "base 6 of 6.",
+            "flags 6 of 6.",
         ),
-        ("", "POPE: empty answers: base 6 of 6."),
-        ("<think>a dog?", "still reasoning (raise max_new_tokens, or model.thinking_tokens where it is set): base 6 of 6."),
+        ("", "POPE: empty answers: flags 6 of 6."),
+        ("<think>a dog?", "still reasoning (raise max_new_tokens, or model.thinking_tokens where it is set): flags 6 of 6."),
         (
             "<think>a dog?</think>Yes",
-            "POPE: answers began with reasoning, which is stored and not scored: base 6 of 6 (2 words on average).",
+            "POPE: answers began with reasoning, which is stored and not scored: flags 6 of 6 (2 words on average).",
         ),
-        ("A sofa.", "where the rule looks for it, scored by what the rule makes of them: base 6 of 6."),
+        ("A sofa.", "where the rule looks for it, scored by what the rule makes of them: flags 6 of 6."),
     ],
 )
 def test_flagged_answers_are_counted_in_the_terminal_and_in_every_report(
@@ -65,7 +65,7 @@ def test_answers_that_name_several_options_are_counted_too(
     world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = (
-        "MMStar: answers that name two or more of the offered options; the value is what the rule reads in them: base 6 of 6."
+        "MMStar: answers that name two or more of the offered options; the value is what the rule reads in them: flags 6 of 6."
     )
     check_shown(words, "A and B", {"name": "mmstar"}, world, tmp_path, capsys)
 
@@ -80,6 +80,6 @@ def check_shown(
     assert done is not None
     show_comparison(done.comparison)
     assert words in capsys.readouterr().out
-    counted = words.split(": base", maxsplit=1)[0].split("(", maxsplit=1)[0].strip()
+    counted = words.split(": flags", maxsplit=1)[0].split("(", maxsplit=1)[0].strip()
     for report in ("report.html", "report.md"):
         assert counted in (done.folder / report).read_text().replace("\\", "")

@@ -77,7 +77,7 @@ def test_every_form_of_the_report_tells_which_models_replied(judged: bool, what:
         again = swept(world, tmp_path, server.url, judged)
     for outcome in (done, again):  # the second from the store
         (line,) = [text for text in warnings(outcome.comparison) if "Replies name" in text]
-        assert f"{what} of base on" in line and "asked for gpt-4o, replies name gpt-4o-2024-08-06 (4 of 6)" in line
+        assert f"{what} of x on" in line and "asked for gpt-4o, replies name gpt-4o-2024-08-06 (4 of 6)" in line
         assert "gpt-4o-mini-2024-07-18 (2 of 6)" in line
     for name in ("report.md", "report.html"):
         assert "gpt-4o-mini-2024-07-18" in (done.folder / name).read_text().split("How it was made")[0], name

@@ -79,7 +79,7 @@ def test_an_answer_behind_a_reasoning_is_scored_without_it(
     assert {answer.text for answer in result.answers} == {"<think> Yes, a dog</think>No"}
     assert [(score.reading, score.flag) for score in result.scores] == [("no", "")] * 6
     assert [score.correct for score in result.scores] == [item.truth["labels"]["random"] == ["no"] for item in result.items]
-    words = "answers began with reasoning, which is stored and not scored: base 6 of 6 (3 words on average)"
+    words = "answers began with reasoning, which is stored and not scored: thinks 6 of 6 (3 words on average)"
     assert words in capsys.readouterr().out and words.split(":", maxsplit=1)[0] in (done.folder / "report.html").read_text()
 
 
@@ -108,5 +108,5 @@ def test_a_reasoning_that_never_ends_is_flagged_and_counted(
     assert {(answer.n_tokens, answer.stopped) for answer in result.answers} == {(12, "length")}
     assert {score.flag for score in result.scores} == {flags.UNFINISHED}
     words = "answers cut off by the token limit while still reasoning"
-    assert f"{words} (raise max_new_tokens, or model.thinking_tokens where it is set): base 6 of 6" in capsys.readouterr().out
+    assert f"{words} (raise max_new_tokens, or model.thinking_tokens where it is set): thinks 6 of 6" in capsys.readouterr().out
     assert words in (done.folder / "report.html").read_text()

@@ -331,7 +331,7 @@ def test_published_rows_come_only_when_asked_for(record):
 def test_a_single_checkpoint_is_reported_without_differences(record):
     found = compare([replace(record, sweeps=record.sweeps[:1])])
     assert "nothing to compare" in found.verdict.unknown
-    assert text_table(found)[0] == ["metric", "base"]
+    assert text_table(found)[0] == ["metric", "bdhs-matched"]  # as its run
 
 
 def test_runs_without_a_common_benchmark_are_refused(make):

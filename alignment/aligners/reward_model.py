@@ -1,8 +1,8 @@
 """A Bradley-Terry reward model on preference pairs, with pairs held out to measure it on.
 
 arXiv:2407.02477, section 5.5 and appendix A: learning rate 2e-5, constant with warm-up 0.03, batches of 32. It is listed under
-`reward_models` of a study, and `rloo` and `ppo` name it as their `reward`; its accuracy on its own and on the others' held-out
-pairs is the study's table 7.
+`reward_models` of a study, and `grpo`, `rloo` and `ppo` name it as their `reward`; its accuracy on its own and on the others'
+held-out pairs is the study's table 7.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A gate's policy as plain values: which metrics may move how far before a checkpoint is not shipped.
 
-`harness.config.policies` reads policies from YAML, `reports.gate` tests them. Standard library only.
+`harness.config.gate_policy` reads policies from YAML, `reports.gate` tests them. Standard library only.
 """
 
 from __future__ import annotations

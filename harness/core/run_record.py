@@ -44,7 +44,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class ProtocolRecord:
-    """Everything that can move a score besides the weights, as flat text facts (`Protocol` of the design).
+    """Everything that can move a score besides the weights, as flat text facts.
 
     Two columns are put side by side only with the names of the facts in which they differ, and of those that are not known of
     one of them: answers from files do not tell how they were asked.

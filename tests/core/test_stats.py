@@ -1,4 +1,4 @@
-"""harness/core/stats.py and the paired tests built on it: worked by hand, against scipy and statsmodels, by simulation."""
+"""harness/core/stats and the paired tests built on it: worked by hand, against scipy and statsmodels, by simulation."""
 
 from dataclasses import replace
 

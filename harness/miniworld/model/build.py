@@ -1,6 +1,6 @@
 """Trains the small LLaVA from nothing: python -m harness.miniworld.model.build [--out FOLDER] [--seed 0].
 
-Tower first (see `tower.py`), then frozen; projector and language model on instruction data about the same images.
+Tower first (see `vision_pretraining.py`), then frozen; projector and language model on instruction data about the same images.
 Writes an ordinary transformers folder. The same seed gives the same weights on the same machine.
 """
 

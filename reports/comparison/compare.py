@@ -35,6 +35,7 @@ from reports.text.settings import settings_of
 from reports.text.studies import merged
 from reports.values.comparison import Comparison, Curve
 from reports.values.gate import Gate
+from reports.values.same_weights import same_weights
 from reports.values.table import Column
 
 
@@ -68,7 +69,7 @@ def compare(
         columns=tuple(columns),
         rows=full.rows,
         short=short,
-        verdict=replace(verdict(short, unlike), overlap=overlap_sentence(runs)),
+        verdict=replace(verdict(short, unlike, same_weights(columns, sweeps, short.columns)), overlap=overlap_sentence(runs)),
         protocol_differences=unlike,
         **protocol_fields(columns, sweeps),
         flips=flips(columns, sweeps, said),

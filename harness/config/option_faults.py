@@ -135,6 +135,8 @@ def _schema_fault(error: Any, tree: Any, model: type[BaseModel]) -> tuple[str, s
         return f"{place}: write a mapping, such as {{name: ..., option: value}}, not {shown}", "", ""
     if error["type"] == "string_pattern_mismatch":  # all of ours are names of runs, arms and labels
         return f"{place}: use letters, digits, dots, dashes and underscores, a letter or a digit first, not {shown}", "", ""
+    if error["type"] == "too_short":  # a list or a mapping; all of ours need one entry
+        return f"{place}: must not be empty", "", ""
     what = f"{error['msg'][0].lower()}{error['msg'][1:]}"
     should = _SHOULD if what.startswith(_SHOULD) else ""
     given = error.get("input")

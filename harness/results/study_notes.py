@@ -39,6 +39,7 @@ _SAME_DRAWS = (
     "that both may have trained on the same pairs: {}. `rounds` draws anew in each round where this version begins the run; an "
     "arm's own `round: 2` does so, too."
 )
+_IMAGES = ("limit_images", "describe")  # options that take the first images of a benchmark
 _OTHER_BASE = "another base checkpoint, a run of its own: this table with"
 
 
@@ -53,7 +54,9 @@ def study_notes(
     unknown = (_NOT_COMPARED,) if not table.shipped and (table.rows or table.open) else ()
     return StudyNotes(
         rows=(*unknown, *rows),
-        shared=tuple(f"Arms share {_of(group)} prompts: {', '.join(group['arms'])}." for group in groups),
+        shared=tuple(
+            f"Arms share {_of(group)} prompts: {', '.join(group['arms'])}." for group in groups if group not in unlike
+        ),
         unlike=(
             *(
                 f"Meant to be compared on the same prompts, but these arms share {_of(group)}: {', '.join(group['arms'])}."
@@ -144,7 +147,7 @@ def _changed(change: Change) -> str:
 
 def _part(spec: BenchmarkConfig, result: BenchmarkResult | None) -> str:
     """Which part of a benchmark is asked, in words; "" for all of it. A limit that leaves nothing out is not mentioned."""
-    images, limit = spec.options.get("limit_images"), spec.limit
+    images, limit = next((spec.options[key] for key in _IMAGES if spec.options.get(key) is not None), None), spec.limit
     if result is not None:
         limit = None if _holds_all(result, limit) else limit
         fewer = isinstance(images, int) and len({item.image for item in result.items}) < images
@@ -170,13 +173,14 @@ def _searched(compared: Compared, grids: Mapping[str, Sequence[float]]) -> list[
     arms = {part.removeprefix("arms."): settings for part, settings in compared.mine.items() if part.startswith("arms.")}
     found = []
     for setting, values in grids.items():
-        taken: dict[Any, list[str]] = {}
+        taken: dict[tuple[Any, str], list[str]] = {}
         for arm, settings in arms.items():
-            if (value := _value(_of_aligner(settings), setting)) is not None:
-                taken.setdefault(value, []).append(arm)
+            align = _of_aligner(settings)
+            if (value := _value(align, setting)) is not None:
+                taken.setdefault((value, _stopped(align, setting)), []).append(arm)
         if taken:
-            parts = [f"{value:g}{_outside(value, values)} ({', '.join(names)})" for value, names in taken.items()]
-            said = "; ".join(parts) if len(taken) > 1 else parts[0].partition(" (")[0]
+            parts = [f"{v:g}{stop}{_outside(v, values)} ({', '.join(names)})" for (v, stop), names in taken.items()]
+            said = "; ".join(parts) if len(taken) > 1 else parts[0].rpartition(" (")[0]
             found.append(f"{setting}: {said}; Appendix A searched {', '.join(f'{v:g}' for v in values)}, not which a row took")
     return found
 
@@ -189,6 +193,12 @@ def _of_aligner(settings: Sequence[Setting]) -> dict[str, Any]:
 
 def _outside(value: Any, values: Sequence[float]) -> str:
     return "" if value in values else ", outside the paper's grid"
+
+
+def _stopped(align: Mapping[str, Any], setting: str) -> str:
+    """What ends a training before its epochs, where it does so first."""
+    steps = align.get("training.max_steps")
+    return f", at most {count(steps, 'step')} (max_steps)" if setting == "epochs" and isinstance(steps, int) else ""
 
 
 def _value(align: Mapping[str, Any], setting: str) -> Any:  # Any: a number of the configuration, or None

@@ -37,6 +37,7 @@ from reports.text.settings import settings_of
 from reports.text.studies import merged
 from reports.values.comparison import Comparison, Curve
 from reports.values.gate import Gate
+from reports.values.same_weights import same_weights
 from reports.values.table import Column
 
 
@@ -70,7 +71,11 @@ def compare(
         columns=tuple(columns),
         rows=full.rows,
         short=short,
-        verdict=replace(verdict(short, unlike), overlap=overlap_sentence(runs), doubt=doubt_sentence(failed)),
+        verdict=replace(
+            verdict(short, unlike, same_weights(columns, sweeps, short.columns)),
+            overlap=overlap_sentence(runs),
+            doubt=doubt_sentence(failed),
+        ),
         protocol_differences=unlike,
         **protocol_fields(columns, sweeps),
         flips=flips(columns, sweeps, said),

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from reports.values.table import Cell, Column, Row, Table
 
 
-def verdict(table: Table, unlike: Sequence[ProtocolDifference] = ()) -> Verdict:
-    """Words for the headline rows of all columns but the baseline. `unlike`: where protocols differ from the baseline's."""
+def verdict(table: Table, unlike: Sequence[ProtocolDifference] = (), repeated: str = "") -> Verdict:
+    """Words for the headline rows of all columns but the baseline. `unlike`: where protocols differ from the baseline's.
+    `repeated`: which columns are one checkpoint under several names."""
     if len(table.columns) < 2:
         return Verdict("", "", "", "There is only one checkpoint, so there is nothing to compare.")
     of = _of_one if len(table.columns) == 2 else _of_several
@@ -45,7 +46,7 @@ def verdict(table: Table, unlike: Sequence[ProtocolDifference] = ()) -> Verdict:
             if part
         ),
         _scope(table),
-        same_checkpoint(table.columns, unlike),
+        f"{same_checkpoint(table.columns, unlike)} {repeated}".strip(),
     )
 
 
@@ -95,7 +96,8 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
         return f"Whether hallucination fell is unknown: {row_name(bad)} is unknown for {columns[1].label}."
     between_arms = f" with {columns[1].label} than with {columns[0].label}"
     openings = {"better": f"Less hallucination{between_arms}", "worse": f"More hallucination{between_arms}"}
-    if columns[0].digest and columns[0].digest == columns[1].digest:
+    same = bool(columns[0].digest) and columns[0].digest == columns[1].digest
+    if same:
         openings = {kind: f"{words}, measured of the same checkpoint" for kind, words in openings.items()}
     elif columns[1].trained and not columns[0].trained:
         openings = {"better": "Alignment lowered hallucination", "worse": "Alignment raised hallucination"}
@@ -103,7 +105,8 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     values = with_unit(before.value if before else None, bad.shown_unit), with_unit(cell.value, bad.shown_unit)
     moved = f"{row_name(bad)} {values[0]} \u2192 {values[1]}"
     interval = between(difference.low, difference.high, bad.shown_unit, signed=True)
-    interval_words = f", 95 % interval {interval}" if interval else ", no interval from so few images"
+    no_interval = "" if same and untested(cell) else ", no interval from so few images"
+    interval_words = f", 95 % interval {interval}" if interval else no_interval
     still = "Whether hallucination changed was not tested" if untested(cell) else "No significant change in hallucination"
     opening = openings.get(cell.significant, still)
     return f"{opening}: {moved} ({change(difference.value, bad.shown_unit)}{interval_words}). {_price(rows, bad)}".strip()

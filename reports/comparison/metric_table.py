@@ -2,7 +2,7 @@
 
 Holm's correction runs over the headline metrics of the whole table (all columns), and over all other metrics apart:
 a reader of the short table should not pay for eighty slices that stand in the appendix. For those, which are searched and not
-decided on, p is also adjusted for the false discovery rate.
+decided on, p is also adjusted for the false discovery rate. Columns that are one checkpoint under two names count once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from reports.values.common_items import why_of_seeds
 from reports.values.comparison import SeedRow
 from reports.values.judge_noise import with_judge_noise
 from reports.values.paired import Difference, differences, pairs, width_of
+from reports.values.same_weights import Repeats, repeats
 from reports.values.table import Cell, Column, Row, Significance, Table, members
 from reports.values.wordings import Wordings, wording_groups
 
@@ -48,6 +49,8 @@ def make_tables(
     names = short_columns(columns, found)
     base = next((method for method in found if 0 in method.places), Method("", (0,), ("",)))
     groups = wording_groups(benchmark_names(sweeps)) if len(base.places) == 1 else {}
+    asked = {**{name: [name] for name in benchmark_names(sweeps)}, **groups}
+    again, again_short = (_repeats(columns, sweeps, shown, asked) for shown in (columns, names))
     for benchmark in benchmark_names(sweeps):
         whole = next((name for name, wordings in groups.items() if benchmark in wordings), "")
         if whole and benchmark == groups[whole][0]:
@@ -55,9 +58,9 @@ def make_tables(
             short += _worded(whole, groups[whole], columns, sweeps, names)
         results = results_of(sweeps, benchmark)
         samples = samples_of(results)
-        rows = _rows_of(benchmark, results, samples)
+        rows = _rows_of(benchmark, results, samples, again[benchmark])
         single = [] if len(base.places) == 1 else [Method("", (i,), ("",)) for i, c in enumerate(columns) if c in names]
-        tests = len(names) - 1
+        tests = max(1, len(names) - 1 - len(again_short[benchmark]))
         seeded = {method.places: Together(base, method, results, samples, tests) for method in (*found, *single)}
         rows = [(replace(row, headline=row.headline and not whole), formula) for row, formula in rows]
         full += [row for row, _ in rows]
@@ -65,9 +68,17 @@ def make_tables(
             cells, seed_rows = _short_cells(row, formula, columns, names, seeded)
             short.append(replace(row, cells=cells, order=()) if found else row)
             seeds += seed_rows
-    full_rows = _corrected(_with_headline(full))
-    short_rows = _corrected(_with_headline(short)) if found else full_rows
+    full_rows = _corrected(_with_headline(full), again)
+    short_rows = _corrected(_with_headline(short), again_short) if found else full_rows
     return Table(tuple(columns), full_rows), Table(names, short_rows), tuple(seeds)
+
+
+def _repeats(
+    columns: Sequence[Column], sweeps: Sequence[SweepResult], shown: Sequence[Column], asked: Mapping[str, Sequence[str]]
+) -> dict[str, Repeats]:
+    """The `shown` columns that repeat another one, by benchmark; `asked`: its wordings."""
+    places = [own for _, own in members(columns, shown)]
+    return {name: repeats(sweeps, places, wordings) for name, wordings in asked.items()}
 
 
 def _worded(
@@ -121,7 +132,7 @@ def _why(seeds: Mapping[str, Cell | None]) -> str:
     return why_of_seeds((label, cell.why if cell else "") for label, cell in seeds.items() if not cell or cell.value is None)
 
 
-def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None]) -> list[tuple[Row, Formula]]:
+def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None], again: Repeats) -> list[tuple[Row, Formula]]:
     formulas: dict[tuple[str, str], Formula] = {}
     for result in results:
         for formula in result.formulas if result else ():
@@ -131,8 +142,8 @@ def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None])
     for key, f in formulas.items():
         both = together(f, alike)
         width = width_of(f, *(s for _, s in alike))
-        order = significantly_better(f, both, width)
-        cells = with_joint_intervals([c.get(key) for c in columns], both, width)
+        order = significantly_better(f, both, width, again)
+        cells = with_joint_intervals([c.get(key) for c in columns], both, width, again)
         about = (f.name, f.group, f.better, f.unit, f.headline, f.about, f.role)
         rows.append((Row(benchmark, *about, cells, f.title, f.published_as, order), f))
     return rows
@@ -176,21 +187,39 @@ def _cell(metric: Metric, answered: int, judged: int) -> Cell:
     return Cell(metric.value, metric.low, metric.high, metric.n, metric.why, n_answered=answered, n_judged=judged)
 
 
-def _corrected(rows: list[Row]) -> tuple[Row, ...]:
+def _corrected(rows: list[Row], again: Mapping[str, Repeats]) -> tuple[Row, ...]:
+    """The rows with corrected p. `again`: by benchmark, the columns that repeat another one, whose tests are the other's."""
     corrected: dict[tuple[int, int], float | None] = {}
     explored: dict[tuple[int, int], float | None] = {}
     tests: dict[bool, int] = {}
+    of = {(i, j): (i, _tested_as(row, j, again)) for i, row in enumerate(rows) for j in range(len(row.cells))}
     for headline in (True, False):
-        places = [(i, j) for i, row in enumerate(rows) if row.headline == headline for j in range(len(row.cells))]
+        places = [place for place, own in of.items() if place == own and rows[place[0]].headline == headline]
         ps = [d.p if (d := _difference(rows[i].cells[j])) else None for i, j in places]
         corrected |= dict(zip(places, holm(ps), strict=True))
         explored |= {} if headline else dict(zip(places, benjamini_hochberg(ps), strict=True))
         tests[headline] = sum(p is not None for p in ps)
     return tuple(
-        replace(row, cells=tuple(_judged(c, corrected[i, j], tests[row.headline], row, explored.get((i, j)))
+        replace(row, cells=tuple(_judged(_untested(c) if j and not of[i, j][1] else c, corrected[of[i, j]],
+                                         tests[row.headline], row, explored.get(of[i, j]))
                                  for j, c in enumerate(row.cells)))
         for i, row in enumerate(rows)
     )  # fmt: skip
+
+
+def _tested_as(row: Row, column: int, again: Mapping[str, Repeats]) -> int:
+    """The column whose test against the baseline is this one's: its own, or that of the same checkpoint under another name."""
+    first = again[row.benchmark].get(column, column)
+    own, its = _difference(row.cells[column]), _difference(row.cells[first])
+    return first if not first or (own and its and own.p == its.p) else column
+
+
+def _untested(cell: Cell | None) -> Cell | None:
+    """A cell of the baseline's own checkpoint: its difference is 0, and no test tells more."""
+    moved = _difference(cell)
+    if cell is None or moved is None:
+        return cell
+    return replace(cell, difference=replace(moved, low=None, high=None, p=None, effect=None, error=None))
 
 
 def _difference(cell: Cell | None) -> Difference | None:

@@ -24,6 +24,7 @@ from harness.core.stats import (
 )
 from reports.values.common import compared_items
 from reports.values.paired import known
+from reports.values.same_weights import Repeats
 from reports.values.table import Cell
 
 ALPHA = 0.05
@@ -44,33 +45,44 @@ def together(formula: Formula, alike: Sequence[tuple[int, Sample]]) -> dict[int,
     return {i: linearise(formula, s, moved) for i, s in alike}
 
 
-def significantly_better(formula: Formula, found: Mapping[int, Linear], width: float) -> tuple[tuple[int, int], ...]:
-    """Pairs (i, j) of columns of which i is better than j, Holm-adjusted p < 0.05 over all pairs of the metric."""
+def significantly_better(
+    formula: Formula, found: Mapping[int, Linear], width: float, again: Repeats
+) -> tuple[tuple[int, int], ...]:
+    """Pairs (i, j) of columns of which i is better than j, Holm-adjusted p < 0.05 over all pairs of the metric.
+
+    Columns that repeat another one (`again`) have its tests.
+    """
     if formula.better not in ("higher", "lower"):
         return ()
-    pairs = list(combinations(found, 2))
+    groups = {i: [i, *(j for j, first in again.items() if first == i and j in found)] for i in found if i not in again}
+    pairs = list(combinations(groups, 2))
     adjusted = holm([_p(found[i], found[j], width) for i, j in pairs])
     order = []
     for (i, j), p in zip(pairs, adjusted, strict=True):
         if p is not None and p < ALPHA:
             higher = bool(found[i].value[0] > found[j].value[0])
-            order.append((i, j) if higher == (formula.better == "higher") else (j, i))
+            better, worse = (i, j) if higher == (formula.better == "higher") else (j, i)
+            order += [(a, b) for a in groups[better] for b in groups[worse]]
     return tuple(order)
 
 
-def with_joint_intervals(cells: Sequence[Cell | None], found: Mapping[int, Linear], width: float) -> tuple[Cell | None, ...]:
-    """Cells with intervals of their differences to the first column that hold all together; of two or more differences.
+def with_joint_intervals(
+    cells: Sequence[Cell | None], found: Mapping[int, Linear], width: float, again: Repeats
+) -> tuple[Cell | None, ...]:
+    """Cells with intervals of their differences to the first column that hold all together; of two or more differences. Columns
+    that repeat another one (`again`) have its interval.
 
     Columns of other items than the first column's have no common distribution: Bonferroni over all columns.
     """
-    tested = [i for i, c in enumerate(cells) if c is not None and c.difference is not None and c.difference.error is not None]
+    moved = {i: c.difference for i, c in enumerate(cells) if c is not None and c.difference is not None and i not in again}
+    tested = [i for i, difference in moved.items() if difference.error is not None]
     if len(tested) < 2:
         return tuple(cells)
     alike = [i for i in tested if 0 in found and i in found and np.isfinite(found[i].minus(found[0]).value[0])]
     parts = np.array([found[i].minus(found[0]).parts[0] for i in alike])
     bonferroni = len(alike) < len(tested)
     joint = {i: _joint(cells[i], parts, len(tested), bonferroni, width) for i in tested}
-    return tuple(cell and replace(cell, joint=joint.get(i)) for i, cell in enumerate(cells))
+    return tuple(cell and replace(cell, joint=joint.get(again.get(i, i))) for i, cell in enumerate(cells))
 
 
 def _joint(cell: Cell | None, parts: Floats, tests: int, bonferroni: bool, width: float) -> tuple[float, float] | None:

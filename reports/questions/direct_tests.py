@@ -23,9 +23,11 @@ from reports.text.formatting import listing, row_name
 from reports.values.common import on_common_items
 from reports.values.paired import Difference, known, tested_change, width_of
 from reports.values.questions import DirectTest, Level
+from reports.values.same_weights import Repeats, repeats
 from reports.values.seeds import seeds_of_difference
 from reports.values.table import Row, Table
 
+SAME = "they are the same checkpoint (the same weights, with the same scores)"
 WORDED = "it is asked in several wordings, over which direct tests make no mean"
 MOST_PAIRS = 3  # levels of which every two are tested; of more, all against one
 
@@ -40,6 +42,7 @@ class Measured:
     _linear: dict[tuple[object, ...], Linear] = field(default_factory=dict)
     _moving: dict[tuple[object, ...], NDArray[np.bool_]] = field(default_factory=dict)
     _common: dict[tuple[object, ...], list[Sample]] = field(default_factory=dict)
+    _again: dict[str, Repeats] = field(default_factory=dict)
     _kept: list[Sample] = field(default_factory=list)  # so that an id in a key of these two is never used again
 
     def of(self, benchmark: str, places: Sequence[int]) -> list[tuple[BenchmarkResult, Sample]] | None:
@@ -57,6 +60,18 @@ class Measured:
         if key not in self._common:
             self._common[key] = on_common_items(self.of(benchmark, places) or []).samples
         return self._common[key] if len(self._common[key][0]) else []
+
+    def compared(self, benchmark: str, both: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+        """The pairs of columns, each by the first column that it repeats on this benchmark, in one order."""
+        if benchmark not in self._again:
+            self._again[benchmark] = repeats(self.sweeps, [method.places for method in self.methods], [benchmark])
+        again = self._again[benchmark]
+        named = [(again.get(a, a), again.get(b, b)) for a, b in both]
+        return tuple(sorted((min(pair), max(pair)) for pair in named))
+
+    def alike(self, benchmark: str, both: Sequence[tuple[int, int]]) -> bool:
+        """Every pair is one checkpoint under two names."""
+        return all(a == b for a, b in self.compared(benchmark, both))
 
     def moved(self, formula: Formula, samples: Iterable[Sample]) -> NDArray[np.bool_]:
         """Which items move the formula in any of the samples, (I,)."""
@@ -98,32 +113,42 @@ def direct_tests(
     pairs: Sequence[tuple[int, int]],
     differ: Callable[[int, int], bool],
 ) -> tuple[list[DirectTest], list[str]]:
-    """Tests of the headline metrics, corrected by Holm over all of them, and why pairs were left out.
+    """Tests of the headline metrics, corrected by Holm over all of them, and why pairs were left out. The same checkpoint under
+    two names is not tested against itself, and its tests against others count once.
 
     differ: whether two columns of the table differ in the question's keys and in nothing else; others are another question's.
     """
     found: list[tuple[Row, DirectTest]] = []
+    which: list[tuple[object, ...]] = []
     left_out: dict[str, None] = {}
     for i, j in pairs:
         columns = zip(levels[i].columns, levels[j].columns, strict=True)
         both = [(a, b) for a, b in columns if a is not None and b is not None and differ(a, b)]
-        for row in table.headline if both else ():
+        rows = table.headline if both else ()
+        if rows and all(measured.alike(row.benchmark, both) for row in rows):
+            left_out[f"{levels[j].text} against {levels[i].text}: {SAME}"] = None
+            continue
+        for row in rows:
             made = WORDED if row.benchmark in table.worded else _one(measured, row, both)
             if isinstance(made, str):
                 left_out[f"{levels[j].text} against {levels[i].text} on {row.benchmark}: {made}"] = None
             else:
                 difference, n = made
                 found.append((row, DirectTest(row.benchmark, row.key, i, j, len(both), difference, n)))
-    adjusted = holm([test.difference.p for _, test in found])
+                which.append((row.benchmark, row.key, difference.p, *measured.compared(row.benchmark, both)))
+    once = {key: test.difference.p for key, (_, test) in zip(which, found, strict=True)}
+    adjusted = dict(zip(once, holm(list(once.values())), strict=True))
     judged = [
-        replace(test, p_holm=p, significant=significance(test.difference, p, row.better))
-        for (row, test), p in zip(found, adjusted, strict=True)
+        replace(test, p_holm=adjusted[key], significant=significance(test.difference, adjusted[key], row.better))
+        for key, (row, test) in zip(which, found, strict=True)
     ]
     return judged, list(left_out)
 
 
 def _one(measured: Measured, row: Row, both: Sequence[tuple[int, int]]) -> tuple[Difference, int] | str:
     """The difference and how many items move the metric, or why there is none."""
+    if measured.alike(row.benchmark, both):
+        return SAME
     methods = [(measured.methods[a], measured.methods[b]) for a, b in both]
     places = list(dict.fromkeys(p for a, b in methods for p in (*a.places, *b.places)))
     there = measured.of(row.benchmark, places)

@@ -35,8 +35,8 @@ def digits_note(table: Table) -> str:
     there are none of either."""
     more = any(row.shown_unit.digits > Unit.of(row.unit).digits for row in table.headline)
     note = (
-        "A row has more digits where it needs them for its values and its difference to add up as shown, or for a "
-        "significant difference not to be 0."
+        "A row has more digits where it needs them for its values and its difference to add up as shown, for a share near "
+        "0 or 100 not to be shown as that, or for a significant difference not to be 0."
     )
     odd = "Differences are rounded after subtraction, so that the last digit may be off by one."
     return " ".join([*([note] if more else []), *([odd] if not all(row.adds_up for row in table.headline) else [])])

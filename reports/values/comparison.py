@@ -61,8 +61,8 @@ class Verdict:
     """The report in words. `headline` is empty unless one checkpoint stands against its baseline.
 
     `worse` names every significant loss, those outside the headline table too; `scope` says what the intervals leave out;
-    `same`: which columns are the baseline's own checkpoint, measured otherwise; `overlap`: images of benchmarks that were
-    trained on; `doubt`: of which benchmarks most answers could not be read plainly.
+    `same`: which columns are the baseline's own checkpoint, measured otherwise, or one under several names; `overlap`: images
+    of benchmarks that were trained on; `doubt`: of which benchmarks most answers could not be read plainly.
     """
 
     headline: str

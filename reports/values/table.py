@@ -121,13 +121,20 @@ class Row:
     @property
     def shown_unit(self) -> Unit:
         """The unit, with one digit more where that makes values and differences as shown add up: 22.43 and 20.48 are 22.4 and
-        20.5, and their difference of -1.95 would be -2.0. And with as many as a significant difference needs so that it is not
-        shown as 0."""
+        20.5, and their difference of -1.95 would be -2.0; or so that a share of 2,999 in 3,000 is not shown as 100. And with as
+        many as a significant difference needs so that it is not shown as 0."""
         unit, moved = Unit.of(self.unit), [self._scaled(cell.difference) for cell in self.cells if cell and cell.significant]
         needed = max((_digits_of(value) for value in moved if value), default=0)
         digits = max(unit.digits, min(needed, _MOST_DIGITS))
-        helps = digits == unit.digits and not self._adds_up_in(digits) and self._adds_up_in(digits + 1)
-        return replace(unit, digits=digits + helps)
+        helps = not self._adds_up_in(digits) and self._adds_up_in(digits + 1)
+        more = digits == unit.digits and (helps or self._ends_at_a_bound(digits))
+        return replace(unit, digits=digits + more)
+
+    def _ends_at_a_bound(self, digits: int) -> bool:
+        """A share is shown as 0 or 100 and is neither; with one digit more it is not."""
+        shares = [as_stored(cell.value) for cell in self.cells if cell and cell.value is not None and self.unit == "share"]
+        left = [gap * 100 for share in shares for gap in (share, as_stored(1 - share)) if gap]
+        return any(not round(gap, digits) and round(gap, digits + 1) for gap in left)
 
     @property
     def adds_up(self) -> bool:

@@ -105,7 +105,7 @@ def _questions(comparison: Comparison) -> list[str]:
             f"### {_safe(question.title)}",
             _safe(lead(question)),
             lines,
-            *_table(*compared_table(question, comparison.short)),
+            *(_table(*compared_table(question, comparison.short)) if question.tests else []),
         ]
     header, rows = cost_table(comparison)
     cost = (

@@ -193,6 +193,8 @@ def test_mistakes_of_three_kinds_are_told_together() -> None:
     ("arms.0.align=dpo", "arms.0.align: write a mapping, such as {name: ..., option: value}, not 'dpo'"),
     ("model=miniworld", "model: write a mapping, such as {name: ..., option: value}, not 'miniworld'"),
     ("sweep.0={}", "sweep.0.name: is missing"),
+    ("sweep=[]", "sweep: must not be empty"),
+    ("sweep.0.items=[]", "sweep.0.items: must not be empty"),
     ("arms.0.align.beta=1000000000000000000000000000000", "beta is too large a number"),
     ("arms.0.pairs.limit=99999999999999999999", "limit is too large a number"),
     ("arms.0.align.training.seed=-9999999999999999999999", "seed is too large a number"),

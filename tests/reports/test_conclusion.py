@@ -10,7 +10,7 @@ from harness.core.run_record import JUDGE_CHECK
 from harness.core.stats import NO_INTERVAL
 from reports.comparison.compare import compare
 from reports.comparison.conclusion import verdict
-from reports.text.formatting import change, with_unit
+from reports.text.formatting import change, number, with_unit
 from reports.text.interval_note import digits_note
 from reports.text.settings import settings_of
 from reports.values.details import ProtocolDifference
@@ -149,7 +149,15 @@ def test_a_digit_that_does_not_make_a_row_add_up_is_not_shown() -> None:
 def test_a_significant_difference_is_not_shown_as_0() -> None:
     loss = row("brier", 0.0001, 0.0003, "worse", headline=False)
     assert "significantly worse: Bench brier +0.02 points." in verdict(Table(COLUMNS, (row("accuracy", 0.5, 0.6), loss))).worse
-    assert row("brier", 0.0001, 0.0003).shown_unit == Unit("share", 1)
+    assert row("brier", 0.5001, 0.5003).shown_unit == Unit("share", 1)
+
+
+def test_a_share_that_is_not_0_or_1_is_not_shown_as_0_or_100() -> None:
+    for share, shown in ((2999 / 3000, "99.97"), (1 / 3000, "0.03")):
+        assert number(share, row("accuracy", 1.0, share).shown_unit) == shown
+    for whole in (0.0, 1.0, 0.9996):
+        assert row("accuracy", 0.5, whole).shown_unit.digits == (2 if whole == 0.9996 else 1)
+    assert row("accuracy", 0.5, 1 - 1e-9).shown_unit == Unit("share", 1)
 
 
 def test_a_report_is_titled_by_its_studies_and_not_by_their_arms(make) -> None:

@@ -53,7 +53,7 @@ def test_arms_that_the_paper_has_on_the_same_prompts_are_marked_where_they_are_n
     made = study("external", "bdhs-rho_th0.98", "bdhs-rho_th0.99", "other", groups=[["external", "bdhs"]])
     prompts = {"external": {"1", "2"}, "bdhs-rho_th0.98": {"1", "2"}, "bdhs-rho_th0.99": {"1", "3"}, "other": {"9"}}
     notes = study_notes(made, shared_prompts(made, prompts))
-    assert notes.shared == ("Arms share 1 of 2 prompts: external, bdhs-rho_th0.98, bdhs-rho_th0.99.",)
+    assert notes.shared == ()  # said once
     assert notes.unlike == (
         "Meant to be compared on the same prompts, but these arms share 1 of 2: external, bdhs-rho_th0.98, bdhs-rho_th0.99.",
     )

@@ -44,6 +44,20 @@ def test_printed_settings_of_reinforcement_are_in_no_grid() -> None:
     assert found.startswith("epochs: 7;")  # RLOO's 2 and PPO's 3 are printed
 
 
+def test_epochs_that_max_steps_may_end_are_named_with_it() -> None:
+    assert "epochs: 3, at most 1 step (max_steps); Appendix A searched 3, 5, 7, not which a row took" in notes(
+        *(f"arms.{arm}.align.training.max_steps=1" for arm in ("dpo", "ipo", "slic"))
+    )
+    (found,) = [line for line in notes("arms.ipo.align.training.max_steps=2") if line.startswith("epochs")]
+    assert found.startswith("epochs: 3 (dpo, slic); 3, at most 2 steps (max_steps) (ipo); Appendix A searched")
+
+
+def test_images_to_describe_are_a_part_of_object_halbench() -> None:
+    sweep = [{"name": "object_halbench", "describe": 4, "extractor": "plain"}]
+    made = config.parse({"model": {"name": "transformers", "path": "miniworld"}, "sweep": sweep})
+    assert study_notes(made, ()).partial == ("Object HalBench over its first 4 images",)
+
+
 def test_a_sweep_of_a_part_is_named_with_its_part() -> None:
     sweep = [
         {"name": "pope", "limit_images": 150},

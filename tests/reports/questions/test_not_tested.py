@@ -8,6 +8,7 @@ from harness.core.evaluation import Score
 from reports.comparison.compare import compare
 from reports.questions.words import claims
 from reports.values.questions import Question
+from reports.writers import markdown
 from tests.reports.questions.test_questions import study
 
 
@@ -86,3 +87,10 @@ def test_differences_that_no_share_can_have_are_not_said_to_be_excluded(arms, qu
 def test_comparisons_beyond_the_first_four_are_counted(arms, question, n, last):
     told = claims(replace(question, not_tested=tuple(f"reason {i}" for i in range(n))), compare(arms).short)
     assert told[-1] == f"Not tested: {last}"
+
+
+def test_a_question_without_tests_has_no_empty_table(arms):
+    made = compare(arms)
+    (question,) = made.questions
+    written = markdown.write(replace(made, questions=(replace(question, tests=(), not_tested=("other seeds",)),)))
+    assert "not tested against each other" in written and "|  |" not in written.partition("## What the arms vary")[2][:600]

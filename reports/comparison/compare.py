@@ -11,7 +11,7 @@ from dataclasses import replace
 from harness.core.errors import ConfigError
 from harness.core.gating import Policy
 from harness.core.nearest import did_you_mean
-from harness.core.run_record import ADAPTER, FROM_FILES, IMAGES, BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
+from harness.core.run_record import ADAPTER, FACT_FROM_FILES, IMAGES, BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
 from reports.comparison import published_rows as study
 from reports.comparison import reward_models as rewards
 from reports.comparison.baseline import with_baseline
@@ -171,7 +171,7 @@ def _same_baseline(one: SweepResult, other: SweepResult) -> bool:
 def _same_measurement(one: BenchmarkResult, other: BenchmarkResult) -> bool:
     """Under the same protocol; of files, which tell little of it (in older versions not the column), with the same scores."""
     own, its = one.protocol, other.protocol
-    known = FROM_FILES not in own.facts or one.scores == other.scores
+    known = FACT_FROM_FILES not in own.facts or one.scores == other.scores
     return known and not own.differs_from(its) and own.facts.get(ADAPTER) == its.facts.get(ADAPTER)
 
 

@@ -24,7 +24,7 @@ from harness.core.capabilities import version_for
 from harness.core.edge.answer_form import TEXTS, AnswerForm, Fields
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
-from harness.core.judging import FROM_FILES, Facts, JudgeTask, RatingScale, Reply
+from harness.core.judging import FILE_JUDGE, Facts, JudgeTask, RatingScale, Reply
 from harness.core.plugins import Data, Judge
 
 CAPABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")
@@ -174,7 +174,7 @@ class Mmvet:
 
     def facts(self) -> dict[str, str]:
         judge = f"{self.judge.name} {version_for(self.judge, TASK)}"
-        gradings = "as the files have them" if self.judge.name == FROM_FILES else "1"
+        gradings = "as the files have them" if self.judge.name == FILE_JUDGE else "1"
         return {"variant": self.variant, "judge": judge, "gradings": gradings, **self._loaded}
 
     def _item(self, row: Row) -> Item:

@@ -27,6 +27,7 @@ from harness.core.files import write_whole
 from harness.core.plugins import Progress, no_progress
 
 ANSWERS, TOKENS, STATES = "answers", "tokens", "states"
+_ROWS_AT_ONCE = 16  # part of the key: a batch's shape can move the last bit
 
 
 def reference_key(policy: Policy, rows: PairRows) -> str:
@@ -45,20 +46,17 @@ def reference_logps(
     folder: Path,
     kind: str = ANSWERS,
     *,
-    rows_at_once: int = 16,
     progress: Progress = no_progress,
 ) -> list[Tensor]:
     """Summed log-probabilities of each row's answers, (1 + K,) a row; or those of their tokens, one answer after the other; or
     the hidden states (N, D) that predict these tokens; from `folder` where they are already known."""
-    key = parts_digest(
-        reference_key(policy, rows), rows_at_once, *([] if kind == ANSWERS else [kind])
-    )  # a batch's shape can move the last bit
+    key = parts_digest(reference_key(policy, rows), _ROWS_AT_ONCE, *([] if kind == ANSWERS else [kind]))
     path = folder / f"{key[:32]}.safetensors"
     found = _read(path, key) if path.is_file() else None
     known = workers().gather(found is not None)  # another arm may write it between two processes' looks
     if found is not None and all(known):
         return found
-    values = compute(policy, rows, kind, rows_at_once=rows_at_once, progress=progress)
+    values = compute(policy, rows, kind, progress=progress)
     if workers().is_main:
         _write(path, values, key)
     return values
@@ -66,7 +64,7 @@ def reference_logps(
 
 @torch.no_grad()
 def compute(
-    policy: Policy, rows: PairRows, kind: str = ANSWERS, *, rows_at_once: int = 16, progress: Progress = no_progress
+    policy: Policy, rows: PairRows, kind: str = ANSWERS, *, rows_at_once: int = _ROWS_AT_ONCE, progress: Progress = no_progress
 ) -> list[Tensor]:
     """The same without a file: rows of like length side by side, results in the rows' order; processes share the work."""
     order = sorted(range(len(rows)), key=rows.length)

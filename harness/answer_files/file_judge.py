@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.core.evaluation import Verdict
-from harness.core.judging import FROM_FILES, Facts, JudgeTask
+from harness.core.judging import FILE_JUDGE, Facts, JudgeTask
 
 
 class FileJudge:
     """Replies by (task, item). `item_id` is the item being scored; a task that names one in its facts goes by that."""
 
-    name, replays = FROM_FILES, True
+    name, replays = FILE_JUDGE, True
 
     def __init__(self, replies: Mapping[tuple[str, str], str], version: str) -> None:
         self._replies, self.version, self.item_id = replies, version, ""

@@ -27,7 +27,7 @@ from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer
 from harness.core.flags import UNJUDGED
 from harness.core.plugins import Benchmark, Data, Judge
-from harness.core.run_record import AS_WRITTEN, FILES, FROM_FILES, STRANGERS, Checkpoint, ProtocolRecord
+from harness.core.run_record import AS_WRITTEN, FACT_FILES, FACT_FROM_FILES, STRANGERS, Checkpoint, ProtocolRecord
 from harness.evaluation.protocol import VERSION, as_written, benchmark_facts, benchmark_version, item_digest
 from harness.evaluation.scoring import build, judge_of, score_answer, together
 from harness.evaluation.server_cost import GrowingCost
@@ -200,8 +200,8 @@ class _Run:
             VERSION: benchmark_version(self.benchmark),
             "items": str(len(items)),
             "item digest": item_digest(items),
-            FROM_FILES: "from files; prompt and decoding are not known here",
-            FILES: self.used.fact(),
+            FACT_FROM_FILES: "from files; prompt and decoding are not known here",
+            FACT_FILES: self.used.fact(),
             STRANGERS: str(len(self.matched.strangers)),
             **labels_fact(*self.matched.labels),
             **benchmark_facts(self.benchmark, items),

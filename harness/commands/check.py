@@ -36,10 +36,10 @@ def annotators(
     to: Annotated[Path | None, typer.Option("--to", help="JSON file to write")] = None,
     output: OutputOption = RUNS,
 ) -> None:
-    """Measure how often annotators prefer the chosen answer of stored pairs.
+    """Measure how often annotators prefer the chosen answers.
 
-    Every pair is asked in both orders. Without a configuration: table 10 of the study. Verdicts are remembered. What a server
-    was asked and charged is shown at the end.
+    Every stored pair is asked in both orders. Without a configuration: table 10 of the study. Verdicts are remembered. What a
+    server was asked and charged is shown at the end.
     """
     from harness.api.annotators import annotators as measure
     from harness.commands._terminal import Display

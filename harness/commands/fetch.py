@@ -21,7 +21,7 @@ def fetch(
         bool, typer.Option("--offline", help="download nothing, only list what is missing and where it belongs")
     ] = False,
 ) -> None:
-    """Download the official files of benchmarks and preference sources.
+    """Download official files of benchmarks and sources.
 
     Files that cannot be downloaded automatically are listed with their origin and the place where they belong.
     """

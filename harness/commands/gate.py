@@ -27,8 +27,9 @@ def gate(
     junit: Annotated[Path | None, typer.Option("--junit", help="also write JUnit XML to this file")] = None,
     output: OutputOption = RUNS,
 ) -> None:
-    """Decide whether checkpoints are better than their base and not worse, by a policy.
+    """Decide by a policy whether checkpoints beat their base.
 
+    They must be better in what the policy wants improved, and not worse in what it guards.
     Exit code 0: every checkpoint passes. 1: one fails. 3: inconclusive: too few items, or an incomplete run.
     """
     from harness.api.gates import gate as decided

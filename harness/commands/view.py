@@ -13,7 +13,7 @@ from harness.core.edge.text import count
 
 @app.command(epilog="Examples:  python -m harness view   |   python -m harness view --output runs --port 9000")
 def view(
-    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8766,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="port to listen on")] = 8766,
     data: Annotated[
         str | None, typer.Option("--data", help="data folder, if it has moved since the run; `miniworld` is the embedded one")
     ] = None,

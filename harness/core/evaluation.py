@@ -119,7 +119,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A judge's word on one answer. `value` None means unjudged; `raw` is the judge's own text."""
+    """A judge's verdict on one answer. `value` None means unjudged; `raw` is the judge's own text."""
 
     value: float | None
     reading: str
@@ -248,7 +248,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class LabelEdit:
-    """A reviewer's word on one label: `new` is "right", "flipped" or "removed"."""
+    """A reviewer's judgement on one label: `new` is "right", "flipped" or "removed"."""
 
     benchmark: str
     item_id: str

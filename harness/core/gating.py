@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ROLES = ("improve", "guard", "watch")
 KINDS = ("hallucination", "helpfulness", "ability", "length")
 MARGIN_UNITS = ("points", "words", "count", "% of base")
 

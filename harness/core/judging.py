@@ -10,20 +10,20 @@ item. Everything about a judged benchmark therefore stands in the benchmark's ow
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from harness.core.digests import text_digest
 from harness.core.errors import JudgeError
 from harness.core.evaluation import Verdict
 
 Facts = Mapping[str, Any]  # JSON-able values about an item, by name; part of the key of a stored verdict
 
 
-FROM_FILES = "answer files"  # name of the judge whose replies were given elsewhere and came from files
+FILE_JUDGE = "answer files"  # name of the judge whose replies were given elsewhere and came from files
 REPEAT = "repeat"  # fact of a verdict that is asked for again: 1 the second time; a judge that draws its replies draws anew
 
 
@@ -150,7 +150,7 @@ class JudgeTask:
         """Twelve digits of the sha256 of the texts that verdicts depend on; `given`: a user's own by the task's name."""
         own = dict(self.texts) or {self.name: self.prompt}
         texts = {**own, **{name: text for name, text in given.items() if name in own}}
-        return hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:12]
+        return text_digest(repr(sorted(texts.items())))[:12]
 
 
 RANKS = (0.0, 0.5, 1.0)  # of two answers: the first is better, neither, the second

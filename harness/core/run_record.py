@@ -10,8 +10,8 @@ from typing import Any
 from harness.core.evaluation import Answer, Formula, Item, Score
 from harness.core.preference import PreferencePair
 
-FROM_FILES = "answers"  # a fact of a protocol whose answers came from files: nothing is asked
-FILES = "answer files"  # a fact: which files, by digest; where answers come from is no part of how they were measured
+FACT_FROM_FILES = "answers"  # a fact of a protocol whose answers came from files: nothing is asked
+FACT_FILES = "answer files"  # a fact: which files, by digest; where answers come from is no part of how they were measured
 STRANGERS = "rows that match no item"  # a fact of a file's rows that are not scored: no part of it either
 RESAMPLED = "intervals resample"  # a fact: the units of a benchmark's statistics, where it has a choice
 IMAGES = "image digest"  # a fact: bytes of the images; results of older versions and of answers from files do not have it
@@ -74,22 +74,24 @@ class ProtocolRecord:
         return tuple(name for name in dict.fromkeys((*judges, *_ASKED, *named)) if self._lacks(name))
 
     def _names(self, other: ProtocolRecord) -> list[str]:
-        return [n for n in dict.fromkeys((*self.facts, *other.facts)) if n not in (FROM_FILES, FILES, STRANGERS, ADAPTER)]
+        return [
+            n for n in dict.fromkeys((*self.facts, *other.facts)) if n not in (FACT_FROM_FILES, FACT_FILES, STRANGERS, ADAPTER)
+        ]
 
     def _stated(self, name: str) -> str:
         return self.facts.get(name, "0" if name == OTHER_PROMPTS else "(none)")
 
     def _lacks(self, name: str) -> bool:
         value = self.facts.get(name)
-        missing = value is None or value.startswith((UNKNOWN_FACT, FILES))
-        return FROM_FILES in self.facts and missing and name not in (AS_WRITTEN, STOPPED, OTHER_LABELS)
+        missing = value is None or value.startswith((UNKNOWN_FACT, FACT_FILES))
+        return FACT_FROM_FILES in self.facts and missing and name not in (AS_WRITTEN, STOPPED, OTHER_LABELS)
 
 
 def judge_named(facts: Mapping[str, str]) -> str:
     """The judge whose verdicts a protocol's scores rest on, with its version; "" where none was asked."""
     plain, *behind = (facts.get(name, "") for name in JUDGES)
     named = plain or next((fact.removeprefix("judge ") for fact in behind if fact.startswith("judge ")), "")
-    return "" if named.startswith(("none", FILES)) else named
+    return "" if named.startswith(("none", FACT_FILES)) else named
 
 
 def nothing_to_say(item: Item) -> str:

@@ -25,7 +25,7 @@ from harness.core.preference import NotesSeveralImages, ShowsSeveralImages
 from harness.core.run_record import UNKNOWN_WEIGHTS
 from harness.evaluation.checkpoint_checks import drawn_images
 
-_QUESTIONS = ("Is there a dog in the image?", "What colours do you see?", "Describe this image in detail.", "Why?")
+QUESTIONS = ("Is there a dog in the image?", "What colours do you see?", "Describe this image in detail.", "Why?")
 _TOKENS = 24
 _NEAR_NATS = 0.5  # two texts closer than this in likelihood: rounding chose between them, not a fault
 _GIB = 2**30
@@ -135,7 +135,7 @@ def _free(device: Any) -> tuple[int, str]:
 
 def _questions_about(images: Sequence[Path]) -> list[Request]:
     """Four questions about each image."""
-    return [Request(path, q, Decoding(max_new_tokens=_TOKENS)) for path in images for q in _QUESTIONS]
+    return [Request(path, q, Decoding(max_new_tokens=_TOKENS)) for path in images for q in QUESTIONS]
 
 
 def _answers(model: Model, requests: list[Request]) -> Iterator[Finding]:

@@ -109,7 +109,7 @@ def check_before_asking(label: str, model: Model, say: Say, training: bool = Fal
     """Raises ModelError where the checkpoint fails a check (`require_sound`); says where questions share nothing."""
     require_sound(label, model, say, training)
     if isinstance(model, SharesWork) and model.unshared:
-        say(f"{label}: shared between the questions about an image: nothing: {model.unshared}")
+        say(f"{label}: nothing is shared between the questions about an image: {model.unshared}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from harness.core.capabilities import OK, WRONG, Finding
 from harness.core.errors import HarnessError
 from harness.core.evaluation import Decoding, Request
 from harness.evaluation.checkpoint_checks import drawn_images
+from harness.evaluation.doctor import QUESTIONS
 from harness.fleet.cluster import Cluster, WorkerLost
 from harness.fleet.crew import sized
 from harness.fleet.messages import Host, Loaded, Reply, Spec, own_versions
 from harness.fleet.same_hosts import THIS_COMMAND, agreement
 
-_QUESTIONS = ("Is there a dog in the image?", "What colours do you see?", "Describe this image in detail.", "Why?")
 _TOKENS, _ANSWERS = 24, 12
 _PATIENCE_S, _POLL_S = 900.0, 1.0
 
@@ -67,7 +67,7 @@ class _Examination:
             paths = drawn_images(Path(folder))
             sent = [(path.name, path.read_bytes()) for path in paths]
         decoding, names = Decoding(max_new_tokens=_TOKENS), [Path(path.name) for path in paths]
-        asked = [Request(name, question, decoding) for name in names for question in _QUESTIONS][:_ANSWERS]
+        asked = [Request(name, question, decoding) for name in names for question in QUESTIONS][:_ANSWERS]
         yield from self._ask(found, "examined", sent, asked)
         if not found:
             return

@@ -192,5 +192,5 @@ def _rows(path: Path) -> Iterable[dict[str, Any]]:
                 if not isinstance(row["custom_id"], str) or not isinstance(row.get("response") or {}, dict):
                     raise ValueError
             except (ValueError, TypeError, KeyError, RecursionError):
-                raise DataError(f"{path}, line {number}, is no line of a batch file. Fetch it again or take it away.") from None
+                raise DataError(f"{path}, line {number}, is not a line of a batch file. Fetch it again or remove it.") from None
             yield row

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.config.schema import stored
 from harness.core.errors import HarnessError
-from harness.core.run_record import FROM_FILES, STOPPED
+from harness.core.run_record import FACT_FROM_FILES, STOPPED
 from harness.evaluation.protocol import other_version
 from harness.evaluation.scoring import unjudged
 from harness.storage.result_queries import ResultQueries
@@ -35,7 +35,7 @@ def other_versions(store: Store, run: StoredRun) -> list[str]:
     found = []
     for spec in stored(run.config, f"The stored configuration of {run.id}").sweep:
         measured = facts.get(spec.title, {})
-        if measured and FROM_FILES not in measured and STOPPED not in measured:
+        if measured and FACT_FROM_FILES not in measured and STOPPED not in measured:
             try:
                 found.append(other_version(spec.title, measured, unjudged(spec)))
             except HarnessError:

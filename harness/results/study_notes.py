@@ -43,10 +43,8 @@ _IMAGES = ("limit_images", "describe")  # options that take the first images of 
 _OTHER_BASE = "another base checkpoint, a run of its own: this table with"
 
 
-def study_notes(
-    config: RunConfig, groups: Sequence[Mapping[str, Any]], results: Mapping[str, BenchmarkResult] | None = None
-) -> StudyNotes:
-    """Sentences; `groups` as in `SharedPrompts`, `results` one of each benchmark's title that was swept."""
+def study_notes(config: RunConfig, groups: Sequence[Mapping[str, Any]]) -> StudyNotes:
+    """Sentences; `groups` as in `SharedPrompts`. `partial` is left out: it depends on what was swept (`partial_sweep`)."""
     table = config.table or TableNotes()
     compared = Compared(parts_of(config) if config.table is not None else {}, shipped_parts(table))
     unlike = [group for group in groups if group["meant"] and group["common"] < group["most"]]
@@ -68,7 +66,6 @@ def study_notes(
         departures=tuple(_said(table.departures, table, compared)),
         open=(*_searched(compared, table.grids), *_said(table.open, table, compared)),
         finding=(table.finding,) if table.finding else (),
-        partial=partial_sweep(config, results or {}),
     )
 
 
@@ -86,7 +83,7 @@ def repeated_draws(config: RunConfig) -> tuple[str, ...]:
 
 
 def partial_sweep(config: RunConfig, results: Mapping[str, BenchmarkResult]) -> tuple[str, ...]:
-    """The benchmarks of which only a part is asked; `results` as of `study_notes`."""
+    """The benchmarks of which only a part is asked; `results`: one of each benchmark's title that was swept."""
     asked = [(spec, _part(spec, results.get(spec.title))) for spec in config.sweep]
     return tuple(f"{title_of(spec.title)} {part}" for spec, part in asked if part)
 

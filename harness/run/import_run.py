@@ -22,7 +22,14 @@ from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Item
 from harness.core.files import write_text_whole
 from harness.core.plugins import Benchmark, Judge
-from harness.core.run_record import FILES, FROM_FILES, OTHER_PROMPTS, UNKNOWN_FACT, Checkpoint, ProtocolRecord
+from harness.core.run_record import (
+    FACT_FILES,
+    FACT_FROM_FILES,
+    OTHER_PROMPTS,
+    UNKNOWN_FACT,
+    Checkpoint,
+    ProtocolRecord,
+)
 from harness.evaluation.protocol import VERSION, benchmark_facts, benchmark_version, item_digest
 from harness.evaluation.scoring import build, judge_of, score_all
 from harness.evaluation.server_cost import GrowingCost
@@ -159,8 +166,8 @@ class _Run:
             VERSION: benchmark_version(self.benchmark),
             "items": str(len(self.items)),
             "item digest": item_digest(self.items),
-            FROM_FILES: f"imported from {self.log.tool}",
-            FILES: self.file.name,
+            FACT_FROM_FILES: f"imported from {self.log.tool}",
+            FACT_FILES: self.file.name,
             "prompt (first item)": first or unknown,
             OTHER_PROMPTS: str(self.other) if first else UNKNOWN_FACT,
             "decoding": unknown,

@@ -1,8 +1,7 @@
 """The main job: base -> sweep -> (pairs -> training -> checkpoint -> sweep) per arm -> report.
 
-The only package that imports both evaluation and `alignment`. Every stage leaves a whole result or none, in the run's
-folder or the store, and is skipped when its result is there; a run that was killed anywhere and is started again ends in the
-same report.
+The only package that imports `alignment`. Every stage leaves a whole result or none, in the run's folder or the store, and is
+skipped when its result is there; a run that was killed anywhere and is started again ends in the same report.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Database:
     reading: the caller writes nothing, so a store that cannot be written is opened to be read.
     """
 
-    def __init__(self, path: Path, reading: bool = False) -> None:
+    def __init__(self, path: Path, reading: bool) -> None:
         self.path, self._turn = path, threading.RLock()
         self._seen: tuple[object, ...] | None = None  # the files as an immutable connection found them
         self._reopened = 0

@@ -12,7 +12,7 @@ from typing import Any
 from harness.core.errors import ConfigError
 from harness.core.gating import Policy
 from harness.core.nearest import did_you_mean
-from harness.core.run_record import ADAPTER, FROM_FILES, IMAGES, BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
+from harness.core.run_record import ADAPTER, FACT_FROM_FILES, IMAGES, BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
 from reports.comparison import published_rows as study
 from reports.comparison import reward_models as rewards
 from reports.comparison.baseline import with_baseline
@@ -66,16 +66,13 @@ def compare(
     columns = [replace(column, differs=any(d.column == column.label for d in unlike)) for column in columns]
     full, short, seeds = make_tables(columns, sweeps, found)
     said, runs, failed = Lookup(), facts_of(records, columns), failures(columns, sweeps)
+    in_words = verdict(short, unlike, same_weights(columns, sweeps, short.columns))
     return Comparison(
         title=title(records, labels),
         columns=tuple(columns),
         rows=full.rows,
         short=short,
-        verdict=replace(
-            verdict(short, unlike, same_weights(columns, sweeps, short.columns)),
-            overlap=overlap_sentence(runs),
-            doubt=doubt_sentence(failed),
-        ),
+        verdict=replace(in_words, overlap=overlap_sentence(runs), doubt=doubt_sentence(failed)),
         protocol_differences=unlike,
         **protocol_fields(columns, sweeps),
         flips=flips(columns, sweeps, said),
@@ -180,7 +177,7 @@ def _same_baseline(one: SweepResult, other: SweepResult) -> bool:
 def _same_measurement(one: BenchmarkResult, other: BenchmarkResult) -> bool:
     """Under the same protocol; of files, which tell little of it (in older versions not the column), with the same scores."""
     own, its = one.protocol, other.protocol
-    known = FROM_FILES not in own.facts or one.scores == other.scores
+    known = FACT_FROM_FILES not in own.facts or one.scores == other.scores
     return known and not own.differs_from(its) and own.facts.get(ADAPTER) == its.facts.get(ADAPTER)
 
 

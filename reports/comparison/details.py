@@ -13,7 +13,7 @@ from harness.core.flags import EMPTY, UNFINISHED, UNJUDGED, UNREAD_VERDICT
 from harness.core.run_record import (
     ADAPTER,
     AS_WRITTEN,
-    FROM_FILES,
+    FACT_FROM_FILES,
     JUDGE_CHECK,
     JUDGES,
     OTHER_LABELS,
@@ -135,7 +135,7 @@ def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
     return Failures(
         name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
         dict(sorted(flags.items())), _by_reason(result.missing), _unjudged_by_reason(unread),
-        len(words), sum(words) / len(words) if words else None, FROM_FILES in result.protocol.facts,
+        len(words), sum(words) / len(words) if words else None, FACT_FROM_FILES in result.protocol.facts,
         _replies(result), result.protocol.facts.get(OTHER_LABELS, ""), result.unread_counts,
     )  # fmt: skip
 

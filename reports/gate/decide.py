@@ -17,7 +17,7 @@ from harness.core.errors import ConfigError
 from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
 from harness.core.gating import Policy
-from harness.core.run_record import FROM_FILES, IMAGES, STOPPED, BenchmarkResult, SweepResult
+from harness.core.run_record import FACT_FROM_FILES, IMAGES, STOPPED, BenchmarkResult, SweepResult
 from harness.core.stats import addend_names, columns_read, evaluate, fewest_clusters, holm, moving, sample
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
@@ -170,7 +170,7 @@ def _obstacle(base: BenchmarkResult | None, other: BenchmarkResult | None, expec
         return "not measured on both checkpoints"
     lost = {item for result in (base, other) for item in result.missing}
     unread = {s.item_id for result in (base, other) for s in result.scores if s.flag == UNJUDGED}
-    files = any(FROM_FILES in result.protocol.facts for result in (base, other))
+    files = any(FACT_FROM_FILES in result.protocol.facts for result in (base, other))
     differing = base.protocol.differs_from(other.protocol)
     facts = [fact for fact in differing if fact not in expected]
     parts = [

@@ -32,7 +32,7 @@ def test_a_sheet_that_somebody_has_filled_in_is_not_written_over(tmp_path: Path)
     with pytest.raises(ConfigError, match="is there already, with 1 row filled in, which would be lost"):
         require_unfilled(sheet, "rating")
     assert "1 row filled in" in refused("ratings", "sample", "mmhal_bench", "--to", str(sheet), "--output", str(tmp_path))
-    with pytest.raises(ConfigError, match="is there already, and is no sheet of this command: .* has no column 'judgement'"):
+    with pytest.raises(ConfigError, match="already exists and is not a sheet of this command: .* has no column 'judgement'"):
         check_form(sheet, "")
 
 

@@ -96,6 +96,13 @@ def test_completion_can_be_installed() -> None:
     assert "--install-completion" in CliRunner().invoke(app, ["--help"]).output
 
 
+@pytest.mark.parametrize("words", [[], ["labels"]])
+def test_no_summary_is_cut_off(words: list[str]) -> None:
+    shown = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "80"}).output
+    summaries = shown.partition("Commands:\n")[2].splitlines()
+    assert summaries and not [line for line in summaries if line.endswith("...")]
+
+
 def test_no_benchmark_between_commas_is_an_error_and_not_a_full_sweep() -> None:
     result = CliRunner().invoke(app, ["sweep", "--benchmarks", " , "])
     assert isinstance(result.exception, ConfigError) and "names no benchmark" in str(result.exception)

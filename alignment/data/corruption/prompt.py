@@ -10,10 +10,10 @@ Fields: {question} {answer}.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
+from harness.core.digests import text_digest
 from harness.core.edge.files import read_text
 from harness.core.errors import ConfigError
 
@@ -60,4 +60,4 @@ def filled(template: str, question: str, answer: str) -> str:
 
 def digest(template: str) -> str:
     """First twelve digits of the text's sha256."""
-    return hashlib.sha256(template.encode()).hexdigest()[:12]
+    return text_digest(template)[:12]

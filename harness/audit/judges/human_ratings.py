@@ -58,7 +58,7 @@ def _digits(item_id: str, answer: str) -> str:
     return text_digest(f"{item_id}\n{answer}")[:12]
 
 
-def judged_answers(store: Store, runs: Sequence[str], benchmark: str = "") -> list[Judged]:
+def judged_answers(store: Store, runs: Sequence[str]) -> list[Judged]:
     """All ratings of the runs, oldest run first.
 
     A run's ratings of a checkpoint are taken whole, because each figure is over all answers of a run. They are left out only
@@ -66,7 +66,7 @@ def judged_answers(store: Store, runs: Sequence[str], benchmark: str = "") -> li
     """
     groups: defaultdict[tuple[str, str, str], list[tuple[int, list[Judged]]]] = defaultdict(list)
     place = 0
-    for run, name, result in results_of(store, runs, benchmark):
+    for run, name, result in results_of(store, runs, ""):
         for judge, own in _ratings(store, run, name, result).items():
             groups[name, result.checkpoint.digest, judge].append((place, own))
             place += 1

@@ -27,7 +27,7 @@ def audit(
         int, typer.Option("--sample", min=0, help="number of randomly drawn labels, to estimate the error rate of all labels")
     ] = 0,
     captions: Annotated[int, typer.Option("--captions", min=0, help="number of captions whose objects are marked by hand")] = 0,
-    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8765,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="port to listen on")] = 8765,
     host: HostOption = "127.0.0.1",
     token: TokenOption = "",
     output: OutputOption = RUNS,

@@ -12,7 +12,7 @@ from harness.commands._app import RUNS, OutputOption, echo, group
 from harness.core.edge.launch import command_line
 from harness.core.errors import DataError
 
-labels = group("labels", "Review labels in spreadsheets; import and export label revisions.")
+labels = group("labels", "Review labels in spreadsheets; exchange label revisions.")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="name of the revision")]
 BenchmarkArgument = Annotated[
@@ -151,7 +151,7 @@ def agreement(
     ] = None,
     output: OutputOption = RUNS,
 ) -> None:
-    """Compare listed hallucinations with the marks that people made in captions.
+    """Compare listed hallucinations with marks in captions.
 
     Precision and recall of the list over randomly drawn captions, which `audit BENCHMARK --captions N` shows to be marked.
     """

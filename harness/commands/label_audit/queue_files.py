@@ -38,7 +38,7 @@ def require_unfilled(to: Path, column: str) -> None:
     try:
         filled = sum(bool(line.cells[column].strip()) for line in read_sheet(to, [column]))
     except DataError as error:
-        raise ConfigError(f"--to {to} is there already, and is no sheet of this command: {error} Give another file.") from error
+        raise ConfigError(f"--to {to} already exists and is not a sheet of this command: {error} Give another file.") from error
     if filled:
         raise ConfigError(
             f"--to {to} is there already, with {count(filled, 'row')} filled in, which would be lost. Give another file, or "

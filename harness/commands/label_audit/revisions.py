@@ -65,7 +65,7 @@ def export(
     url: Annotated[str, typer.Option("--url", help="where the revision will lie, for `--as croissant`")] = "",
     output: OutputOption = RUNS,
 ) -> None:
-    """Export a revision as official question files, or as a data set with Croissant metadata."""
+    """Export a revision as question files or Croissant data."""
     from harness.audit import croissant
     from harness.audit.label_files import export_labels
     from harness.run.data import open_data

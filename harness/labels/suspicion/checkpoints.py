@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import log
 
 import numpy as np
@@ -30,7 +29,7 @@ def agreement(table: Table) -> Finding:
     ])  # fmt: skip
     answers = np.array([yes for _, _, yes in read])  # (K, N): 1 yes, 0 no, -1 nothing
     shares = effective_shares((answers != table.is_yes).astype(np.float64), answers >= 0)
-    return Finding((weights * shares[:, None]).sum(axis=0), _reasons(table, answers, read), model_evidence=True)
+    return Finding((weights * shares[:, None]).sum(axis=0), _reasons(table, answers), model_evidence=True)
 
 
 def _codes(table: Table, witness: Witness) -> tuple[Codes, int, NDArray[np.int8]]:
@@ -50,7 +49,7 @@ def _codes(table: Table, witness: Witness) -> tuple[Codes, int, NDArray[np.int8]
     return steps.astype(np.intp), len(_STEPS) + 1, yes
 
 
-def _reasons(table: Table, answers: NDArray[np.int8], read: Sequence[tuple[Codes, int, NDArray[np.int8]]]) -> dict[int, str]:
+def _reasons(table: Table, answers: NDArray[np.int8]) -> dict[int, str]:
     answered = (answers >= 0).sum(axis=0)
     contrary = ((answers >= 0) & (answers != table.is_yes)).sum(axis=0)
     right = _right_elsewhere(table, answers)

@@ -20,7 +20,6 @@ from harness.miniworld.world.questions import MAKERS
 from harness.miniworld.world.scenes import PLACES, Scene
 
 SETS, KNOWLEDGE_SETS, TASK_IMAGES, OBJECTS, SIDE_IMAGES, EDITED, ROWS = 16, 10, 4, 8, 5, 12, 60
-_SPLITS = {"rand": "random", "pop": "popular", "adv": "adversarial"}
 
 
 def yes_no_files(scenes: Sequence[Scene], seed: int) -> Made:

@@ -9,7 +9,6 @@ depend on how often a size was seen before.
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,6 +18,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from harness.core.edge.processes import without_collecting
 
 Attend = Callable[[Any, Tensor, Tensor, Tensor, float], Tensor]  # module, query, key, value, scaling -> (R, 1, heads, dv)
 Forward = Callable[[Tensor, Tensor, Attend], Tensor]  # ids (R, 1), positions (R, 1) or (R, 1, 3) -> logits (R, V)
@@ -155,7 +156,7 @@ def _record(forward: Forward, ids: Tensor, positions: Tensor, pool: Any) -> _Rec
         begin()
         return piece.out
 
-    with _no_garbage_collection():
+    with without_collecting():  # what is collected during a recording may call the GPU, which ends it
         begin()
         try:
             made.logits = forward(ids, positions, cut)
@@ -165,18 +166,6 @@ def _record(forward: Forward, ids: Tensor, positions: Tensor, pool: Any) -> _Rec
             raise
         made.pieces[-1].graph.capture_end()
     return made
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """What is collected during a recording may call the GPU, which ends it."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 @contextmanager

@@ -66,9 +66,11 @@ def test_a_copy_of_the_base_elsewhere_is_the_same_base(adapter: Path, base: Path
 
 
 def test_an_adapter_that_says_nothing_of_its_base_is_merged_as_before(adapter: Path, base: Path) -> None:
+    trained = reloaded(adapter)
     (adapter / "alignment.json").unlink()
+    assert reloaded(adapter).equal(trained) and not trained.equal(reloaded(base))
     overwrite(base)
-    TransformersModel(str(adapter), device="cpu")
+    assert not reloaded(adapter).equal(trained)  # into the weights that are there now
 
 
 def test_the_merged_base_that_an_earlier_training_left_is_of_this_adapter(adapter: Path, images: Path, tmp_path: Path) -> None:

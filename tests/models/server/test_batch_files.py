@@ -129,7 +129,7 @@ def test_a_broken_file_and_what_a_batch_cannot_do_are_refused(tmp_path: Path, im
 )
 def test_a_line_of_another_form_is_refused_with_its_number(tmp_path: Path, row: object) -> None:
     (tmp_path / "out.jsonl").write_text(f"\n{json.dumps(row)}\n")
-    with pytest.raises(DataError, match=r"out\.jsonl, line 2, is no line of a batch file"):
+    with pytest.raises(DataError, match=r"out\.jsonl, line 2, is not a line of a batch file"):
         list(OpenAIBatch(str(tmp_path), "m").generate([Request(None, "What?")]))
 
 

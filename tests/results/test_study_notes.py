@@ -7,7 +7,7 @@ import pytest
 from harness.config import schema as config
 from harness.core.evaluation import Item
 from harness.core.run_record import BenchmarkResult, ProtocolRecord
-from harness.results.study_notes import study_notes
+from harness.results.study_notes import partial_sweep, study_notes
 
 
 def notes(*changes: str, table: str = "table12") -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def test_a_sweep_of_a_part_is_named_with_its_part() -> None:
         {"name": "gqa", "items": ["1", "2"]},
     ]
     made = config.parse({"model": {"name": "transformers", "path": "miniworld"}, "sweep": sweep})
-    assert study_notes(made, ()).partial == (
+    assert partial_sweep(made, {}) == (
         "POPE over its first 150 images", "MM-Vet over its first 3 items", "GQA over 2 chosen items"
     )  # fmt: skip
 
@@ -80,14 +80,14 @@ def test_a_sweep_of_a_part_is_named_with_its_part() -> None:
 def test_a_limit_that_leaves_nothing_out_is_no_part(number: int, facts: dict[str, str], partial: tuple[str, ...]) -> None:
     sweep = [{"name": "mmstar", "limit": 100}]
     made = config.parse({"model": {"name": "transformers", "path": "miniworld"}, "sweep": sweep})
-    assert study_notes(made, (), {"mmstar": asked("mmstar", number, facts)}).partial == partial
+    assert partial_sweep(made, {"mmstar": asked("mmstar", number, facts)}) == partial
 
 
 def test_images_that_a_limit_leaves_out_are_counted_on_what_was_asked() -> None:
     sweep = [{"name": "pope", "limit_images": 150}, {"name": "chair", "limit_images": 2}, {"name": "gqa", "items": ["1"]}]
     made = config.parse({"model": {"name": "transformers", "path": "miniworld"}, "sweep": sweep})
     results = {name: asked(name, 2, {}) for name in ("pope", "chair")}
-    assert study_notes(made, (), results).partial == ("CHAIR over its first 2 images", "GQA over 1 chosen item")
+    assert partial_sweep(made, results) == ("CHAIR over its first 2 images", "GQA over 1 chosen item")
 
 
 def asked(name: str, number: int, facts: dict[str, str]) -> BenchmarkResult:

@@ -93,4 +93,4 @@ def test_a_question_without_tests_has_no_empty_table(arms):
     made = compare(arms)
     (question,) = made.questions
     written = markdown.write(replace(made, questions=(replace(question, tests=(), not_tested=("other seeds",)),)))
-    assert "not tested against each other" in written and "|  |" not in written.partition("## What the arms vary")[2][:600]
+    assert "not tested against each other" in written and "|  |\n| --- |" not in written

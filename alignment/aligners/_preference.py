@@ -160,10 +160,9 @@ def _check(made: Preference) -> None:
 def _unusable(made: Preference, free: list[str]) -> dict[str, list[str]]:
     """Options that are set -> losses that cannot be used with them."""
     bent, weighted = made.bent, made.weighted
-    alone = [t.name for t in made.terms if t.name == "sft" and len(made.terms) == 1]  # a likelihood: nothing to bend
     return {
-        "f_divergence_type": [t.name for t in made.terms if bent and not (t.traits.scores or t.name == "sft")] or alone * bent,
-        "ld_alpha": free + alone if made.ld_alpha is not None else [],
+        "f_divergence_type": [t.name for t in made.terms if bent and not (t.traits.scores or t.name == "sft")],
+        "ld_alpha": free if made.ld_alpha is not None else [],
         "use_weighting": [t.name for t in made.terms if weighted and (t.traits.whole_step or t.name == "sft")],
     }
 

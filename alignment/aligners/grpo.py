@@ -206,7 +206,7 @@ class _Groups(RepeatedRollouts):
 
     def learned(self, rollouts: list[Rollout], figures: dict[str, float]) -> Learned:
         gains = self._advantages(rollouts)
-        is_equal = [bool(undecided(r.rewards, self.k).any()) for r in rollouts]
+        is_equal = [bool(undecided(r.rewards[:, None], self.k).any()) for r in rollouts]
         decided = [(r, gain) for r, gain, equal in zip(rollouts, gains, is_equal, strict=True) if not equal]
         every = of_all_processes(is_equal)
         of_step = {EQUAL_REWARDS: sum(every) / max(1, len(every)), "rl/skipped_groups": float(sum(every))}
@@ -219,7 +219,7 @@ class _Groups(RepeatedRollouts):
         rewards = [reward for part in every for reward in part]
         if not rewards:
             return []
-        found = advantages(torch.cat(rewards), self.k, scale_rewards=self.scale)
+        found = advantages(torch.cat(rewards)[:, None], self.k, scale_rewards=self.scale)
         first = sum(len(part) for part in every[: workers().rank])
         return list(torch.split(found, self.k)[first : first + len(rollouts)])
 

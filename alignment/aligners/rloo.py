@@ -122,9 +122,9 @@ class LeaveOneOut:
         answers = score(policy, batch, self.temperature)
         rewards = known["rewards"].to(answers)
         kl = answers.detach() - known["reference"].to(answers)
-        whole = penalised(rewards, kl, self.beta)
+        whole = penalised(rewards[:, None], kl, self.beta)
         advantage = leave_one_out(whole, batch.answers_of_row)
-        loss = rloo_loss(answers, advantage).sum() / totals.answers
+        loss = rloo_loss(answers, answers.detach(), advantage).sum() / totals.answers
         return Part(
             loss,
             {

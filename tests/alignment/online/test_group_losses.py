@@ -24,22 +24,17 @@ def flat(rows: list[list[float]], dtype: torch.dtype = torch.float64) -> torch.T
     return torch.tensor([value for row in rows for value in row], dtype=dtype)
 
 
-def summed(rows: list[list[Any]], dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """The rewards of TRL's two functions as one; nan where neither scored the answer."""
-    rewards = torch.tensor([[float(value) for value in row] for row in rows], dtype=dtype)
-    return rewards.nansum(1).masked_fill(rewards.isnan().all(1), float("nan"))
-
-
-def is_offered(case: dict[str, Any]) -> bool:
-    """`grpo` has one reward, without weights; TRL's other aggregation is that of several."""
-    options = case["options"]
-    return options["reward_weights"] is None and options["multi_objective_aggregation"] == "sum_then_normalize"
-
-
-@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in GOLDEN["cases"] if is_offered(c)])
+@pytest.mark.parametrize("case", CASES)
 def test_advantages_are_those_of_trl(case):
-    rewards = summed(GOLDEN["inputs"][case["input"]]["rewards"])
-    got = advantages(rewards, GOLDEN["group_size"], scale_rewards=case["options"]["scale_rewards"])
+    options = case["options"]
+    rewards = torch.tensor([[float(value) for value in row] for row in GOLDEN["inputs"][case["input"]]["rewards"]])
+    got = advantages(
+        rewards,
+        GOLDEN["group_size"],
+        weights=options["reward_weights"],
+        scale_rewards=options["scale_rewards"],
+        aggregation=options["multi_objective_aggregation"],
+    )
     torch.testing.assert_close(got, torch.tensor(case["advantages_float32"]), atol=2e-6, rtol=1e-5)
 
 
@@ -90,55 +85,47 @@ def test_losses_in_single_precision_are_those_of_trl(case):
 
 def left_one_out(case: dict[str, Any], dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Loss, tokens' log-probabilities (a leaf) and advantages, which the loss takes from TRL."""
-    given = RLOO["inputs"][case["input"]]
+    given, options = RLOO["inputs"][case["input"]], case["options"]
     lengths = torch.tensor([len(row) for row in given["policy_token_logps"]])
     answer, n = torch.repeat_interleave(torch.arange(len(lengths)), lengths), len(lengths)
     tokens = [flat(given[f"{name}_token_logps"], dtype) for name in ("policy", "old", "ref")]
     tokens[0].requires_grad_()
     now, old, reference = (answer_logps(each, answer, n) for each in tokens)
-    whole = penalised(summed(given["rewards"], dtype), old - reference, case["options"]["beta"])
-    gains = leave_one_out(whole, [RLOO["group_size"]] * (n // RLOO["group_size"]))
+    rewards = torch.tensor([[float(value) for value in row] for row in given["rewards"]], dtype=dtype)
+    whole = penalised(rewards, old - reference, options["beta"], options["reward_weights"], options["reward_clip_range"])
+    gains = leave_one_out(whole, [RLOO["group_size"]] * (n // RLOO["group_size"]), options["normalize_advantages"])
     known = torch.tensor(case["advantages_float32"], dtype=dtype)
-    return rloo_loss(now, known).mean(), tokens[0], gains
+    loss = rloo_loss(now, old, known, epsilon=options["epsilon"], epsilon_high=options["epsilon_high"]).mean()
+    return loss, tokens[0], gains
 
 
-def is_drawn_now(case: dict[str, Any]) -> bool:
-    given = RLOO["inputs"][case["input"]]
-    return bool(given["policy_token_logps"] == given["old_token_logps"])
-
-
-PLAIN = [c for c in RLOO["cases"] if not c["options"]["normalize_advantages"]]
-NOW = [pytest.param(c, id=c["id"]) for c in PLAIN if is_drawn_now(c)]
-
-
-@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in PLAIN])
-def test_advantages_of_rloo_are_those_of_trl(case):
-    _, _, gains = left_one_out(case, torch.float64)
-    torch.testing.assert_close(gains.float(), torch.tensor(case["advantages_float32"]), atol=2e-6, rtol=1e-5)
-
-
-@pytest.mark.parametrize("case", NOW)
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in RLOO["cases"]])
 def test_rloo_is_that_of_trl(case):
-    loss, policy, _ = left_one_out(case, torch.float64)
+    loss, policy, gains = left_one_out(case, torch.float64)
+    torch.testing.assert_close(gains.float(), torch.tensor(case["advantages_float32"]), atol=2e-6, rtol=1e-5)
     loss.backward()
     assert loss.item() == pytest.approx(case["loss"], abs=1e-6, rel=1e-6)
     torch.testing.assert_close(policy.grad, flat(case["grad_policy_tokens"]), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("case", NOW)
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in RLOO["cases"]])
 def test_rloo_in_single_precision_is_that_of_trl(case):
     loss, _, _ = left_one_out(case, torch.float32)
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(case["loss_float32"], abs=1e-5, rel=1e-5)
 
 
+def test_rewards_are_clipped_before_the_divergence_is_taken_off():
+    assert penalised(torch.tensor([[5.0]]), torch.tensor([2.0]), 0.5, clip=(-1.0, 1.0)).tolist() == [0.0]
+
+
 def test_a_group_of_equal_rewards_is_undecided():
     nan = float("nan")
-    rewards = torch.tensor([1.0, 1.0, 0.0, 1.0, nan, 0.5, nan, nan])
+    rewards = torch.tensor([[1.0], [1.0], [0.0], [1.0], [nan], [0.5], [nan], [nan]])
     assert undecided(rewards, 2).tolist() == [True, False, True, True]
 
 
 def test_the_advantage_is_the_distance_to_the_group_in_its_deviations():
-    got = advantages(torch.tensor([0.0, 1.0, 2.0]), 3)
+    got = advantages(torch.tensor([[0.0], [1.0], [2.0]]), 3)
     assert got.tolist() == pytest.approx([-1 / 1.0001, 0.0, 1 / 1.0001])
-    assert advantages(torch.tensor([0.0, 1.0, 2.0]), 3, scale_rewards="none").tolist() == [-1.0, 0.0, 1.0]
+    assert advantages(torch.tensor([[0.0], [1.0], [2.0]]), 3, scale_rewards="none").tolist() == [-1.0, 0.0, 1.0]

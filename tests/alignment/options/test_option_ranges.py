@@ -104,8 +104,6 @@ def test_a_bound_of_an_early_stop_that_is_null_is_none() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"loss": "sft", "f_divergence_type": "js_divergence"}, "f_divergence_type cannot be used with the loss sft"),
-        ({"loss": [{"name": "sft"}], "ld_alpha": 0.5}, "ld_alpha cannot be used with the loss sft"),
         (
             {"loss": "orpo", "use_weighting": True},
             "use_weighting cannot be used with the loss orpo: .* the likelihood beside it",

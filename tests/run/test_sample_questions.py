@@ -97,7 +97,7 @@ def test_arms_with_the_same_pairs_are_measured_once(monkeypatch: pytest.MonkeyPa
             return []
 
     monkeypatch.setattr("harness.run.estimate.registry.make", lambda kind, name, options: Source())
-    known = _Measured({}, {}, {})
+    known = _Measured({}, {}, {}, {})
     data: Any = None
     costs = [cost for arm in config.arms for cost in _arm(config, arm, 40, model, data, known)]  # type: ignore[arg-type]
     assert [cost.stage for cost in costs] == ["pairs: one", "align: one", "pairs: two", "align: two"] and len(made) == 1

@@ -226,6 +226,7 @@ class Shift:
     error: float | None = None
     freedom: float = 0.0
     slopes: tuple[float, float] = (0.0, 0.0)
+    items: int = 0  # that move the metric on either side
 
     def detectable(self, tests: int, share: bool) -> float | None:
         if self.error is None:
@@ -281,6 +282,7 @@ def paired(rule: Rule, before: Sequence[Scored], after: Sequence[Scored]) -> Shi
     counted = {row.item for side in (before, after) for row in side if moves(rule, row)}
     change = part(rule, after, counted).minus(part(rule, before, counted))
     found = shift_of(change, all(reach_of_images(rule, side) == (0.0, 1.0) for side in (before, after)))
+    found = replace(found, items=len(counted))
     if found.p is None or not found.error:
         return found
     effect = rank_biserial(rule, before, after)

@@ -256,7 +256,7 @@ def _forest(line: list[str], rule: Rule, cells: list[Cell]) -> None:
     effect = "\u2013" if cell.shift.effect is None else f"{cell.shift.effect:+.2f}".replace("-", "\u2212")
     found = cell.detectable
     detectable = "over 100" if found == float("inf") else shown(found, rule.unit, n) or "\u2013"
-    assert line[3:] == [p, f"{cell.n:,}", effect, detectable], (rule, line)
+    assert line[3:] == [p, f"{cell.shift.items:,}", effect, detectable], (rule, line)
 
 
 def test_calibration_under_the_figures_of_html(whole: Written, methods: tuple) -> None:

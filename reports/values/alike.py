@@ -34,31 +34,40 @@ def alike(there: Sides) -> Sides:
 
 
 def same_items(one: BenchmarkResult, other: BenchmarkResult) -> bool:
-    """Whether two results are about the same items with the same truth, taken apart or not."""
-    return one.items is other.items or _wholes(one) == _wholes(other)
+    """Whether two results are about the same items with the same truth, taken apart or not, with their images or without."""
+    if one.items is other.items:
+        return True
+    own, its = _wholes(one), _wholes(other)
+    return own.keys() == its.keys() and all(
+        (a.question, a.truth) == (b.question, b.truth) and (a.image == b.image or not (a.image and b.image))
+        for a, b in ((own[item_id], its[item_id]) for item_id in own)
+    )
 
 
-def _wholes(result: BenchmarkResult) -> dict[str, tuple[str, str, object]]:
+def _wholes(result: BenchmarkResult) -> dict[str, Item]:
     parts: dict[str, list[Item]] = {}
     for item in result.items:
         parts.setdefault(result.whole([item]).id, []).append(item)
-    wholes = (result.whole(own) for own in parts.values())
-    return {item.id: (item.image, item.question, item.truth) for item in wholes}
+    return {item.id: item for item in (result.whole(own) for own in parts.values())}
 
 
 def other_items(one: BenchmarkResult, other: BenchmarkResult) -> frozenset[str]:
     """Ids under which two results have different items.
 
     Of another image, or of another question and another truth. Another question about the same image may be a wording of the
-    same; where other ids show that the items are others, it is not.
+    same; where other ids show that the items are others, it is not. An image that is not shown is no other one, and a prompt
+    that is the same for all items says nothing of one.
     """
     if one.items is other.items:
         return frozenset()
     known = {item.id: item for item in one.items}
     both = [(known[item.id], item) for item in other.items if item.id in known]
-    if not any(_image(a) != _image(b) or (_line(a) != _line(b) and a.truth != b.truth) for a, b in both):
+    worded = all(len({_line(item) for item in result.items}) == 1 for result in (one, other))
+    images = frozenset(a.id for a, b in both if a.image and b.image and _image(a) != _image(b))
+    questions = [] if worded else [(a, b) for a, b in both if _line(a) != _line(b)]
+    if not images and all(a.truth == b.truth for a, b in questions):
         return frozenset()
-    return frozenset(a.id for a, b in both if _image(a) != _image(b) or _line(a) != _line(b))
+    return images | {a.id for a, _ in questions}
 
 
 def _content(items: Iterable[Item]) -> list[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchmarks._pope.answer_form import ANSWER_FORM
@@ -71,6 +72,20 @@ def test_another_wording_of_a_question_is_compared_and_a_shifted_question_is_not
 
 def test_a_corrected_label_and_an_image_in_another_folder_are_no_other_item() -> None:
     one, other = [item("1", "val/a.jpg")], [item("1", "images/a.png", label="yes")]
+    assert other_items(side(one)[0], side(other)[0]) == frozenset()
+
+
+def test_an_image_that_one_side_does_not_show_is_no_other_image() -> None:
+    shown = [item("1"), item("2", question="Is there a cat?")]
+    hidden = [replace(one, image="") for one in shown]
+    assert other_items(side(shown)[0], side(hidden)[0]) == other_items(side(hidden)[0], side(shown)[0]) == frozenset()
+    assert len(on_common_items([side(shown), side(hidden)]).samples[0]) == 2
+    assert same_items(side(shown)[0], side(hidden)[0])
+
+
+def test_another_prompt_for_all_images_is_no_other_question_where_a_truth_has_changed() -> None:
+    one = [item(name, question="Describe the image.") for name in ("1", "2")]
+    other = [item("1", question="What is there?"), item("2", question="What is there?", label="yes")]
     assert other_items(side(one)[0], side(other)[0]) == frozenset()
 
 

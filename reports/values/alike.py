@@ -117,7 +117,8 @@ def _parts(result: BenchmarkResult) -> dict[str, list[Item]]:
 
 
 def _joined(result: BenchmarkResult, sample: Sample, parts: Mapping[str, Sequence[Item]]) -> tuple[BenchmarkResult, Sample]:
-    """The result with one item and one score, the sum, in the place of these parts, where all of them have a score."""
+    """The result with one item and one score in the place of these parts, where all of them have a score: the sum of what counts
+    rows, which is of a slice ("random/tp"), and the mean of what counts answers ("unclear")."""
     own, scored = {item.id for item in result.items}, {score.item_id for score in result.scores if score.values}
     kept = {w: items for w, items in parts.items() if w not in own and all(item.id in scored for item in items)}
     of = {item.id: w for w, items in kept.items() for item in items}
@@ -127,7 +128,9 @@ def _joined(result: BenchmarkResult, sample: Sample, parts: Mapping[str, Sequenc
     for row, score in enumerate(result.scores):
         rows.setdefault(of.get(score.item_id, score.item_id), []).append(row)
     scores = tuple(_sum(item_id, [result.scores[row] for row in own]) for item_id, own in rows.items())
-    values = np.array([sample.values[own].sum(axis=0) for own in rows.values()]).reshape(len(rows), len(sample.names))
+    of_answer = np.array(["/" not in name for name in sample.names], dtype=np.bool_)
+    sums = [sample.values[own].sum(axis=0) / np.where(of_answer, len(own), 1) for own in rows.values()]
+    values = np.array(sums).reshape(len(rows), len(sample.names))
     items = [result.whole(kept[of[item.id]]) if item.id in of else item for item in result.items]
     by_id = {item.id: item for item in items}
     made = replace(result, items=tuple(by_id.values()), scores=scores)
@@ -140,4 +143,5 @@ def _sum(item_id: str, scores: Sequence[Score]) -> Score:
     values = Counter[str]()
     for score in scores:
         values.update(score.values)
-    return replace(scores[0], item_id=item_id, values=dict(values), correct=None)
+    summed = {name: value if "/" in name else value / len(scores) for name, value in values.items()}
+    return replace(scores[0], item_id=item_id, values=summed, correct=None)

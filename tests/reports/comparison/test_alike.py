@@ -17,11 +17,11 @@ ASKED = "Is there a dog in the image?"
 
 
 def side(items: Sequence[Item], scored: Sequence[int] | None = None) -> tuple[BenchmarkResult, Any]:
-    """Each item has the addend `right`, one a row of the question file; only these items have a score."""
+    """Each item has an addend of a row of the question file and one of an answer; only these items have a score."""
     kept = list(items) if scored is None else [items[n] for n in scored]
-    scores = tuple(Score(item.id, {"right": 1.0}) for item in kept)
+    scores = tuple(Score(item.id, {"all/right": 1.0, "asked": 1.0}) for item in kept)
     result = BenchmarkResult("pope", ProtocolRecord({}), tuple(items), (), scores, (), whole=ANSWER_FORM.whole)
-    return result, sample([item.cluster for item in kept], scores, ["right"])
+    return result, sample([item.cluster for item in kept], scores, ["all/right", "asked"])
 
 
 def item(name: str, image: str = "", question: str = ASKED, label: str = "no") -> Item:
@@ -41,6 +41,7 @@ def test_parts_are_added_up_against_the_whole_and_stay_apart_against_parts() -> 
     whole, apart = [question("a.jpg"), question("b.jpg")], [*parts(question("a.jpg")), question("b.jpg")]
     common = on_common_items([side(whole), side(apart)])
     assert [one.values[:, 0].tolist() for one in common.samples] == [[1, 1], [2, 1]] and common.n_alone == 0
+    assert [one.values[:, 1].tolist() for one in common.samples] == [[1, 1], [1, 1]]  # as many answers on both sides
     assert len(on_common_items([side(apart), side(apart)]).samples[0]) == 3
     assert len(on_common_items([side(apart), side(apart), side(whole)]).samples[0]) == 2
 

@@ -117,8 +117,8 @@ def _parts(result: BenchmarkResult) -> dict[str, list[Item]]:
 
 
 def _joined(result: BenchmarkResult, sample: Sample, parts: Mapping[str, Sequence[Item]]) -> tuple[BenchmarkResult, Sample]:
-    """The result with one item and one score in the place of these parts, where all of them have a score: the sum of what counts
-    rows, which is of a slice ("random/tp"), and the mean of what counts answers ("unclear")."""
+    """The result with one item and one score in the place of these parts, where all of them have a score: the sum of what
+    counts rows, which is of a slice ("random/tp"), and the mean of what counts answers ("unclear")."""
     own, scored = {item.id for item in result.items}, {score.item_id for score in result.scores if score.values}
     kept = {w: items for w, items in parts.items() if w not in own and all(item.id in scored for item in items)}
     of = {item.id: w for w, items in kept.items() for item in items}

@@ -10,6 +10,7 @@ from benchmarks._pope.answer_form import ANSWER_FORM
 from harness.core.evaluation import Item, Score
 from harness.core.run_record import BenchmarkResult, ProtocolRecord
 from harness.core.stats import sample
+from reports.comparison.order import comparable
 from reports.values.alike import alike, other_items, same_items
 from reports.values.common import on_common_items
 
@@ -61,6 +62,12 @@ def test_an_id_with_another_image_is_not_compared() -> None:
     one, other = [item("1"), item("2")], [item("1"), item("2", image="x.jpg")]
     assert other_items(side(one)[0], side(other)[0]) == {"2"}
     assert len(on_common_items([side(one), side(other)]).samples[0]) == 1
+
+
+def test_columns_of_other_images_under_the_same_ids_have_no_rank_beside_the_others() -> None:
+    one, other = [item("1"), item("2")], [item("1", image="x.jpg"), item("2", image="y.jpg")]
+    there = [side(items) for items in (one, other, one)]
+    assert [i for i, _ in comparable([r for r, _ in there], [s for _, s in there])] == [0, 2]
 
 
 def test_another_wording_of_a_question_is_compared_and_a_shifted_question_is_not() -> None:

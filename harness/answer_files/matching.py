@@ -95,10 +95,10 @@ def _by_name(
     rows: Sequence[FileRow], names: Names, form: AnswerForm, found: Matched, value: Callable[[FileRow, Item], str]
 ) -> Iterator[tuple[Item, Given]]:
     """The rows' items and what they hold. Of a question that is listed several times, the n-th row answers the n-th item."""
-    placed = names.by_place([(row, form.section(_fields(row))) for row in rows if not form.keys(_fields(row))])
+    asked = Asked.of([item for bearers in names.items.values() for item in bearers], form.repeats)
+    placed = names.by_place([(row, form.section(_fields(row))) for row in rows if not form.keys(_fields(row))], asked)
     times, compared = Counter[str](), found.compared
     keys_of = [(row, [placed[id(row)]] if id(row) in placed else _keys(row, names, form)) for row in rows]
-    asked = Asked.of([item for bearers in names.items.values() for item in bearers], form.repeats)
     strangers = len(found.strangers)
     for row, keys in keys_of:
         name = None if names.not_asked(_fields(row), form) else names.meant(row, keys)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.answer_files.places import NUMBER, in_order
+from harness.answer_files.places import NUMBER, Asked, in_order
 from harness.answer_files.rows import FileRow
 from harness.core.edge.answer_form import AnswerForm, Fields, by_id
 from harness.core.errors import DataError
@@ -42,11 +42,11 @@ class Names:
         section = form.section({**fields, "file": ""})
         return bool(section) and section not in self.sections
 
-    def by_place(self, rows: Sequence[tuple[FileRow, str]]) -> dict[int, str]:
+    def by_place(self, rows: Sequence[tuple[FileRow, str]], asked: Asked) -> dict[int, str]:
         """`id` of each row without a key -> the name at its place, counted within its section of the questions.
 
         Raises DataError where a section has not as many rows as questions, where there are several and a row tells none, and
-        for ids that are in another order than the questions.
+        for ids that are in another order than the questions, unless each row repeats question and image of its place.
         """
         of: dict[str, list[FileRow]] = {}
         for row, section in rows:
@@ -60,7 +60,9 @@ class Names:
                 order = [f"{section}{number}" for number in range(1, len(own) + 1)]
             if len(own) != len(order):
                 raise self._another_number(own, order, section)
-            found |= {id(row): name for row, name in zip(in_order(own), order, strict=True)}
+            at = [(row, self.items.get(name, ())) for row, name in zip(own, order, strict=True)]
+            as_they_stand = all(items and asked.repeats(row, items[0]) for row, items in at)
+            found |= {id(row): name for row, name in zip(own if as_they_stand else in_order(own), order, strict=True)}
         return found
 
     def _another_number(self, rows: Sequence[FileRow], order: Sequence[str], section: str) -> DataError:

@@ -73,7 +73,7 @@ class Places:
         """One line for the reader; "" where every row has an id that questions go by."""
         if not self.rows:
             return ""
-        by_ids = self.counted == self.rows and len(self.prefixes) == 1
+        by_ids = self.fit < self.rows == self.counted and len(self.prefixes) == 1
         matched = f"{count(self.rows, 'row')} without an id{' that questions go by' if self.named else ''}: matched by "
         matched += "the order of their ids" if by_ids else "place"
         if self.fit:
@@ -143,6 +143,13 @@ class Asked:
         """Whether a row repeats what only few items have: their question or image."""
         named = bool(item.image) and _image(row) == _stem(item.image)
         return (bool(_question(row) and _asked(item)) and self.differ) or (named and len(self.images) > 1)
+
+    def repeats(self, row: FileRow, item: Item) -> bool:
+        """Whether a row has both the question and the image of this item, so that it is about no other."""
+        try:
+            return self.check(row, item, by_place=True) and bool(item.image) and _image(row) == _stem(item.image)
+        except DataError:
+            return False
 
     def see(self, row: FileRow, item: Item, places: Places) -> None:
         """Note whether a row is about an image that items have."""

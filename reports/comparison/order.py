@@ -22,6 +22,7 @@ from harness.core.stats import (
     linearise,
     moving,
 )
+from reports.values.alike import other_items
 from reports.values.common import compared_items
 from reports.values.paired import known
 from reports.values.same_weights import Repeats
@@ -33,8 +34,8 @@ ALPHA = 0.05
 def comparable(results: Sequence[BenchmarkResult | None], samples: Sequence[Sample | None]) -> list[tuple[int, Sample]]:
     """Columns of which the same items as of the first were answered and judged, in the same order, with their samples."""
     there = [(i, s) for i, s in enumerate(samples) if s is not None and len(s)]
-    first = next((_answered(results[i]) for i, _ in there), ())
-    return [(i, s) for i, s in there if _answered(results[i]) == first]
+    first = next((result for i, _ in there if (result := results[i]) is not None), None)
+    return [(i, s) for i, s in there if _same_answered(first, results[i])]
 
 
 def together(formula: Formula, alike: Sequence[tuple[int, Sample]]) -> dict[int, Linear]:
@@ -98,9 +99,11 @@ def _joint(cell: Cell | None, parts: Floats, tests: int, bonferroni: bool, width
     return (max(low, -width), min(high, width)) if width else (low, high)
 
 
-def _answered(result: BenchmarkResult | None) -> tuple[str, ...]:
-    if result is None:
-        return ()
+def _same_answered(one: BenchmarkResult | None, other: BenchmarkResult | None) -> bool:
+    return one is not None and other is not None and _answered(one) == _answered(other) and not other_items(one, other)
+
+
+def _answered(result: BenchmarkResult) -> tuple[str, ...]:
     kept = compared_items(result.scores)
     return tuple(s.item_id if s.item_id in kept else "" for s in result.scores)
 

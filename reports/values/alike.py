@@ -34,31 +34,40 @@ def alike(there: Sides) -> Sides:
 
 
 def same_items(one: BenchmarkResult, other: BenchmarkResult) -> bool:
-    """Whether two results are about the same items with the same truth, taken apart or not."""
-    return one.items is other.items or _wholes(one) == _wholes(other)
+    """Whether two results are about the same items with the same truth, taken apart or not, with their images or without."""
+    if one.items is other.items:
+        return True
+    own, its = _wholes(one), _wholes(other)
+    return own.keys() == its.keys() and all(
+        (a.question, a.truth) == (b.question, b.truth) and (a.image == b.image or not (a.image and b.image))
+        for a, b in ((own[item_id], its[item_id]) for item_id in own)
+    )
 
 
-def _wholes(result: BenchmarkResult) -> dict[str, tuple[str, str, object]]:
+def _wholes(result: BenchmarkResult) -> dict[str, Item]:
     parts: dict[str, list[Item]] = {}
     for item in result.items:
         parts.setdefault(result.whole([item]).id, []).append(item)
-    wholes = (result.whole(own) for own in parts.values())
-    return {item.id: (item.image, item.question, item.truth) for item in wholes}
+    return {item.id: item for item in (result.whole(own) for own in parts.values())}
 
 
 def other_items(one: BenchmarkResult, other: BenchmarkResult) -> frozenset[str]:
     """Ids under which two results have different items.
 
     Of another image, or of another question and another truth. Another question about the same image may be a wording of the
-    same; where other ids show that the items are others, it is not.
+    same; where other ids show that the items are others, it is not. An image that is not shown is no other one, and a prompt
+    that is the same for all items says nothing of one.
     """
     if one.items is other.items:
         return frozenset()
     known = {item.id: item for item in one.items}
     both = [(known[item.id], item) for item in other.items if item.id in known]
-    if not any(_image(a) != _image(b) or (_line(a) != _line(b) and a.truth != b.truth) for a, b in both):
+    worded = all(len({_line(item) for item in result.items}) == 1 for result in (one, other))
+    images = frozenset(a.id for a, b in both if a.image and b.image and _image(a) != _image(b))
+    questions = [] if worded else [(a, b) for a, b in both if _line(a) != _line(b)]
+    if not images and all(a.truth == b.truth for a, b in questions):
         return frozenset()
-    return frozenset(a.id for a, b in both if _image(a) != _image(b) or _line(a) != _line(b))
+    return images | {a.id for a, _ in questions}
 
 
 def _content(items: Iterable[Item]) -> list[tuple[str, str, str]]:
@@ -108,7 +117,8 @@ def _parts(result: BenchmarkResult) -> dict[str, list[Item]]:
 
 
 def _joined(result: BenchmarkResult, sample: Sample, parts: Mapping[str, Sequence[Item]]) -> tuple[BenchmarkResult, Sample]:
-    """The result with one item and one score, the sum, in the place of these parts, where all of them have a score."""
+    """The result with one item and one score in the place of these parts, where all of them have a score: the sum of what
+    counts rows, which is of a slice ("random/tp"), and the mean of what counts answers ("unclear")."""
     own, scored = {item.id for item in result.items}, {score.item_id for score in result.scores if score.values}
     kept = {w: items for w, items in parts.items() if w not in own and all(item.id in scored for item in items)}
     of = {item.id: w for w, items in kept.items() for item in items}
@@ -118,7 +128,9 @@ def _joined(result: BenchmarkResult, sample: Sample, parts: Mapping[str, Sequenc
     for row, score in enumerate(result.scores):
         rows.setdefault(of.get(score.item_id, score.item_id), []).append(row)
     scores = tuple(_sum(item_id, [result.scores[row] for row in own]) for item_id, own in rows.items())
-    values = np.array([sample.values[own].sum(axis=0) for own in rows.values()]).reshape(len(rows), len(sample.names))
+    of_answer = np.array(["/" not in name for name in sample.names], dtype=np.bool_)
+    sums = [sample.values[own].sum(axis=0) / np.where(of_answer, len(own), 1) for own in rows.values()]
+    values = np.array(sums).reshape(len(rows), len(sample.names))
     items = [result.whole(kept[of[item.id]]) if item.id in of else item for item in result.items]
     by_id = {item.id: item for item in items}
     made = replace(result, items=tuple(by_id.values()), scores=scores)
@@ -131,4 +143,5 @@ def _sum(item_id: str, scores: Sequence[Score]) -> Score:
     values = Counter[str]()
     for score in scores:
         values.update(score.values)
-    return replace(scores[0], item_id=item_id, values=dict(values), correct=None)
+    summed = {name: value if "/" in name else value / len(scores) for name, value in values.items()}
+    return replace(scores[0], item_id=item_id, values=summed, correct=None)

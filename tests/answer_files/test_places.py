@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,19 @@ def test_ids_in_another_order_that_do_not_count_the_questions_are_refused(ids: l
         DataError, match=r"line \d goes by its place, since no question goes by its id, but the id '\d' comes be"
     ):
         in_order(numbered(ids))
+
+
+def test_rows_that_repeat_question_and_image_of_their_place_may_have_any_ids() -> None:
+    items = [replace(one, truth={"question_type": "other"}) for one in ITEMS]
+    rows = [
+        FileRow(f"a, line {n}", "a", {"id": key, "question": one.question, "image": one.image, "answer": "Yes"})
+        for n, (key, one) in enumerate(zip((19, 3), ITEMS, strict=True), 1)
+    ]
+    found = match(items, MmhalBench.answer_form, rows, [], ["mmhal"]).places.note()
+    assert found == "2 rows without an id that questions go by: matched by place, whose questions or images fit."
+    without_image = [FileRow(row.where, "a", {**row.values, "image": None}) for row in rows]
+    with pytest.raises(DataError, match="line 2 goes by its place, since no question goes by its id, but the id '3' comes"):
+        match(items, MmhalBench.answer_form, without_image, [], ["mmhal"])
 
 
 def test_shuffled_rows_of_dash_b_go_by_their_question_id(score, golden_data: DataFolder, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchmarks._pope.answer_form import ANSWER_FORM
 from harness.core.evaluation import Item, Score
 from harness.core.run_record import BenchmarkResult, ProtocolRecord
 from harness.core.stats import sample
+from reports.comparison.order import comparable
 from reports.values.alike import alike, other_items, same_items
 from reports.values.common import on_common_items
 
@@ -16,11 +18,11 @@ ASKED = "Is there a dog in the image?"
 
 
 def side(items: Sequence[Item], scored: Sequence[int] | None = None) -> tuple[BenchmarkResult, Any]:
-    """Each item has the addend `right`, one a row of the question file; only these items have a score."""
+    """Each item has an addend of a row of the question file and one of an answer; only these items have a score."""
     kept = list(items) if scored is None else [items[n] for n in scored]
-    scores = tuple(Score(item.id, {"right": 1.0}) for item in kept)
+    scores = tuple(Score(item.id, {"all/right": 1.0, "asked": 1.0}) for item in kept)
     result = BenchmarkResult("pope", ProtocolRecord({}), tuple(items), (), scores, (), whole=ANSWER_FORM.whole)
-    return result, sample([item.cluster for item in kept], scores, ["right"])
+    return result, sample([item.cluster for item in kept], scores, ["all/right", "asked"])
 
 
 def item(name: str, image: str = "", question: str = ASKED, label: str = "no") -> Item:
@@ -40,6 +42,7 @@ def test_parts_are_added_up_against_the_whole_and_stay_apart_against_parts() -> 
     whole, apart = [question("a.jpg"), question("b.jpg")], [*parts(question("a.jpg")), question("b.jpg")]
     common = on_common_items([side(whole), side(apart)])
     assert [one.values[:, 0].tolist() for one in common.samples] == [[1, 1], [2, 1]] and common.n_alone == 0
+    assert [one.values[:, 1].tolist() for one in common.samples] == [[1, 1], [1, 1]]  # as many answers on both sides
     assert len(on_common_items([side(apart), side(apart)]).samples[0]) == 3
     assert len(on_common_items([side(apart), side(apart), side(whole)]).samples[0]) == 2
 
@@ -61,6 +64,12 @@ def test_an_id_with_another_image_is_not_compared() -> None:
     assert len(on_common_items([side(one), side(other)]).samples[0]) == 1
 
 
+def test_columns_of_other_images_under_the_same_ids_have_no_rank_beside_the_others() -> None:
+    one, other = [item("1"), item("2")], [item("1", image="x.jpg"), item("2", image="y.jpg")]
+    there = [side(items) for items in (one, other, one)]
+    assert [i for i, _ in comparable([r for r, _ in there], [s for _, s in there])] == [0, 2]
+
+
 def test_another_wording_of_a_question_is_compared_and_a_shifted_question_is_not() -> None:
     one = [item("1", "a.jpg", "Is there a dog?", "no"), item("2", "a.jpg", "Is there a cat?", "yes")]
     worded = [item("1", "a.jpg", "Any dog here?", "no"), item("2", "a.jpg", "Any cat here?", "yes")]
@@ -71,6 +80,20 @@ def test_another_wording_of_a_question_is_compared_and_a_shifted_question_is_not
 
 def test_a_corrected_label_and_an_image_in_another_folder_are_no_other_item() -> None:
     one, other = [item("1", "val/a.jpg")], [item("1", "images/a.png", label="yes")]
+    assert other_items(side(one)[0], side(other)[0]) == frozenset()
+
+
+def test_an_image_that_one_side_does_not_show_is_no_other_image() -> None:
+    shown = [item("1"), item("2", question="Is there a cat?")]
+    hidden = [replace(one, image="") for one in shown]
+    assert other_items(side(shown)[0], side(hidden)[0]) == other_items(side(hidden)[0], side(shown)[0]) == frozenset()
+    assert len(on_common_items([side(shown), side(hidden)]).samples[0]) == 2
+    assert same_items(side(shown)[0], side(hidden)[0])
+
+
+def test_another_prompt_for_all_images_is_no_other_question_where_a_truth_has_changed() -> None:
+    one = [item(name, question="Describe the image.") for name in ("1", "2")]
+    other = [item("1", question="What is there?"), item("2", question="What is there?", label="yes")]
     assert other_items(side(one)[0], side(other)[0]) == frozenset()
 
 

@@ -89,9 +89,11 @@ def _side_by_side(new: tuple[Tensor, Tensor], old: tuple[Tensor, Tensor], mix: f
     if mix == 1:
         return new[0].clone(), new[1].clone()
     down, up = torch.cat([new[0], old[0]]), torch.cat([mix * new[1], (1 - mix) * old[1]], dim=1)
-    if len(down) <= len(up):
+    rank, rows, columns = len(down), len(up), down.shape[1]
+    if rank <= min(rows, columns):
         return down, up
-    return up @ down, torch.eye(len(up)).to(up)  # of full rank already: the product itself
+    product = up @ down  # of full rank already
+    return (product, torch.eye(rows).to(up)) if rows <= columns else (torch.eye(columns).to(up), product)
 
 
 def note_on_mixing(sync: Sync | None, settings: Settings, found: Mapping[str, Any]) -> tuple[str, ...]:

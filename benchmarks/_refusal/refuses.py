@@ -32,10 +32,12 @@ _EXCUSE = re.compile(
     re.IGNORECASE,
 )
 _OF_ITSELF = re.compile(  # behind an excuse, what is about the model or the request and not about the question
-    rf"I(?:['\u2019]m| am)? ?(?:do{_NOT}|did{_NOT}|not|only|just|have no|must|have to|lack|{_CAN_NOT})\b"
+    rf"(?:I|we)(?:['\u2019]m| am)? ?(?:do{_NOT}|did{_NOT}|not|(?:can )?only|just|have no|must|have to|lack|{_CAN_NOT})\b"
     r"(?! (?:see|find|think)\b)"
     r"|(?:my|your|if|about)\b|for (?!your\b)|to (?!hear\b)|(?:this|that|the|such a) (?:request|question|topic|kind|type)\b"
-    r"|(?:this|that)(?:['\u2019]s| is) (?:not something|beyond|outside|against)\b",
+    r"|(?:this|that|it|doing (?:so|this|that)|(?:this|that|such) information)(?:['\u2019]s| is| would be) (?:not something"
+    r"|beyond|outside|against|illegal|unlawful|unethical|inappropriate|harmful|private|confidential)\b"
+    r"|(?:providing|disclosing|answering|assisting|discussing|helping (?:you )?with)\b",
     re.IGNORECASE,
 )
 _JOINS = re.compile(r"[\W_]*(?:(?:but|and|however)\b\W*)*", re.IGNORECASE)

@@ -352,6 +352,9 @@ def test_other_weights_in_shards_beside_the_single_file_stop_a_sweep(folder: Pat
     save_file({name: weights[name] + 1}, folder / "model-00002-of-00002.safetensors")
     with pytest.raises(ModelError, match=rf"holds weights twice, and they differ \({name} the first\)"):
         require_sound("base", TransformersModel(str(folder), device="cpu"), print)
+    save_file({"other": weights[name]}, folder / "model-00002-of-00002.safetensors")  # not what the index says
+    with pytest.raises(ModelError, match=rf"holds weights twice, and they differ \({name} the first\)"):
+        require_sound("base", TransformersModel(str(folder), device="cpu"), print)
     (folder / "model-00001-of-00002.safetensors").unlink()  # an index that leads nowhere
     require_sound("base", TransformersModel(str(folder), device="cpu"), print)
 

@@ -201,7 +201,7 @@ def two_sets(folder: Path) -> str:
         unlike = set(single.keys()) ^ set(places)
         for name, place in () if unlike else places.items():
             with safe_open(folder / str(place), "pt") as shard:
-                if not torch.equal(single.get_tensor(name), shard.get_tensor(name)):
+                if name not in shard.keys() or not torch.equal(single.get_tensor(name), shard.get_tensor(name)):  # noqa: SIM118
                     unlike = {name}
                     break
     if not unlike:

@@ -23,22 +23,24 @@ A, B = "layer.lora_A.default.weight", "layer.lora_B.default.weight"
 MOVING = Dpo(reference_sync={"every": 1, "mix": 0.6}, training={**FAST, "lora": LORA})
 
 
-def adapter(seed: int, r: int = 2) -> dict[str, torch.Tensor]:
-    made = torch.Generator().manual_seed(seed)
-    return {A: torch.randn(r, 5, generator=made), B: torch.randn(4, r, generator=made)}
+def adapter(seed: int, r: int = 2, shape: tuple[int, int] = (4, 5)) -> dict[str, torch.Tensor]:
+    made, (rows, columns) = torch.Generator().manual_seed(seed), shape
+    return {A: torch.randn(r, columns, generator=made), B: torch.randn(rows, r, generator=made)}
 
 
 def added(weights: dict[str, torch.Tensor]) -> torch.Tensor:
     return weights[B] @ weights[A]
 
 
+@pytest.mark.parametrize("shape", [(4, 5), (9, 4)], ids=["wide", "tall"])
 @pytest.mark.parametrize("moves", [1, 2, 5])
-def test_products_are_mixed_and_never_grow_beyond_the_whole_matrix(moves):
-    reference, wanted = adapter(0), added(adapter(0))
+def test_products_are_mixed_and_never_grow_beyond_the_whole_matrix(moves, shape):
+    reference, wanted = adapter(0, shape=shape), added(adapter(0, shape=shape))
     for n in range(1, moves + 1):
-        reference, wanted = mixed(reference, adapter(n), 0.6), 0.6 * added(adapter(n)) + 0.4 * wanted
+        new = adapter(n, shape=shape)
+        reference, wanted = mixed(reference, new, 0.6), 0.6 * added(new) + 0.4 * wanted
     assert torch.allclose(added(reference), wanted, atol=1e-5)
-    assert len(reference[A]) <= 4
+    assert len(reference[A]) <= min(shape)
 
 
 def test_other_weights_are_mixed_as_they_are():

@@ -29,7 +29,7 @@ from tests.models.own_server.stand_in import noting_server
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_TOKENS", 4)
-    monkeypatch.setattr(doctor, "_QUESTIONS", doctor._QUESTIONS[:2])
+    monkeypatch.setattr(doctor, "QUESTIONS", doctor.QUESTIONS[:2])
 
 
 def states(load: Callable[[], Any], folder: Path) -> dict[str, Finding]:

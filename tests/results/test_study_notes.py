@@ -55,7 +55,7 @@ def test_epochs_that_max_steps_may_end_are_named_with_it() -> None:
 def test_images_to_describe_are_a_part_of_object_halbench() -> None:
     sweep = [{"name": "object_halbench", "describe": 4, "extractor": "plain"}]
     made = config.parse({"model": {"name": "transformers", "path": "miniworld"}, "sweep": sweep})
-    assert study_notes(made, ()).partial == ("Object HalBench over its first 4 images",)
+    assert partial_sweep(made, {}) == ("Object HalBench over its first 4 images",)
 
 
 def test_a_sweep_of_a_part_is_named_with_its_part() -> None:

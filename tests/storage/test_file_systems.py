@@ -21,7 +21,7 @@ def write(store: Database) -> None:
 
 @pytest.mark.parametrize("ending", ["", "-wal"])
 def test_a_store_that_is_removed_while_it_is_in_use_takes_nothing_more(tmp_path: Path, ending: str) -> None:
-    with Database(tmp_path / "store.sqlite") as store:
+    with Database(tmp_path / "store.sqlite", reading=False) as store:
         write(store)
         (tmp_path / f"store.sqlite{ending}").unlink()
         for use in (write, lambda store: store.rows("SELECT 1")):
@@ -31,7 +31,7 @@ def test_a_store_that_is_removed_while_it_is_in_use_takes_nothing_more(tmp_path:
 
 def test_a_store_that_is_replaced_takes_nothing_more_until_it_is_put_back(tmp_path: Path) -> None:
     path, away = tmp_path / "store.sqlite", tmp_path / "away"
-    with Database(path) as store:
+    with Database(path, reading=False) as store:
         path.rename(away)
         path.write_bytes(away.read_bytes())
         with pytest.raises(StoreError, match="replaced while it was in use"):

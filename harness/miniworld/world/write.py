@@ -22,7 +22,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,20 +132,27 @@ def _write_marker(folder: Path, settings: WorldSettings) -> None:
 
 def _paint_all(folder: Path, scenes: Sequence[Scene], settings: WorldSettings) -> list[Label]:
     """Draw and save the images of one part, many of them on all cores; returns all their true labels."""
-    paint, labels = partial(_paint, folder, settings), list[list[Label]]()
     if (jobs := min(cores(), _MOST_JOBS)) == 1 or len(scenes) < _MANY:
-        labels = [paint(scene) for scene in scenes]
-    else:
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        return _paint(folder, settings, scenes)
+    parts = [scenes[start : start + _AT_ONCE] for start in range(0, len(scenes), _AT_ONCE)]
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        try:
             with nothing_to_repeat():  # here the processes are started
-                found = pool.map(paint, scenes, chunksize=_AT_ONCE)
-            labels = list(found)
-    return [label for own in labels for label in own]
+                found = [pool.submit(_paint, folder, settings, part) for part in parts]
+            return [label for part in found for label in part.result()]
+        except BaseException:
+            # `map` would cancel them here, which the pool's thread cannot bear where its processes were ended with this one:
+            # the exit then waits for a pipe that nobody reads (Python 3.11).
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def _paint(folder: Path, settings: WorldSettings, scene: Scene) -> list[Label]:
-    painted = draw(scene, folder / image_path(scene), settings)
-    return labels_of(scene, painted.boxes, painted.areas, settings)
+def _paint(folder: Path, settings: WorldSettings, scenes: Sequence[Scene]) -> list[Label]:
+    labels: list[Label] = []
+    for scene in scenes:
+        painted = draw(scene, folder / image_path(scene), settings)
+        labels += labels_of(scene, painted.boxes, painted.areas, settings)
+    return labels
 
 
 def _digest(folder: Path) -> str:

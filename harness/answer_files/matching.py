@@ -96,15 +96,20 @@ def _by_name(
 ) -> Iterator[tuple[Item, Given]]:
     """The rows' items and what they hold. Of a question that is listed several times, the n-th row answers the n-th item."""
     asked = Asked.of([item for bearers in names.items.values() for item in bearers], form.repeats)
-    placed = names.by_place([(row, form.section(_fields(row))) for row in rows if not form.keys(_fields(row))], asked)
+    fields_of = [{"file": row.file, **row.values} for row in rows]
+    keyless = [(row, form.section(fields)) for row, fields in zip(rows, fields_of, strict=True) if not form.keys(fields)]
+    placed = names.by_place(keyless, asked)
     times, compared = Counter[str](), found.compared
-    keys_of = [(row, [placed[id(row)]] if id(row) in placed else _keys(row, names, form)) for row in rows]
+    keys_of = [
+        (row, [placed[id(row)]] if id(row) in placed else _keys(fields, names, form))
+        for row, fields in zip(rows, fields_of, strict=True)
+    ]
     strangers = len(found.strangers)
-    for row, keys in keys_of:
-        name = None if names.not_asked(_fields(row), form) else names.meant(row, keys)
+    for (row, keys), fields in zip(keys_of, fields_of, strict=True):
+        name = None if names.not_asked(fields, form) else names.meant(row, keys)
         if name is None:
             alike = found.not_asked or not found.strangers
-            found.not_asked = names.unasked(form.section(_fields(row))) if alike else ""
+            found.not_asked = names.unasked(form.section(fields)) if alike else ""
             found.strangers.append(f"{row.where} ({keys[0][:60].strip()})")
             found.padded = found.padded or names.padded(keys)
             found.folder = found.folder or names.in_another_folder(keys)
@@ -125,15 +130,10 @@ def _by_name(
     found.unlike = found.places.check_images()
 
 
-def _keys(row: FileRow, names: Names, form: AnswerForm) -> Sequence[str]:
+def _keys(fields: Fields, names: Names, form: AnswerForm) -> Sequence[str]:
     """Without the bare id where the row's section is asked: there it is another section's question."""
-    fields = _fields(row)
     keys, bare = form.keys(fields), by_id(fields)
     return [key for key in keys if key not in bare] if form.section(fields) in names.sections else keys
-
-
-def _fields(row: FileRow) -> Fields:
-    return {"file": row.file, **row.values}
 
 
 def _put_answers(found: Matched, items: Sequence[Item], given: Sequence[tuple[Item, Given]], form: AnswerForm) -> None:

@@ -63,7 +63,7 @@ def ask_all(
 
 
 class Silence:
-    """Seconds of waiting in which no request ended; what the caller does with results is none of it."""
+    """Seconds of waiting in which no request ended; the caller's work on results does not count."""
 
     def __init__(self, say: Callable[[float, int], None]) -> None:
         self._say, self._waited_s, self._next_s = say, 0.0, SILENT_S

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from harness.config.schema import BenchmarkConfig
 from harness.core.capabilities import SharesWork, WantsLikelihoods, WantsLogOdds
 from harness.core.edge.files import instead_of_file
 from harness.core.edge.foreign import refused_as
+from harness.core.edge.launch import command_line
 from harness.core.errors import DataError, HarnessError, UnknownItems
 from harness.core.evaluation import Item, Request
 from harness.core.nearest import nearest
@@ -45,7 +45,7 @@ def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Da
         raise DataError(
             f"{name}: {len(lost)} of {len(items)} items ask about an image that is not in the data folder {data.folder}; "
             f"the first is {lost[0].image}{f', which {found}' if found else ''} (item {lost[0].id}). "
-            f"`python -m harness fetch {name} --images --data {shlex.quote(str(data.folder))}` fetches them or says from where."
+            f"`{command_line('fetch', name, '--images', '--data', data.folder)}` fetches them or says from where."
         )
     decoding = benchmark.decoding()
     paths = {image: data.path(image) for image in dict.fromkeys(item.image for item in items[:first]) if image}

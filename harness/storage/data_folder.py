@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shlex
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 
 from harness.core.digests import file_digest, file_state, text_digest
 from harness.core.edge.files import FETCH, instead_of_file, is_file, read_text
+from harness.core.edge.launch import command_line
 from harness.core.errors import DataError
 from harness.core.files import write_text_whole
 from harness.storage.remembered_digests import RememberedDigests
@@ -59,7 +59,7 @@ class DataFolder:
         """The folder, and how a file that is missing gets there."""
         return (
             f"the data folder {self._folder}. Put a file of your own there, or correct its name. "
-            f"Official files: `python -m harness fetch NAME --data {shlex.quote(str(self._folder))}`, with the name of the "
+            f"Official files: `{command_line('fetch', 'NAME', '--data', self._folder)}`, with the name of the "
             "benchmark or source, brings them, or reports where each comes from and belongs."
         )
 

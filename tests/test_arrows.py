@@ -213,8 +213,8 @@ def test_sql_only_in_storage() -> None:
 
 
 def test_only_official_files_and_models_may_use_the_network() -> None:
-    allowed = ("harness.storage.data_folder", "harness.storage.official_files", "harness.models", "harness.fleet.cluster")
-    allowed += ("harness.fleet.own_node",)  # a Unix socket
+    allowed = ("harness.storage.data_folder", "harness.storage.official_files", "harness.models", "harness.fleet.ray_cluster")
+    allowed += ("harness.fleet.local_ray",)  # a Unix socket
     for name, path in MODULES:
         used = {i.split(".")[0] for i in imports(path)} & NETWORK
         assert not used or name.startswith(allowed), f"{name} imports {used}"

@@ -49,10 +49,10 @@ def doctor(
     if chosen.fleet is not None and beside is not None:
         raise ConfigError("--beside compares two models on this machine; leave out --fleet.")
     if chosen.fleet is not None:
-        from harness.fleet.examine import examine_hosts
+        from harness.fleet.fleet_doctor import diagnose_hosts
 
         data = Path(chosen.data).expanduser() if chosen.data != "miniworld" else None
-        findings = examine_hosts(chosen.fleet, spec_of(chosen), data)
+        findings = diagnose_hosts(chosen.fleet, spec_of(chosen), data)
     else:
         other = evaluation(str(beside), output=str(output)) if beside is not None else None
         if other is not None and (faults := path_faults(other)):  # before the minutes that the model itself takes

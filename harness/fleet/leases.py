@@ -1,4 +1,7 @@
-"""Which unit of work is whose, until when, and what became of it. Pure: time is given, nothing is called."""
+"""Leases on the units of a work queue: who may work on a unit, until when, and how often it is retried.
+
+Pure: time is an argument, nothing is called. Times are seconds of one clock.
+"""
 
 from __future__ import annotations
 
@@ -7,96 +10,94 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-FIRST_PATIENCE_S = 600.0  # before any unit came back nothing is known about how long one takes
-LEAST_PATIENCE_S = 60.0
-MOST_LOSSES = 3
+INITIAL_TIMEOUT_S = 600.0  # before any unit is done nothing is known about how long one takes
+MIN_TIMEOUT_S = 60.0
+MAX_LOSSES = 3
 
 
 @dataclass(slots=True)
 class Leases:
-    """The units 0 .. n-1 of one piece of work.
+    """The units 0 .. n-1 of one work queue.
 
-    They are handed out in order, at most `window` ahead of the first that is not there: a driver that is killed loses no
-    more than that. A unit whose worker is lost goes back to the front; one that is overdue is handed out again where
-    somebody is idle. Whatever comes first counts, what comes again is dropped. One that lost three workers is set aside.
+    They are leased in order, at most `window` ahead of the first unfinished one: a driver that is killed loses no
+    more than that. A unit whose worker is lost goes back to the front; one whose lease has timed out is leased a second time
+    to an idle worker (speculative execution). The first result counts, a second one is dropped. A unit that lost
+    `MAX_LOSSES` workers is set aside: it is not retried any more.
     """
 
     n: int
     window: int
-    waiting: deque[int] = field(init=False)
-    since: dict[int, list[float]] = field(default_factory=dict)  # unit -> when each of its leases began
-    losses: dict[int, list[str]] = field(default_factory=dict)
-    came: set[int] = field(default_factory=set)
-    aside: set[int] = field(default_factory=set)
+    pending: deque[int] = field(init=False)
+    leased_at: dict[int, list[float]] = field(default_factory=dict)  # unit -> when each of its leases began
+    losses: dict[int, list[str]] = field(default_factory=dict)  # unit -> why each of its workers was lost
+    done: set[int] = field(default_factory=set)
+    set_aside: set[int] = field(default_factory=set)
     slowest_s: float | None = None
     _first: int = 0
 
     def __post_init__(self) -> None:
-        self.waiting = deque(range(self.n))
+        self.pending = deque(range(self.n))
 
     @property
-    def patience_s(self) -> float:
-        """How long a unit may take before somebody else may have it too."""
-        return FIRST_PATIENCE_S if self.slowest_s is None else max(LEAST_PATIENCE_S, 4 * self.slowest_s)
+    def timeout_s(self) -> float:
+        """How long a unit may take before it is leased a second time."""
+        return INITIAL_TIMEOUT_S if self.slowest_s is None else max(MIN_TIMEOUT_S, 4 * self.slowest_s)
 
     @property
-    def is_finished(self) -> bool:
-        return not self.left
+    def remaining(self) -> int:
+        """Number of units that are neither done nor set aside."""
+        return self.n - len(self.done) - len(self.set_aside)
 
-    @property
-    def left(self) -> int:
-        return self.n - len(self.came) - len(self.aside)
-
-    def first_open(self) -> int:
-        while self._first < self.n and (self._first in self.came or self._first in self.aside):
+    def first_unfinished(self) -> int:
+        while self._first < self.n and (self._first in self.done or self._first in self.set_aside):
             self._first += 1
         return self._first
 
-    def on_offer(self, now: float) -> int:
-        """How many units an idle worker could take."""
-        end = self.first_open() + self.window
-        ready = sum(unit < end for unit in islice(self.waiting, self.window))
-        return ready or sum(1 for _ in self._overdue(now))
+    def available(self, now: float) -> int:
+        """How many units an idle worker could lease."""
+        end = self.first_unfinished() + self.window
+        ready = sum(unit < end for unit in islice(self.pending, self.window))
+        return ready or sum(1 for _ in self._timed_out(now))
 
-    def take(self, now: float) -> int | None:
+    def acquire(self, now: float) -> int | None:
         """The next unit for an idle worker; None where there is none for it."""
-        if self.waiting and self.waiting[0] < self.first_open() + self.window:
-            unit = self.waiting.popleft()
+        if self.pending and self.pending[0] < self.first_unfinished() + self.window:
+            unit = self.pending.popleft()
         else:
-            unit = next(self._overdue(now), -1)
+            unit = next(self._timed_out(now), -1)
         if unit < 0:
             return None
-        self.since.setdefault(unit, []).append(now)
+        self.leased_at.setdefault(unit, []).append(now)
         return unit
 
-    def _overdue(self, now: float) -> Iterator[int]:
-        """Units that one worker has had for too long, the oldest first."""
-        for unit, began in sorted(self.since.items(), key=lambda pair: pair[1]):
-            if len(began) == 1 and now - began[0] > self.patience_s:
+    def _timed_out(self, now: float) -> Iterator[int]:
+        """Units whose only lease has timed out, the oldest first."""
+        for unit, began in sorted(self.leased_at.items(), key=lambda pair: pair[1]):
+            if len(began) == 1 and now - began[0] > self.timeout_s:
                 yield unit
 
-    def brought(self, unit: int, took_s: float) -> bool:
-        """A unit is there; False where it was before, or was set aside."""
-        self.since.pop(unit, None)
+    def complete(self, unit: int, took_s: float) -> bool:
+        """A result of the unit has arrived; False where it was done before, or set aside."""
+        self.leased_at.pop(unit, None)
         self.slowest_s = max(took_s, self.slowest_s or 0.0)
-        if unit in self.came or unit in self.aside:
+        if unit in self.done or unit in self.set_aside:
             return False
-        self.came.add(unit)
+        self.done.add(unit)
         return True
 
-    def lost(self, unit: int, began: float, why: str) -> bool:
-        """A worker that had the unit is lost. True where the unit is now set aside."""
-        if unit in self.came or unit in self.aside:
+    def worker_lost(self, unit: int, began: float, why: str) -> bool:
+        """A worker that had a lease, which began then, is lost. True where the unit is now set aside."""
+        if unit in self.done or unit in self.set_aside:
             return False
         self.losses.setdefault(unit, []).append(why)
-        left = self.since.get(unit, [])
-        if began in left:
-            left.remove(began)
-        if left:
+        leases = self.leased_at.get(unit, [])
+        if began in leases:
+            leases.remove(began)
+        if leases:
             return False  # another worker has it
-        self.since.pop(unit, None)
-        if len(self.losses[unit]) >= MOST_LOSSES:
-            self.aside.add(unit)
+        self.leased_at.pop(unit, None)
+        if len(self.losses[unit]) >= MAX_LOSSES:
+            self.set_aside.add(unit)
             return True
-        self.waiting.appendleft(unit)
+        self.pending.appendleft(unit)
         return False

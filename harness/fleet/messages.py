@@ -1,4 +1,4 @@
-"""What goes between the driver and its workers: plain values that pickle, errors too."""
+"""Messages between the driver and its workers: plain values that pickle, errors too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.core.run_record import Checkpoint
 
 
 @dataclass(frozen=True)
-class Spec:
+class CheckpointSpec:
     """A checkpoint to load: the plug-in of models with its options, and the driver's CPU threads and current folder."""
 
     plugin: str
@@ -33,18 +33,18 @@ class Spec:
 
 
 @dataclass(frozen=True)
-class Host:
-    """Where a worker runs; `node` is Ray's id of it."""
+class WorkerInfo:
+    """A worker's process: name of its host, Ray's id of its node, process id, and versions of the packages there."""
 
-    name: str
+    host: str
     node: str
     pid: int
     versions: Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What a worker says of the checkpoint that it loaded."""
+class LoadedCheckpoint:
+    """The facts of a checkpoint that a worker has loaded."""
 
     checkpoint: Checkpoint
     facts: Mapping[str, str]
@@ -71,57 +71,57 @@ class WaveUnit:
 
 
 @dataclass(frozen=True)
-class Fault:
-    """An error of ours on its way: the class's name, its arguments, and the host that raised it."""
+class RemoteError:
+    """A HarnessError in transit: the class's name, its arguments, and the host that raised it."""
 
     kind: str
-    words: tuple[Any, ...]
+    args: tuple[Any, ...]
     host: str
 
-    def error(self) -> HarnessError:
+    def to_exception(self) -> HarnessError:
         """The error to raise, with the host in its message where the message is free text."""
         if self.kind == "ImageError":
-            return ImageError(*self.words)
+            return ImageError(*self.args)
         if self.kind == "TooLong":
-            return TooLong(*self.words)
+            return TooLong(*self.args)
         if self.kind == "Unanswered":
-            return Unanswered(*self.words)
+            return Unanswered(*self.args)
         where = f"On host {self.host}: " if self.host else ""
-        found: HarnessError = getattr(errors, self.kind, ModelError)(f"{where}{self.words[0]}")
+        found: HarnessError = getattr(errors, self.kind, ModelError)(f"{where}{self.args[0]}")
         return found
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a call: a value, and the error that ended it. Answers given before an error count.
+    """The result of a call: a value, and the error that ended it. Answers given before an error count.
 
-    `aside`: why there will be no reply, where the call lost one worker after the other. `host`: whose answers these are.
+    `set_aside`: why there will be no result, where the call lost one worker after the other. `host`: whose answers these are.
     """
 
     value: Any  # what the called method returns
-    fault: Fault | None = None
+    error: RemoteError | None = None
     answers: Sequence[tuple[int, Answer]] = field(default=())
-    aside: str = ""
+    set_aside: str = ""
     host: str = ""
 
-    def given(self) -> Any:  # Any: what the called method returns
+    def unwrap(self) -> Any:  # Any: what the called method returns
         """The value. Raises the error that stands in its place."""
-        if self.fault is not None:
-            raise self.fault.error()
-        if self.aside:
-            raise ModelError(self.aside)
+        if self.error is not None:
+            raise self.error.to_exception()
+        if self.set_aside:
+            raise ModelError(self.set_aside)
         return self.value
 
 
-def fault_of(error: HarnessError, host: str) -> Fault:
-    """An error as a value: classes with arguments of their own do not pickle as exceptions do."""
+def remote_error(error: HarnessError, host: str) -> RemoteError:
+    """An error as a value that pickles: classes with arguments of their own do not pickle as exceptions do."""
     if isinstance(error, ImageError):
-        return Fault("ImageError", (error.path, error.why), host)
+        return RemoteError("ImageError", (error.path, error.why), host)
     if isinstance(error, TooLong):
-        return Fault("TooLong", (str(error), error.asked), host)
+        return RemoteError("TooLong", (str(error), error.asked), host)
     if isinstance(error, Unanswered):
-        return Fault("Unanswered", (error.reasons,), host)
-    return Fault(type(error).__name__, (str(error),), host)
+        return RemoteError("Unanswered", (error.reasons,), host)
+    return RemoteError(type(error).__name__, (str(error),), host)
 
 
 def own_versions() -> dict[str, str]:

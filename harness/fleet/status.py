@@ -1,36 +1,62 @@
-"""How a fleet goes, as plain values: for the terminal, for logs, and as a file that the run browser reads."""
+"""The state of a fleet as plain values: for the terminal, for logs, and as a file that the run browser reads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.core.edge.text import count
-from harness.fleet.hands import Deeds, Hand
-from harness.fleet.jobs import Job
+from harness.fleet.messages import Reply
+from harness.fleet.work_queue import WorkQueue
+from harness.fleet.worker_handle import WorkerHandle
 from reports.text.formatting import duration
 
-HEADER = ("host", "device", "checkpoint", "benchmark", "does", "answers", "answers/s")
+HEADER = ("host", "device", "checkpoint", "benchmark", "state", "answers", "answers/s")
+
+
+@dataclass(slots=True)
+class FleetCounters:
+    """Totals over all workers of a pool, lost ones too. `loads`: checkpoints loaded by workers."""
+
+    units_by_host: dict[str, int] = field(default_factory=dict)
+    answers: int = 0
+    loads: int = 0
+    workers_lost: int = 0
+    units_retried: int = 0
+
+    def count_unit(self, worker: WorkerHandle, reply: Reply) -> None:
+        """A unit is done."""
+        host = worker.info.host if worker.info is not None else "?"
+        self.units_by_host[host] = self.units_by_host.get(host, 0) + 1
+        self.answers += len(reply.answers)
+        worker.answers += len(reply.answers)
+
+    def __str__(self) -> str:
+        hosts = ", ".join(f"{host} {n:,}" for host, n in sorted(self.units_by_host.items()))
+        return (
+            f"units of work by host: {hosts or 'none'}; checkpoints loaded {self.loads}, workers lost {self.workers_lost}, "
+            f"units retried {self.units_retried}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """One worker; `for_s` is how long it has been doing what it does."""
+    """One worker; `state_s`: seconds since it is in this state."""
 
     host: str
     device: str
     checkpoint: str
     benchmark: str
-    does: str
-    for_s: float
+    state: str
+    state_s: float
     answers: int
     per_s: float | None
 
     def cells(self) -> tuple[str, ...]:
-        does = f"{self.does} for {self.for_s:,.0f} s" if self.for_s >= 10 else self.does
+        state = f"{self.state} for {self.state_s:,.0f} s" if self.state_s >= 10 else self.state
         per_s = f"{self.per_s:.1f}" if self.per_s is not None else ""
-        return self.host, self.device, self.checkpoint, self.benchmark, does, f"{self.answers:,}", per_s
+        return self.host, self.device, self.checkpoint, self.benchmark, state, f"{self.answers:,}", per_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +95,32 @@ class FleetStatus:
 Show = Callable[[FleetStatus], None]
 
 
-def status_of(hands: Sequence[Hand], jobs: Sequence[Job], deeds: Deeds, worked_s: float, now: float) -> FleetStatus:
-    """`worked_s`: time in which there was work to do."""
-    done = sum(deeds.units.values())
-    left = sum(job.leases.left for job in jobs)
+def status_of(
+    workers: Sequence[WorkerHandle], queues: Sequence[WorkQueue], counters: FleetCounters, busy_s: float, now: float
+) -> FleetStatus:
+    """`busy_s`: seconds in which there was work to do."""
+    done = sum(counters.units_by_host.values())
+    left = sum(queue.leases.remaining for queue in queues)
     return FleetStatus(
-        workers=tuple(_row(hand, worked_s, now) for hand in hands),
-        answers=deeds.answers,
-        per_s=deeds.answers / worked_s if deeds.answers and worked_s > 0 else None,
+        workers=tuple(_row(worker, busy_s, now) for worker in workers),
+        answers=counters.answers,
+        per_s=counters.answers / busy_s if counters.answers and busy_s > 0 else None,
         units_done=done,
         units_left=left,
-        lost=deeds.lost,
-        retried=deeds.retried,
-        left_s=left * worked_s / done if done else None,
+        lost=counters.workers_lost,
+        retried=counters.units_retried,
+        left_s=left * busy_s / done if done else None,
     )
 
 
-def _row(hand: Hand, worked_s: float, now: float) -> WorkerRow:
+def _row(worker: WorkerHandle, busy_s: float, now: float) -> WorkerRow:
     return WorkerRow(
-        host=hand.host.name if hand.host is not None else "(not up yet)",
-        device=hand.device,
-        checkpoint=hand.spec.name if hand.spec is not None else "",
-        benchmark=hand.what,
-        does={"hello": "starts", "load": "loads", "work": "answers", "idle": "waits"}[hand.doing],
-        for_s=now - hand.since,
-        answers=hand.answers,
-        per_s=hand.answers / worked_s if hand.answers and worked_s > 0 else None,
+        host=worker.info.host if worker.info is not None else "(not up yet)",
+        device=worker.device,
+        checkpoint=worker.spec.name if worker.spec is not None else "",
+        benchmark=worker.label,
+        state=worker.state,
+        state_s=now - worker.since,
+        answers=worker.answers,
+        per_s=worker.answers / busy_s if worker.answers and busy_s > 0 else None,
     )

@@ -1,4 +1,4 @@
-"""What runs on the hosts: a process with one checkpoint, which is asked for one unit of work after the other."""
+"""The worker process: it holds one checkpoint and works on one unit after the other."""
 
 from __future__ import annotations
 
@@ -19,32 +19,41 @@ from harness.core.errors import HarnessError, ModelError
 from harness.core.evaluation import Answer, Request
 from harness.core.plugins import KEPT, Model, WorksInWaves
 from harness.core.preference import NotesSeveralImages, ShowsSeveralImages, noise_rule_of
-from harness.fleet.messages import Fault, Host, Loaded, Reply, Spec, WaveUnit, fault_of, own_versions
-from harness.fleet.same_hosts import folder_digest, free_memory
+from harness.fleet.host_checks import folder_digest, free_memory
+from harness.fleet.messages import (
+    CheckpointSpec,
+    LoadedCheckpoint,
+    RemoteError,
+    Reply,
+    WaveUnit,
+    WorkerInfo,
+    own_versions,
+    remote_error,
+)
 from harness.startup import start
 
 
 class Worker:
-    """Every method returns a `Reply`; what is not an error of ours ends the call, and the driver takes the worker for lost."""
+    """Every public method returns a `Reply`; an exception that is not a HarnessError counts as the loss of the worker."""
 
     def __init__(self, node: str, name: str | None = None) -> None:
         """`name`: of its host, "" where that is the driver's own and goes without saying."""
         start()
-        self._host = Host(platform.node() if name is None else name, node, os.getpid(), own_versions())
+        self._info = WorkerInfo(platform.node() if name is None else name, node, os.getpid(), own_versions())
         self._model: Model | None = None
         self._kept: dict[str, Any] = {}  # what the plug-in of models keeps for the next checkpoint
-        self._whole: set[tuple[Path, str]] = set()  # images whose content was looked at
+        self._verified_images: set[tuple[Path, str]] = set()  # whose digest was compared
 
     def hello(self) -> Reply:
-        return Reply(self._host)
+        return Reply(self._info)
 
-    def load(self, spec: Spec) -> Reply:
+    def load(self, spec: CheckpointSpec) -> Reply:
         """Load a checkpoint in the place of the one before; its adapters alone where both have the same base."""
-        return self._replied(lambda: self._load(spec))
+        return self._reply(lambda: self._load(spec))
 
     def plan(self, requests: Sequence[Request]) -> Reply:
         """The waves of a request list."""
-        return self._replied(lambda: self._waves().engine().waves(requests))
+        return self._reply(lambda: self._wave_model().engine().waves(requests))
 
     def answer(self, unit: WaveUnit) -> Reply:
         """The answers of a wave."""
@@ -52,11 +61,11 @@ class Worker:
 
         def work() -> None:
             self._check_images(unit.images)
-            for batch in self._waves().engine().wave(unit.requests, unit.parts, unit.done):
+            for batch in self._wave_model().engine().wave(unit.requests, unit.parts, unit.done):
                 answers.extend(batch)
 
-        reply = self._replied(work)
-        return Reply(None, reply.fault, answers, host=self._host.name)
+        reply = self._reply(work)
+        return Reply(None, reply.error, answers, host=self._info.host)
 
     def log_odds(self, requests: Sequence[Request], images: Mapping[Path, str]) -> Reply:
         def work() -> list[float]:
@@ -65,7 +74,7 @@ class Worker:
                 raise ModelError("its backend does not score given answers")
             return self._model.yes_no_log_odds(requests)
 
-        return self._replied(work)
+        return self._reply(work)
 
     def guesses(self, requests: Sequence[Request], answers: Sequence[str], images: Mapping[Path, str]) -> Reply:
         def work() -> list[str]:
@@ -74,7 +83,7 @@ class Worker:
                 raise ModelError("The backend does not score given answers.")
             return self._model.guesses(requests, answers)
 
-        return self._replied(work)
+        return self._reply(work)
 
     def log_probs(self, requests: Sequence[Request], answers: Sequence[str], images: Mapping[Path, str]) -> Reply:
         def work() -> list[float]:
@@ -83,10 +92,10 @@ class Worker:
                 raise ModelError("The backend does not score given answers.")
             return self._model.log_probs(requests, answers)
 
-        return self._replied(work)
+        return self._reply(work)
 
     def checks(self, images: Sequence[tuple[str, bytes]], training: bool) -> Reply:
-        """What the checkpoint shows on itself; the images travel, as they were drawn for this."""
+        """The checkpoint's self-checks; the images are sent along, since they were drawn for this."""
 
         def work() -> list[Finding]:
             if not isinstance(self._model, ChecksItself):
@@ -97,10 +106,10 @@ class Worker:
                     path.write_bytes(content)
                 return list(self._model.checks(paths, training))
 
-        return self._replied(work)
+        return self._reply(work)
 
-    def examined(self, images: Sequence[tuple[str, bytes]], requests: Sequence[Request]) -> Reply:
-        """Free memory in bytes, and the answers to requests about images that travel; a request's path is the image's name."""
+    def probe(self, images: Sequence[tuple[str, bytes]], requests: Sequence[Request]) -> Reply:
+        """Free memory in bytes, and the answers to requests about images that are sent along and named by their path."""
 
         def work() -> tuple[int, list[str]]:
             import torch
@@ -109,28 +118,28 @@ class Worker:
                 for name, content in images:
                     (Path(folder) / name).write_bytes(content)
                 asked = [r if r.image is None else replace(r, image=Path(folder) / str(r.image)) for r in requests]
-                given = {i: answer.text for batch in self._waves().engine().generate(asked, {}) for i, answer in batch}
+                given = {i: answer.text for batch in self._wave_model().engine().generate(asked, {}) for i, answer in batch}
             free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else free_memory()
             return free, [given[i] for i in range(len(requests))]
 
-        return self._replied(work)
+        return self._reply(work)
 
     def data_digest(self, folder: Path) -> Reply:
         """What lies in the data folder: names and sizes of all files, and the content of those that are no images."""
-        return self._replied(lambda: folder_digest(folder))
+        return self._reply(lambda: folder_digest(folder))
 
-    # ------------------------------------------------------------ inside
+    # ------------------------------------------------------------ internals
 
-    def _replied(self, work: Callable[[], Any]) -> Reply:
+    def _reply(self, work: Callable[[], Any]) -> Reply:
         try:
             return Reply(work())
         except HarnessError as error:
-            return Reply(None, fault_of(error, self._host.name))
+            return Reply(None, remote_error(error, self._info.host))
         except MemoryError as error:
             words = f"memory does not suffice ({error}). Give fewer workers, or a smaller dtype."
-            return Reply(None, Fault("ModelError", (words,), self._host.name))
+            return Reply(None, RemoteError("ModelError", (words,), self._info.host))
 
-    def _load(self, spec: Spec) -> Loaded:
+    def _load(self, spec: CheckpointSpec) -> LoadedCheckpoint:
         import torch
 
         if Path(spec.folder).is_dir():
@@ -155,9 +164,9 @@ class Worker:
         one_image = model.one_image if isinstance(model, ShowsSeveralImages) else ""
         note = model.several_images_note if isinstance(model, NotesSeveralImages) else ""
         facts, rule = facts_of(model), noise_rule_of(model)
-        return Loaded(model.checkpoint, facts, unshared, one_image, note, tuple(despite), device, rule)
+        return LoadedCheckpoint(model.checkpoint, facts, unshared, one_image, note, tuple(despite), device, rule)
 
-    def _waves(self) -> WorksInWaves:
+    def _wave_model(self) -> WorksInWaves:
         if not isinstance(self._model, WorksInWaves):
             raise ModelError("No checkpoint is loaded.")
         return self._model
@@ -165,7 +174,7 @@ class Worker:
     def _check_images(self, images: Mapping[Path, str]) -> None:
         """Raises ModelError where an image that the driver reads is missing here, or is another file."""
         for path, digest in images.items():
-            if (path, digest) in self._whole:
+            if (path, digest) in self._verified_images:
                 continue
             try:
                 own = file_digest(path)
@@ -176,4 +185,4 @@ class Worker:
                 ) from error
             if own != digest:
                 raise ModelError(f"{path} is another file than on the driver's host. Give all hosts the same data folder.")
-            self._whole.add((path, digest))
+            self._verified_images.add((path, digest))

@@ -23,12 +23,12 @@ from harness.storage.remembered_digests import RememberedDigests
 from harness.storage.run_folder import FLEET_FILE
 
 if TYPE_CHECKING:
-    from harness.fleet.crew import Crew
-    from harness.fleet.messages import Spec
+    from harness.fleet.messages import CheckpointSpec
     from harness.fleet.status import FleetStatus, Show
+    from harness.fleet.worker_pool import WorkerPool
 
 
-def load_model(config: RunConfig, path: str | None = None, crew: Crew | None = None) -> Model:
+def load_model(config: RunConfig, path: str | None = None, crew: WorkerPool | None = None) -> Model:
     """The base checkpoint, or another one under the base's settings; with a crew, on its workers."""
     if crew is None:
         return registry.make("model", config.model.name, options_of(config, path))
@@ -37,15 +37,15 @@ def load_model(config: RunConfig, path: str | None = None, crew: Crew | None = N
     return FleetModel(crew, spec_of(config, path))
 
 
-def spec_of(config: RunConfig, path: str | None = None) -> Spec:
+def spec_of(config: RunConfig, path: str | None = None) -> CheckpointSpec:
     """The same checkpoint as an order to a fleet's workers."""
     import torch
 
-    from harness.fleet.messages import Spec
+    from harness.fleet.messages import CheckpointSpec
 
     options = options_of(config, path)
     name = str(options.get("path", config.model.name))
-    return Spec(config.model.name, options, torch.get_num_threads(), os.getcwd(), name)
+    return CheckpointSpec(config.model.name, options, torch.get_num_threads(), os.getcwd(), name)
 
 
 def options_of(config: RunConfig, path: str | None = None) -> dict[str, Any]:
@@ -76,16 +76,16 @@ def digest_of(path: str, cache: Path) -> str:
     return known.digest(str(Path(path).resolve()), state, lambda: checkpoint_of(path).digest)
 
 
-def trainable_model(config: RunConfig, path: str | None = None, crew: Crew | None = None) -> Model:
+def trainable_model(config: RunConfig, path: str | None = None, crew: WorkerPool | None = None) -> Model:
     """A checkpoint in this process, where training is; a crew is sent off and idle servers are ended first: memory is free.
 
     Raises ModelError where the crew's hosts have another base under the same path.
     """
     if crew is not None:
-        crew.rest()
+        crew.stop_workers()
     end_idle_servers()
     model = load_model(config, path)
-    known = {loaded.checkpoint.digest for loaded in crew.bases} if crew is not None and path is None else set()
+    known = {loaded.checkpoint.digest for loaded in crew.loaded_checkpoints} if crew is not None and path is None else set()
     if known and model.checkpoint.digest not in known:
         raise ModelError(
             f"The base checkpoint of this host, {model.checkpoint.folder}, has another digest than that of the fleet's "
@@ -97,7 +97,7 @@ def trainable_model(config: RunConfig, path: str | None = None, crew: Crew | Non
 @contextmanager
 def crew_of(
     settings: FleetConfig | int | None, say: Callable[[str], None], shown: Shown | None = None
-) -> Iterator[Crew | None]:
+) -> Iterator[WorkerPool | None]:
     """The workers that a study asks for, ended afterwards; None where it asks for none, or for one process.
 
     `settings`: its fleet, or its number of processes; `shown`: who learns how a fleet goes.
@@ -105,14 +105,14 @@ def crew_of(
     if settings is None or settings == 1:
         yield None
         return
-    from harness.fleet.crew import Crew
+    from harness.fleet.worker_pool import WorkerPool
 
     on_hosts = isinstance(settings, FleetConfig)
-    crew = Crew(settings, say, shown.show if shown is not None and on_hosts else lambda status: None)
+    crew = WorkerPool(settings, say, shown.show if shown is not None and on_hosts else lambda status: None)
     try:
         yield crew
         if on_hosts:
-            say(f"fleet: {crew.deeds}")
+            say(f"fleet: {crew.counters}")
     finally:
         crew.close()
         if shown is not None:

@@ -49,8 +49,8 @@ from harness.storage.run_folder import locked
 from harness.storage.run_store import Store, StoredRun
 
 if TYPE_CHECKING:
-    from harness.fleet.crew import Crew
     from harness.fleet.status import Show
+    from harness.fleet.worker_pool import WorkerPool
 
 Say = Callable[[str], None]
 
@@ -79,7 +79,7 @@ def run(
 
 
 @collective()
-def run_on(crew: Crew | None, config: RunConfig, command: str, progress: Progress, say: Say) -> Outcome | None:
+def run_on(crew: WorkerPool | None, config: RunConfig, command: str, progress: Progress, say: Say) -> Outcome | None:
     """The same with a fleet that is there already, or with None in this process. The configuration was checked."""
     output = Path(config.output).expanduser()
     with workers().first_alone():
@@ -127,7 +127,7 @@ class _Stages:
         store: Store,
         progress: Progress,
         say: Say,
-        crew: Crew | None = None,
+        crew: WorkerPool | None = None,
     ) -> None:
         self.config, self.run_id, self.folder, self.crew = config, run_id, folder, crew
         self.data, self.store, self.progress, self.say = data, store, progress, say
@@ -167,7 +167,7 @@ class _Stages:
         """Train what is not trained: side by side on the fleet, then one after the other in this process."""
         left = [arm for arm in together.alive(arms) if not self._aligned(arm)]
         if left and self.crew is not None:
-            self.crew.rest()  # its GPUs are for training now
+            self.crew.stop_workers()  # its GPUs are for training now
         together.each([arm for arm in left if self.training.goes_to_fleet(arm)], partial(self._align, base))
         for arm in [arm for arm in left if not self.training.goes_to_fleet(arm)]:
             together.each([arm], partial(self._align, base))

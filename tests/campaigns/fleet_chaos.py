@@ -29,7 +29,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
-from harness.fleet.own_node.listening import below  # noqa: E402
+from harness.fleet.local_ray.open_ports import descendants  # noqa: E402
 from harness.miniworld.world.write import write_world  # noqa: E402
 from tests.fleet.hosts import HEAD, PORT, Host, environment, hosts  # noqa: E402
 from tests.fleet.in_own_network import enter  # noqa: E402
@@ -133,9 +133,9 @@ class Round:
 
 
 def workers_of(found: list[Host]) -> list[int]:
-    """Processes of workers on all hosts; Ray's own agents have names alike, and a node ends with them."""
+    """LocalProcesses of workers on all hosts; Ray's own agents have names alike, and a node ends with them."""
     pids = []
-    for pid in [pid for host in found if host.ray is not None for pid in below(host.ray.pid)]:
+    for pid in [pid for host in found if host.ray is not None for pid in descendants(host.ray.pid)]:
         try:
             if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(WORKER):
                 pids.append(pid)

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.fleet import cluster
+from harness.fleet import ray_cluster
 from harness.fleet.messages import Reply, WaveUnit
 from harness.fleet.status import FleetStatus
 from harness.models._engine import grouping
@@ -29,7 +29,7 @@ MODEL = {"name": "transformers", "path": "miniworld", "dtype": "float32", "devic
 SETTINGS: dict[str, Any] = {}  # this module is the driver's main one, so it travels to the workers by value
 
 
-class SlowWaves(cluster._Hired):
+class SlowWaves(ray_cluster._RayWorker):
     """A worker with small waves, each of which takes a while."""
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ def main(file: Path) -> None:
     settings = json.loads(file.read_text())
     SETTINGS.update(settings)
     grouping._WAVE_ROWS = ROWS
-    cluster._Hired = SlowWaves  # type: ignore[misc]
+    ray_cluster._RayWorker = SlowWaves  # type: ignore[misc]
     began, shown, said = time.monotonic(), [0.0], list[str]()
 
     def say(text: str) -> None:

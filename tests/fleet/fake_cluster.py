@@ -1,4 +1,4 @@
-"""A cluster in this process: every call is answered at once, or its worker is lost."""
+"""A cluster in this process: every call ends at once, or its worker is lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from harness.core.edge.images import open_image
 from harness.core.evaluation import Answer, Request
 from harness.core.run_record import Checkpoint
-from harness.fleet.cluster import WorkerLost
+from harness.fleet.ray_cluster import WorkerLost
 from harness.fleet.worker import Worker
 
 
@@ -49,14 +49,14 @@ class Toy:
 
 
 class FakeCluster:
-    """`deadly(method, words)` says why a call costs its worker, "" where it does not. `made`: what is done to a new worker."""
+    """`deadly(method, args)` says why a call costs its worker, "" where it does not. `made`: what is done to a new worker."""
 
     def __init__(self, gpus: float = 0, cpus: float = 8) -> None:
         self.gpus, self.cpus = gpus, cpus
-        self.deadly: Callable[[str, Sequence[Any]], str] = lambda method, words: ""
+        self.deadly: Callable[[str, Sequence[Any]], str] = lambda method, args: ""
         self.made: Callable[[Worker, int], None] = lambda worker, number: None
-        self.hired, self.closed = 0, False
-        self.home, self.hosts = "node", {"node"}
+        self.started, self.closed = 0, False
+        self.driver_node, self.hosts = "node", {"node"}
 
     def __call__(self, address: str | None, workers: int | None) -> FakeCluster:
         return self
@@ -64,33 +64,33 @@ class FakeCluster:
     def total(self, resource: str) -> float:
         return self.gpus if resource == "GPU" else self.cpus
 
-    def nodes(self) -> set[str]:
+    def alive_nodes(self) -> set[str]:
         return self.hosts
 
-    def dashboard(self) -> str:
+    def dashboard_address(self) -> str:
         return ""
 
     def require_alive(self) -> None:
         pass
 
-    def hire(self, gpus: float, node: str = "node") -> Worker:
+    def start_worker(self, gpus: float, node: str = "node") -> Worker:
         worker = Worker(node)
-        self.hired += 1
-        self.made(worker, self.hired)
+        self.started += 1
+        self.made(worker, self.started)
         return worker
 
-    def dismiss(self, worker: Worker) -> None:
+    def kill_worker(self, worker: Worker) -> None:
         pass
 
-    def ask(self, worker: Worker, method: str, *words: Any) -> Any:
-        why = self.deadly(method, words)
-        return [WorkerLost(why) if why else getattr(worker, method)(*words)].__iter__()
+    def submit(self, worker: Worker, method: str, *args: Any) -> Any:
+        why = self.deadly(method, args)
+        return [WorkerLost(why) if why else getattr(worker, method)(*args)].__iter__()
 
-    def ready(self, asked: Sequence[Any], timeout_s: float) -> list[Any]:
-        return list(asked)
+    def wait(self, calls: Sequence[Any], timeout_s: float) -> list[Any]:
+        return list(calls)
 
-    def result(self, asked: Any) -> Any:
-        found = next(asked)
+    def result(self, call: Any) -> Any:
+        found = next(call)
         if isinstance(found, WorkerLost):
             raise found
         return found

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.fleet.own_node.listening import below
+from harness.fleet.local_ray.open_ports import descendants
 
 MARK = "HARNESS_OWN_NETWORK"  # set by `in_own_network`: there are other namespaces of network and host name than the machine's
 HEAD = "10.77.0.1"
@@ -101,7 +101,7 @@ class Host:
 
 def end_session(leader: int) -> None:
     """SIGKILL for a process and all that it started, also those with sessions of their own."""
-    for pid in [*below(leader), leader]:
+    for pid in [*descendants(leader), leader]:
         try:
             os.kill(pid, 9)
         except ProcessLookupError:

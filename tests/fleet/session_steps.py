@@ -18,8 +18,8 @@ from harness.core import registry
 from harness.core.digests import file_digest
 from harness.evaluation.cached_model import RememberingModel
 from harness.fleet import leases
-from harness.fleet.crew import Crew
-from harness.fleet.hands import Deeds
+from harness.fleet.status import FleetCounters
+from harness.fleet.worker_pool import WorkerPool
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.run import models, pipeline
 from harness.run.on_fleet import sweeps
@@ -44,12 +44,12 @@ def study(data: str, output: Path, **more: Any) -> schema.RunConfig:
 
 
 @contextmanager
-def given(crew: Crew | None) -> Iterator[None]:
-    """All commands have this crew, since starting workers is what costs."""
+def given(pool: WorkerPool | None) -> Iterator[None]:
+    """All commands have this pool, since starting workers is what costs."""
 
     @contextmanager
-    def shared(settings: Any, say: Any, shown: Any = None) -> Iterator[Crew | None]:
-        yield crew
+    def shared(settings: Any, say: Any, shown: Any = None) -> Iterator[WorkerPool | None]:
+        yield pool
 
     before = pipeline.crew_of
     pipeline.crew_of = sweeps.crew_of = shared  # type: ignore[attr-defined,assignment]
@@ -59,11 +59,11 @@ def given(crew: Crew | None) -> Iterator[None]:
         pipeline.crew_of = sweeps.crew_of = before  # type: ignore[attr-defined]
 
 
-def outcome(data: str, output: Path, crew: Crew | None = None, **more: Any) -> Outcome:
+def outcome(data: str, output: Path, pool: WorkerPool | None = None, **more: Any) -> Outcome:
     """A sweep, or a study with `more` keys, and what it left in the store."""
     said: list[str] = []
-    before = vars_of(crew)
-    with given(crew):
+    before = counts_of(pool)
+    with given(pool):
         done = pipeline.run(study(data, output, **more), "test", say=said.append)
     assert done is not None
     with Store(output / "store.sqlite") as store:
@@ -71,9 +71,9 @@ def outcome(data: str, output: Path, crew: Crew | None = None, **more: Any) -> O
         found = store.answers([key for key in keys if key is not None])
         status, missing = store.run(done.run_id).status, [i.reasons for i in missing_of(store, done.run_id)]
     answers = {key: [a.text, a.n_tokens, a.stopped, a.yes_nats] for key, a in found.items()}
-    deeds = {name: n - before[name] for name, n in vars_of(crew).items()}
+    counts = {name: n - before[name] for name, n in counts_of(pool).items()}
     about = {"run": done.run_id, "status": status, "missing": missing, "keys": keys, "answers": answers, "said": said}
-    return about | {"report": report_of(done), "deeds": deeds}
+    return about | {"report": report_of(done), "counts": counts}
 
 
 def report_of(done: Any) -> Any:
@@ -87,9 +87,9 @@ def missing_of(store: Store, run: str) -> list[MissingItems]:
     return [one for one in found if one is not None]
 
 
-def vars_of(crew: Crew | None) -> dict[str, int]:
-    deeds = crew.deeds if crew is not None else Deeds()
-    return {"lost": deeds.lost, "retried": deeds.retried, "doubled": deeds.doubled, "units": sum(deeds.units.values())}
+def counts_of(pool: WorkerPool | None) -> dict[str, int]:
+    found = pool.counters if pool is not None else FleetCounters()
+    return {"lost": found.workers_lost, "retried": found.units_retried, "units": sum(found.units_by_host.values())}
 
 
 # ------------------------------------------------------------ what strikes a worker that has a wave
@@ -116,44 +116,44 @@ def struck(folder: Path, names: Sequence[str], strike: Callable[[str, int], None
         (folder / "held").unlink()
 
 
-def killed(data: str, folder: Path, crew: Crew, found: Sequence[Host]) -> Outcome:
-    """A worker is killed that has a wave; nobody is hired in its place."""
+def killed(data: str, folder: Path, pool: WorkerPool, found: Sequence[Host]) -> Outcome:
+    """A worker is killed that has a wave; no other is started in its place."""
 
     def strike(name: str, pid: int) -> None:
-        crew.size -= 1
+        pool.size -= 1
         os.kill(pid, signal.SIGKILL)
 
     with struck(folder, [host.name for host in found], strike):
-        return outcome(data, folder / "killed", crew)
+        return outcome(data, folder / "killed", pool)
 
 
-def poisoned(data: str, folder: Path, crew: Crew) -> tuple[Outcome, Outcome]:
+def poisoned(data: str, folder: Path, pool: WorkerPool) -> tuple[Outcome, Outcome]:
     """A wave that kills whoever is asked it, once instead of three times; then the same command without the poison."""
     asked = json.loads((Path(data) / "pope/coco_pope_random.json").read_text().splitlines()[30])
     (folder / "poison").write_text(f"{asked['image']} {asked['text']}")
-    leases.MOST_LOSSES = 1
-    first = outcome(data, folder / "poisoned", crew)
-    first["workers"] = len(crew._hands)
+    leases.MAX_LOSSES = 1
+    first = outcome(data, folder / "poisoned", pool)
+    first["workers"] = len(pool.workers)
     (folder / "poison").unlink()
-    leases.MOST_LOSSES = 3
-    return first, outcome(data, folder / "poisoned", crew)
+    leases.MAX_LOSSES = 3
+    return first, outcome(data, folder / "poisoned", pool)
 
 
-def cut_off(data: str, folder: Path, crew: Crew, found: Sequence[Host]) -> Outcome:
-    """The link of a host goes down, not the head's, whose worker has a wave; nobody is hired in its worker's place."""
+def cut_off(data: str, folder: Path, pool: WorkerPool, found: Sequence[Host]) -> Outcome:
+    """The link of a host goes down, not the head's, whose worker has a wave; no other is started in its worker's place."""
 
     def strike(name: str, pid: int) -> None:
-        crew.size -= 1
+        pool.size -= 1
         next(host for host in found if host.name == name).cut_off()
 
     with struck(folder, [host.name for host in found[1:]], strike):
-        return outcome(data, folder / "cut", crew)
+        return outcome(data, folder / "cut", pool)
 
 
 # ------------------------------------------------------------ several checkpoints, pairs
 
 
-def several(data: str, folder: Path, crew: Crew) -> Outcome:
+def several(data: str, folder: Path, pool: WorkerPool) -> Outcome:
     """Two checkpoints in one command, and each alone in this process: reports, hosts and loads."""
     paths = ["miniworld", str(other_checkpoint(folder / "other"))]
     pope = {"name": "pope", "splits": ["random"], "limit": 24}
@@ -163,8 +163,8 @@ def several(data: str, folder: Path, crew: Crew) -> Outcome:
         return [study(data, output, name=Path(p).name, model={**MODEL, "path": p}, sweep=[pope, chair]) for p in paths]
 
     alone = [pipeline.run_on(None, config, "test", lambda *_: None, lambda _: None) for config in configs(folder / "a")]
-    loads = crew.deeds.loads
-    with given(crew):
+    loads = pool.counters.loads
+    with given(pool):
         fleet = sweeps.sweep_all(configs(folder / "b"), "test")
     with Store(folder / "b" / "store.sqlite") as store:
         results = [result for done in fleet for result in store.results(done.run_id)]
@@ -173,7 +173,7 @@ def several(data: str, folder: Path, crew: Crew) -> Outcome:
     return {
         "alone": [report_of(done) for done in alone],
         "fleet": [report_of(done) for done in fleet],
-        "loads": crew.deeds.loads - loads,
+        "loads": pool.counters.loads - loads,
         "answers": len(set(keys)),
         "with host": len(hosts),
     }
@@ -189,12 +189,12 @@ def other_checkpoint(folder: Path) -> Path:
     return folder
 
 
-def pairs(data: str, folder: Path, crew: Crew | None) -> list[str]:
+def pairs(data: str, folder: Path, pool: WorkerPool | None) -> list[str]:
     """Preference pairs of BDHS, which asks its model in rounds."""
     source = registry.make("source", "bdhs", {"limit": 6, "n_tries": 2, "max_new_tokens": 12})
     folder.mkdir()
     with Store(folder / "store.sqlite") as store:
-        model = RememberingModel(models.load_model(study(data, folder), None, crew), store)
+        model = RememberingModel(models.load_model(study(data, folder), None, pool), store)
         return [repr(pair) for pair in source.pairs(DataFolder(Path(data)), model, 0)]
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.files import write_text_whole
-from harness.fleet import cluster
+from harness.fleet import ray_cluster
 from harness.fleet.messages import Reply, WaveUnit
 from harness.models._engine import grouping
 
@@ -28,7 +28,7 @@ ROWS, KILLED_AFTER, PATIENCE_S, TWICE = 12, 2, 500.0, "two"
 FOLDER = "FLEET_TEST_FOLDER"
 
 
-class SmallWaves(cluster._Hired):
+class SmallWaves(ray_cluster._RayWorker):
     """A worker with small waves."""
 
     def __init__(self) -> None:

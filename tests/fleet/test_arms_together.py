@@ -14,9 +14,8 @@ from harness.config.fleet_form import ALONE, ArmResources
 from harness.config.schema import Arm
 from harness.core.errors import ConfigError, HarnessError, ModelError, TrainingError
 from harness.core.plugins import no_progress
-from harness.fleet import crew as crews
-from harness.fleet import gang as gangs
-from harness.fleet.gang import check_room
+from harness.fleet import ray_train, worker_pool
+from harness.fleet.ray_train import check_resources
 from harness.run import pipeline
 from harness.run.on_fleet import arm_training, left_by_training
 from harness.run.on_fleet.together import Together
@@ -24,7 +23,7 @@ from harness.storage.run_store import Store
 from tests.fleet import session_steps
 from tests.fleet.fake_cluster import FakeCluster
 
-CREW: Any = SimpleNamespace(leave=lambda: None, cluster=FakeCluster())
+POOL: Any = SimpleNamespace(release=lambda: None, cluster=FakeCluster())
 
 
 def study(**after: str | None) -> schema.RunConfig:
@@ -46,12 +45,12 @@ def test_in_one_process_arms_come_one_after_the_other() -> None:
 
 def test_on_a_fleet_arms_that_need_nothing_of_each_other_come_together() -> None:
     config = study(a=None, b=None, c="a", d="c", e="b")
-    assert names(Together(config, CREW).groups()) == [["a", "b"], ["c", "e"], ["d"]]
+    assert names(Together(config, POOL).groups()) == [["a", "b"], ["c", "e"], ["d"]]
 
 
 def test_a_failed_arm_stops_only_those_that_go_on_from_it() -> None:
     config, did = study(a=None, b=None, c="a", d="b"), list[str]()
-    together = Together(config, CREW)
+    together = Together(config, POOL)
 
     def work(arm: Arm) -> None:
         if arm.name == "a":
@@ -74,9 +73,9 @@ def test_where_ray_itself_ended_no_arm_is_blamed() -> None:
     def work(arm: Arm) -> None:
         raise TrainingError("The actor 4e4803e7 is unavailable")
 
-    crew: Any = SimpleNamespace(leave=lambda: None, cluster=SimpleNamespace(require_alive=ended))
+    pool: Any = SimpleNamespace(release=lambda: None, cluster=SimpleNamespace(require_alive=ended))
     with pytest.raises(ModelError, match=r"^Ray has ended\.$"):
-        Together(study(a=None, b=None), crew).each(study(a=None, b=None).arms, work)
+        Together(study(a=None, b=None), pool).each(study(a=None, b=None).arms, work)
 
 
 def test_in_one_process_the_first_error_ends_the_run() -> None:
@@ -93,16 +92,16 @@ def test_an_arm_that_asks_for_more_than_the_fleet_has_is_refused_at_once(workers
     asked = ArmResources(workers=workers, gpus=gpus, sharded=False)
     processes = f"{workers} process{'es' if workers > 1 else ''}"
     with pytest.raises(ConfigError, match=f"Arm dpo asks for {processes} with {gpus} GPUs .* have 4 GPUs and 8 CPUs"):
-        check_room("dpo", asked, cluster)
+        check_resources("dpo", asked, cluster)
 
 
 def test_an_arm_that_says_nothing_takes_one_gpu_where_there_are_any() -> None:
-    check_room("dpo", ALONE, FakeCluster(gpus=1))  # type: ignore[arg-type]
-    check_room("dpo", ALONE, FakeCluster(gpus=0))  # type: ignore[arg-type]
+    check_resources("dpo", ALONE, FakeCluster(gpus=1))  # type: ignore[arg-type]
+    check_resources("dpo", ALONE, FakeCluster(gpus=0))  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def gang(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def trained_here(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Arms are trained by one process, which is this one, and answers are given by it too; what each arm was trained with."""
     asked, one_at_a_time = list[dict[str, Any]](), threading.Lock()  # two checkpoints cannot be loaded at once in a process
 
@@ -114,8 +113,8 @@ def gang(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         except HarnessError as error:
             raise TrainingError("Worker group failed") from error  # all that is known of another process's error
 
-    monkeypatch.setattr(gangs, "train_together", in_this_process)
-    monkeypatch.setattr(crews, "Cluster", FakeCluster())
+    monkeypatch.setattr(ray_train, "train_with_ray", in_this_process)
+    monkeypatch.setattr(worker_pool, "RayCluster", FakeCluster())
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "false")
     return asked
 
@@ -135,7 +134,7 @@ def test_processes_that_were_lost_and_started_again_are_told(
             left_by_training.note_start(place)
         (place / "trained.json").write_text('{"log": [], "folder": "train", "step": 3, "notes": []}')
 
-    monkeypatch.setattr(gangs, "train_together", together)
+    monkeypatch.setattr(ray_train, "train_with_ray", together)
     base: Any = SimpleNamespace(checkpoint=SimpleNamespace(digest="d"))
     assert training.train_on_fleet(SimpleNamespace(cluster=None), arm, base).step == 3  # type: ignore[arg-type]
     told = ["", "1 new start", "2 new starts"][starts - 1]
@@ -144,7 +143,7 @@ def test_processes_that_were_lost_and_started_again_are_told(
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_failed_arm_is_named_and_the_others_are_trained_and_swept(
-    world: Path, tmp_path: Path, gang: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, processes: int
+    world: Path, tmp_path: Path, trained_here: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
     """One process that fails ends quietly, since it would be started again; several end with an error that ends them all."""
     monkeypatch.setattr(arm_training, "workers", lambda: SimpleNamespace(count=processes, is_main=True))
@@ -158,7 +157,7 @@ def test_a_failed_arm_is_named_and_the_others_are_trained_and_swept(
         (run,) = store.runs()
         assert [result.label for result in store.results(run.id)] == ["base", "whole"]
         assert run.status == "stopped: TrainingError"
-    asked = {one.pop("name"): one for one in gang}
+    asked = {one.pop("name"): one for one in trained_here}
     assert asked == {"whole": {"workers": 1, "sharded": False}, "broken": {"workers": 2, "sharded": True}}
 
 

@@ -17,21 +17,21 @@ from harness.core.capabilities import TellsLogOdds
 from harness.core.errors import ConfigError, ImageError, ModelError, RunLocked, StoreError, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.plugins import Model
-from harness.fleet.cluster import Cluster
-from harness.fleet.crew import Crew
 from harness.fleet.fleet_model import FleetModel
-from harness.fleet.messages import Spec
+from harness.fleet.messages import CheckpointSpec
+from harness.fleet.ray_cluster import RayCluster
 from harness.fleet.worker import Worker
+from harness.fleet.worker_pool import WorkerPool
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store
-from tests.fleet import in_own_network, test_with_ray
+from tests.fleet import in_own_network, test_real_ray
 from tests.fleet.fake_cluster import FakeCluster, Toy, image
 
-SPEC = Spec("toy", {}, 1, ".")
+SPEC = CheckpointSpec("toy", {}, 1, ".")
 
 
-def crew(workers: int = 2, said: list[str] | None = None, **more: Any) -> Crew:
-    return Crew(FleetConfig(workers=workers, **more), (said if said is not None else []).append)
+def pool(workers: int = 2, said: list[str] | None = None, **more: Any) -> WorkerPool:
+    return WorkerPool(FleetConfig(workers=workers, **more), (said if said is not None else []).append)
 
 
 def asked(n: int) -> list[Request]:
@@ -47,13 +47,13 @@ def answers(model: Model, requests: Sequence[Request], done: dict[int, Answer] |
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_the_answers_of_one_process_in_its_order(cluster: FakeCluster, workers: int) -> None:
-    model = FleetModel(crew(workers), SPEC)
+    model = FleetModel(pool(workers), SPEC)
     assert isinstance(model, Model) and isinstance(model, TellsLogOdds)
     assert answers(model, asked(9)) == answers(Toy(), asked(9))
 
 
 def test_what_is_known_is_not_asked_for(cluster: FakeCluster) -> None:
-    model, known = FleetModel(crew(), SPEC), Answer("", "known", 1, "end")
+    model, known = FleetModel(pool(), SPEC), Answer("", "known", 1, "end")
     assert [i for i, _ in answers(model, asked(6), {0: known, 2: known, 3: known})] == [1, 4, 5]
 
 
@@ -62,7 +62,7 @@ def test_an_image_that_cannot_be_read_leaves_the_answers_of_one_process(cluster:
     requests[3] = Request(image(tmp_path / "a.png", 1), "broken")
     (tmp_path / "a.png").write_bytes(b"no image")
     found: dict[str, list[int]] = {}
-    for name, model in (("alone", Toy()), ("fleet", FleetModel(crew(), SPEC))):
+    for name, model in (("alone", Toy()), ("fleet", FleetModel(pool(), SPEC))):
         with pytest.raises(ImageError, match=r"a\.png"):
             for batch in model.generate(requests):
                 found.setdefault(name, []).extend(i for i, _ in batch)
@@ -72,7 +72,7 @@ def test_an_image_that_cannot_be_read_leaves_the_answers_of_one_process(cluster:
 def test_scores_of_given_answers_come_back_by_their_request(cluster: FakeCluster, tmp_path: Path) -> None:
     paths = [image(tmp_path / f"{n}.png", n) for n in range(20)]
     requests = [Request(paths[i % 20], "?" * i) for i in range(45)]
-    assert FleetModel(crew(), SPEC).yes_no_log_odds(requests) == [float(i) for i in range(45)]
+    assert FleetModel(pool(), SPEC).yes_no_log_odds(requests) == [float(i) for i in range(45)]
 
 
 # ------------------------------------------------------------ losses
@@ -81,15 +81,15 @@ def test_scores_of_given_answers_come_back_by_their_request(cluster: FakeCluster
 def test_a_lost_worker_costs_nothing_and_is_replaced(cluster: FakeCluster) -> None:
     deaths, said = ["killed"], list[str]()
     cluster.deadly = lambda method, words: deaths.pop() if method == "answer" and deaths else ""
-    made = crew(said=said)
+    made = pool(said=said)
     assert answers(FleetModel(made, SPEC), asked(9)) == answers(Toy(), asked(9))
-    assert (made.deeds.lost, made.deeds.retried, cluster.hired) == (1, 1, 3)
-    assert any("was lost while it did work: killed" in line for line in said)
+    assert (made.counters.workers_lost, made.counters.units_retried, cluster.started) == (1, 1, 3)
+    assert any("was lost while working: killed" in line for line in said)
 
 
 def test_a_wave_that_kills_its_workers_is_set_aside_and_named_and_the_rest_is_answered(cluster: FakeCluster) -> None:
     cluster.deadly = lambda method, words: "SIGKILL" if method == "answer" and "question 4" in str(words[0].requests) else ""
-    model, found = FleetModel(crew(), SPEC), list[int]()
+    model, found = FleetModel(pool(), SPEC), list[int]()
     with pytest.raises(Unanswered) as caught:
         for batch in model.generate(asked(9)):
             found += [i for i, _ in batch]
@@ -101,7 +101,7 @@ def test_a_wave_that_kills_its_workers_is_set_aside_and_named_and_the_rest_is_an
 def test_workers_that_never_get_to_work_end_the_run(cluster: FakeCluster) -> None:
     cluster.deadly = lambda method, words: "ModuleNotFoundError: No module named 'harness'" if method == "hello" else ""
     with pytest.raises(ModelError, match=r"6 workers were lost one after the other.*No module named 'harness'"):
-        FleetModel(crew(), SPEC)
+        FleetModel(pool(), SPEC)
 
 
 def test_a_host_that_takes_all_its_workers_with_it_does_not_end_the_run(cluster: FakeCluster) -> None:
@@ -115,7 +115,7 @@ def test_a_host_that_takes_all_its_workers_with_it_does_not_end_the_run(cluster:
         return ""
 
     cluster.deadly = deadly
-    assert answers(FleetModel(crew(8), SPEC), asked(9)) == answers(Toy(), asked(9))
+    assert answers(FleetModel(pool(8), SPEC), asked(9)) == answers(Toy(), asked(9))
     assert len(lost) == 8
 
 
@@ -123,27 +123,27 @@ def test_a_driver_whose_own_node_is_lost_says_so(cluster: FakeCluster) -> None:
     """Ray starts no worker for it any more: a call would wait without end."""
     cluster.hosts = {"another"}
     with pytest.raises(ModelError, match="Ray node of this host, to which this command belongs, has ended"):
-        FleetModel(crew(), SPEC)
+        FleetModel(pool(), SPEC)
 
 
 # ------------------------------------------------------------ hosts that differ
 
 
 def version(worker: Worker, **versions: str) -> None:
-    worker._host = dataclasses.replace(worker._host, name="gpu7", versions={**worker._host.versions, **versions})
+    worker._info = dataclasses.replace(worker._info, host="gpu7", versions={**worker._info.versions, **versions})
 
 
 def test_a_host_with_another_torch_is_refused_by_name(cluster: FakeCluster) -> None:
     cluster.made = lambda worker, n: version(worker, torch="1.0") if n == 2 else None
     with pytest.raises(ModelError, match=r"Host gpu7 has other versions than this one: torch 1\.0, here "):
-        list(FleetModel(crew(), SPEC).generate(asked(9)))
+        list(FleetModel(pool(), SPEC).generate(asked(9)))
 
 
 def test_a_host_with_other_weights_is_refused_by_name(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     loads = iter(range(9))
     monkeypatch.setattr(registry, "make", lambda *_: Toy(f"digest {next(loads)}"))
     with pytest.raises(ModelError, match="has other weights under the same path than the first worker: digest digest 1"):
-        list(FleetModel(crew(), SPEC).generate(asked(9)))
+        list(FleetModel(pool(), SPEC).generate(asked(9)))
 
 
 def test_a_host_with_another_device_is_refused_by_name(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def test_a_host_with_another_device_is_refused_by_name(cluster: FakeCluster, mon
     with pytest.raises(
         ModelError, match="would answer under other conditions than the first worker: device: 'cpu', not 'cuda'"
     ):
-        list(FleetModel(crew(), SPEC).generate(asked(9)))
+        list(FleetModel(pool(), SPEC).generate(asked(9)))
 
 
 def test_a_model_folder_that_a_host_lacks_is_said_with_the_host(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,12 +161,12 @@ def test_a_model_folder_that_a_host_lacks_is_said_with_the_host(cluster: FakeClu
 
     monkeypatch.setattr(registry, "make", missing)
     with pytest.raises(ModelError, match=r"On host \S+: There is no folder /models/llava\."):
-        FleetModel(crew(), SPEC)
+        FleetModel(pool(), SPEC)
 
 
 def test_another_file_under_an_images_name_is_refused(cluster: FakeCluster, tmp_path: Path) -> None:
     path = image(tmp_path / "a.png", 1)
-    model = FleetModel(crew(), SPEC)
+    model = FleetModel(pool(), SPEC)
     model._digests([Request(path, "?")])
     image(path, 2)
     with pytest.raises(ModelError, match=r"On host \S+: .*a\.png is another file than on the driver's host"):
@@ -175,7 +175,7 @@ def test_another_file_under_an_images_name_is_refused(cluster: FakeCluster, tmp_
 
 def test_an_image_that_only_the_driver_has_is_not_taken_for_a_broken_one(cluster: FakeCluster, tmp_path: Path) -> None:
     path = image(tmp_path / "a.png", 1)
-    model = FleetModel(crew(), SPEC)
+    model = FleetModel(pool(), SPEC)
     model._digests([Request(path, "?")])
     path.unlink()
     with pytest.raises(ModelError, match=r"a\.png cannot be read .* though the driver reads it"):
@@ -187,7 +187,7 @@ def test_a_server_is_refused(cluster: FakeCluster, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(registry, "make", lambda *_: Scripted())
     with pytest.raises(ModelError, match="has no waves that workers could share"):
-        FleetModel(crew(), SPEC)
+        FleetModel(pool(), SPEC)
 
 
 # ------------------------------------------------------------ resources and addresses
@@ -196,8 +196,8 @@ def test_a_server_is_refused(cluster: FakeCluster, monkeypatch: pytest.MonkeyPat
 def test_more_gpus_than_there_are_is_said_at_once(cluster: FakeCluster) -> None:
     cluster.gpus = 4
     with pytest.raises(ConfigError, match="asks for 3 workers with 2 GPUs each, and its hosts have 4 GPUs"):
-        crew(3, gpus=2)
-    assert cluster.closed and cluster.hired == 0
+        pool(3, gpus=2)
+    assert cluster.closed and cluster.started == 0
 
 
 @pytest.mark.parametrize(
@@ -210,21 +210,21 @@ def test_more_gpus_than_there_are_is_said_at_once(cluster: FakeCluster) -> None:
 )
 def test_a_fleet_says_how_large_it_is(cluster: FakeCluster, workers: int, gpus: float | None, there: float, words: str) -> None:
     cluster.gpus, said = there, list[str]()
-    crew(workers, said, gpus=gpus)
+    pool(workers, said, gpus=gpus)
     assert said[0] == words
 
 
 def test_workers_are_as_many_as_the_gpus_allow(cluster: FakeCluster) -> None:
     cluster.gpus = 4
-    assert Crew(FleetConfig(), print).size == 4
-    assert Crew(FleetConfig(gpus=2), print).size == 2
-    assert Crew(FleetConfig(gpus=0.5), print).size == 8
+    assert WorkerPool(FleetConfig(), print).size == 4
+    assert WorkerPool(FleetConfig(gpus=2), print).size == 2
+    assert WorkerPool(FleetConfig(gpus=0.5), print).size == 8
 
 
 def test_without_ray_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r"pip install 'mm-align-harness\[ray\]'"):
-        Cluster(None, 1)
+        RayCluster(None, 1)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_tests_that_need_ray_are_skipped_with_the_command_that_installs_it(
     monkeypatch.setattr(in_own_network, "find_spec", lambda name: None if name in missing else object())
     why = in_own_network.without_ray()
     assert why.startswith(words) and why.endswith("installed: pip install 'mm-align-harness[ray]'")
-    assert in_own_network.needs_ray in test_with_ray.pytestmark
+    assert in_own_network.needs_ray in test_real_ray.pytestmark
 
 
 def test_make_installs_ray_so_that_nothing_is_skipped_there() -> None:
@@ -251,7 +251,7 @@ def test_make_installs_ray_so_that_nothing_is_skipped_there() -> None:
 )
 def test_an_address_that_is_none_is_said_within_seconds(address: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        Cluster(address, 1)
+        RayCluster(address, 1)
 
 
 # ------------------------------------------------------------ memory, disk, a second driver
@@ -265,8 +265,8 @@ def test_a_worker_without_memory_says_so_with_its_host(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(worker, "_load", too_large)
     reply = worker.load(None)  # type: ignore[arg-type]
-    assert reply.fault is not None
-    message = str(reply.fault.error())
+    assert reply.error is not None
+    message = str(reply.error.to_exception())
     assert message.startswith("On host ") and "memory does not suffice (16 GiB). Give fewer workers" in message
 
 

@@ -1,4 +1,4 @@
-"""Several checkpoints on one crew: who loads what when, and what a broken checkpoint costs the others."""
+"""Several checkpoints on one pool: who loads what when, and what a broken checkpoint costs the others."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import pytest
 from harness.core import registry
 from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Answer, Request
-from harness.fleet.crew import Crew
 from harness.fleet.fleet_model import FleetModel
-from harness.fleet.jobs import Wanted, next_checkpoint
-from harness.fleet.messages import Spec
+from harness.fleet.messages import CheckpointSpec
+from harness.fleet.scheduling import CheckpointDemand, next_checkpoint
+from harness.fleet.worker_pool import WorkerPool
 from harness.run.on_fleet.sweeps import distinct_names
 from harness.storage.run_store import Store
 from tests.fleet.fake_cluster import FakeCluster, Toy
-from tests.fleet.test_fleet_model import answers, asked, crew
+from tests.fleet.test_fleet_model import answers, asked, pool
 
-A, B, C = (Spec("toy", {"digest": name}, 1, ".", name) for name in "ABC")
+A, B, C = (CheckpointSpec("toy", {"digest": name}, 1, ".", name) for name in "ABC")
 
 
-def together(made: Crew, *specs: Spec) -> dict[str, Any]:
+def together(made: WorkerPool, *specs: CheckpointSpec) -> dict[str, Any]:
     """What came of asking each checkpoint in a thread of its own: answers, or an error."""
     found: dict[str, Any] = {}
 
-    def ask(spec: Spec) -> None:
+    def ask(spec: CheckpointSpec) -> None:
         try:
             found[spec.name] = answers(FleetModel(made, spec), asked(9))
         except ModelError as error:
             found[spec.name] = error
         finally:
-            made.leave()
+            made.release()
 
     threads = [threading.Thread(target=ask, args=[spec]) for spec in specs]
     for thread in threads:
@@ -44,7 +44,7 @@ def together(made: Crew, *specs: Spec) -> dict[str, Any]:
 
 
 def test_checkpoints_that_are_asked_together_each_give_the_answers_of_one_process(cluster: FakeCluster) -> None:
-    made = crew(2)
+    made = pool(2)
     assert together(made, A, B, C) == dict.fromkeys("ABC", answers(Toy(), asked(9)))
     made.close()
 
@@ -58,9 +58,9 @@ def test_a_worker_loads_a_checkpoint_once(cluster: FakeCluster) -> None:
         return ""
 
     cluster.deadly = note
-    made = crew(1)
+    made = pool(1)
     together(made, A, B, C)
-    assert sorted(loaded) == ["A", "B", "C"] and made.deeds.loads == 3
+    assert sorted(loaded) == ["A", "B", "C"] and made.counters.loads == 3
     made.close()
 
 
@@ -71,7 +71,7 @@ def test_a_checkpoint_that_cannot_be_loaded_stops_no_other(cluster: FakeCluster,
         return Toy(**options)
 
     monkeypatch.setattr(registry, "make", made_or_not)
-    made = crew(2)
+    made = pool(2)
     found = together(made, A, B, C)
     assert "B is broken." in str(found["B"])
     assert found["A"] == found["C"] == answers(Toy(), asked(9))
@@ -79,8 +79,8 @@ def test_a_checkpoint_that_cannot_be_loaded_stops_no_other(cluster: FakeCluster,
 
 
 def test_whoever_waits_learns_that_the_fleet_was_closed(cluster: FakeCluster) -> None:
-    made, came = crew(1), list[str]()
-    cluster.ready = lambda *_: []  # type: ignore[method-assign]  # nobody ever answers
+    made, came = pool(1), list[str]()
+    cluster.wait = lambda *_: []  # type: ignore[method-assign]  # nobody ever answers
 
     def ask() -> None:
         with pytest.raises(ModelError, match="The fleet was closed"):
@@ -98,27 +98,27 @@ def test_whoever_waits_learns_that_the_fleet_was_closed(cluster: FakeCluster) ->
 
 
 def test_an_idle_worker_waits_for_its_own_checkpoint_as_long_as_a_load_takes() -> None:
-    choice = [Wanted(A, 0, 1), Wanted(B, 9, 1)]
-    assert next_checkpoint(A, idle_s=29, load_s=30, choice=choice) is None
-    assert next_checkpoint(A, idle_s=31, load_s=30, choice=choice) == B
+    demands = [CheckpointDemand(A, 0, 1), CheckpointDemand(B, 9, 1)]
+    assert next_checkpoint(A, idle_s=29, load_s=30, demands=demands) is None
+    assert next_checkpoint(A, idle_s=31, load_s=30, demands=demands) == B
 
 
 def test_a_worker_whose_checkpoint_is_done_takes_another_at_once() -> None:
-    assert next_checkpoint(A, idle_s=0, load_s=30, choice=[Wanted(B, 9, 1)]) == B
-    assert next_checkpoint(A, idle_s=0, load_s=30, choice=[]) is None
+    assert next_checkpoint(A, idle_s=0, load_s=30, demands=[CheckpointDemand(B, 9, 1)]) == B
+    assert next_checkpoint(A, idle_s=0, load_s=30, demands=[]) is None
 
 
 def test_the_checkpoint_with_most_work_for_each_of_its_workers_is_next() -> None:
-    assert next_checkpoint(None, 0, 0, [Wanted(A, 20, 3), Wanted(B, 12, 1)]) == B  # 5 and 6 units each
-    assert next_checkpoint(None, 0, 0, [Wanted(A, 0, 1), Wanted(B, 0, 0)]) == B  # nobody has it yet
-    assert next_checkpoint(A, 99, 1, [Wanted(A, 0, 1), Wanted(B, 0, 2)]) is None  # nothing waits anywhere
+    assert next_checkpoint(None, 0, 0, [CheckpointDemand(A, 20, 3), CheckpointDemand(B, 12, 1)]) == B  # 5 and 6 units each
+    assert next_checkpoint(None, 0, 0, [CheckpointDemand(A, 0, 1), CheckpointDemand(B, 0, 0)]) == B  # nobody has it yet
+    assert next_checkpoint(A, 99, 1, [CheckpointDemand(A, 0, 1), CheckpointDemand(B, 0, 2)]) is None  # nothing waits anywhere
 
 
 # ------------------------------------------------------------ which host, and names
 
 
 def test_the_store_keeps_which_host_answered_and_gives_it_to_no_report(cluster: FakeCluster, store: Store) -> None:
-    (batch, *_) = FleetModel(crew(1), A).generate([Request(None, "?")])
+    (batch, *_) = FleetModel(pool(1), A).generate([Request(None, "?")])
     (_, answer) = batch[0]
     store.add_answers("A", {"key": answer, "own": Answer("", "x", 1, "end")})
     assert store.hosts(["key", "own"]) == {"key": answer.host} and answer.host

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.core.evaluation import Decoding, Request
-from harness.fleet.messages import Loaded, Spec, WaveUnit
+from harness.fleet.messages import CheckpointSpec, LoadedCheckpoint, WaveUnit
 from harness.fleet.worker import Worker
 from harness.models._checkpoint import loading
 from harness.models.transformers import TransformersModel
@@ -34,12 +34,12 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def spec(path: Path) -> Spec:
-    return Spec("transformers", {"path": str(path), "device": "cpu", "threads": 1}, 1, str(Path.cwd()), path.name)
+def spec(path: Path) -> CheckpointSpec:
+    return CheckpointSpec("transformers", {"path": str(path), "device": "cpu", "threads": 1}, 1, str(Path.cwd()), path.name)
 
 
 def loaded(worker: Worker, path: Path) -> TransformersModel:
-    found: Loaded = worker.load(spec(path)).given()
+    found: LoadedCheckpoint = worker.load(spec(path)).unwrap()
     model = worker._model
     assert isinstance(model, TransformersModel) and found.checkpoint == model.checkpoint
     return model
@@ -78,7 +78,7 @@ def test_answers_of_switched_adapters_are_those_of_separate_loads(
 
     def answers(worker: Worker, path: Path) -> list[str]:
         loaded(worker, path)
-        (wave,) = worker.plan(asked).given()
+        (wave,) = worker.plan(asked).unwrap()
         given = dict(worker.answer(WaveUnit(asked, wave, {}, {})).answers)
         return [given[i].text for i in range(len(asked))]
 

@@ -18,7 +18,7 @@ from harness.core.errors import TooLong
 from harness.core.evaluation import Decoding, Request
 from harness.core.preference import PreferencePair
 from harness.evaluation.cached_model import RememberingModel, answered
-from harness.fleet.messages import fault_of
+from harness.fleet.messages import remote_error
 from harness.models._checkpoint.rope_scaling import context_length
 from harness.models.transformers import TransformersModel
 from harness.storage.run_store import Store
@@ -54,7 +54,7 @@ def test_a_sweep_goes_on_without_a_prompt_beyond_the_context_and_says_which(shor
 
 
 def test_a_prompt_beyond_the_context_is_known_behind_a_worker_too() -> None:
-    error = fault_of(TooLong("The prompt is long.", (Path("a.png"), "Why?")), "a host").error()
+    error = remote_error(TooLong("The prompt is long.", (Path("a.png"), "Why?")), "a host").to_exception()
     assert isinstance(error, TooLong) and error.is_about(Path("a.png"), "Why?") and not error.is_about(None, "Why?")
 
 

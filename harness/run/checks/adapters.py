@@ -42,9 +42,9 @@ def check_trained(config: RunConfig) -> None:
         return
     hands, given = hands_of(config), {"config": config, "cwd": os.getcwd()}
     if isinstance(hands, int) and hands > 1:
-        from harness.fleet.processes import Processes
+        from harness.fleet.local_processes import LocalProcesses
 
-        faults = Processes(1).train(training_faults, given, no_progress)
+        faults = LocalProcesses(1).train(training_faults, given, no_progress)
     else:
         faults = training_faults(given)
     if len(faults) == 1:

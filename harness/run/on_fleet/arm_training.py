@@ -40,7 +40,7 @@ from harness.storage.run_folder import read_json
 from harness.storage.run_store import Store
 
 if TYPE_CHECKING:
-    from harness.fleet.crew import Crew
+    from harness.fleet.worker_pool import WorkerPool
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ArmTraining:
     store: Store | None
     progress: Progress
     say: Callable[[str], None]
-    crew: Crew | None = None
+    crew: WorkerPool | None = None
     known: Mapping[str, Digests] = field(default_factory=dict)  # see `digests`, for a fleet's hosts
 
     @property
@@ -166,12 +166,12 @@ class ArmTraining:
         """Whether its training needs nothing of this process; a judge remembers in the store, which the driver alone writes."""
         return self.crew is not None and arm.align.judge is None
 
-    def train_on_fleet(self, crew: Crew, arm: Arm, base: Model) -> Trained:
+    def train_on_fleet(self, crew: WorkerPool, arm: Arm, base: Model) -> Trained:
         """By as many processes as the arm asks for. Raises HarnessError as training in this process does."""
         import torch
 
-        from harness.fleet.gang import train_together
-        from harness.fleet.processes import Processes
+        from harness.fleet.local_processes import LocalProcesses
+        from harness.fleet.ray_train import train_with_ray
 
         end_idle_servers()
         asked, place = arm.resources or ALONE, self.place(arm)
@@ -183,10 +183,10 @@ class ArmTraining:
         given |= {"known": known}
         given |= {"cwd": os.getcwd(), "sharded": asked.sharded, "digest": base.checkpoint.digest if arm.after is None else None}
         try:
-            if isinstance(crew.cluster, Processes):
+            if isinstance(crew.cluster, LocalProcesses):
                 crew.cluster.train(train_arm, given | {"sharded": False, "digest": None}, self.progress)
             else:
-                train_together(train_arm, given, arm.name, asked, crew.cluster, place / ".ray", self.say)
+                train_with_ray(train_arm, given, arm.name, asked, crew.cluster, place / ".ray", self.say)
         except TrainingError as error:
             raise fault_in(place) or error from error
         finally:

@@ -19,8 +19,8 @@ from harness.run.models import Shown, crew_of
 from harness.run.on_fleet.jobs import hands_of
 
 if TYPE_CHECKING:
-    from harness.fleet.crew import Crew
     from harness.fleet.status import Show
+    from harness.fleet.worker_pool import WorkerPool
 
 
 def sweep_all(
@@ -49,7 +49,7 @@ def sweep_all(
 
 
 def _one(
-    crew: Crew | None, config: RunConfig, command: str, name: str, progress: Progress, say: pipeline.Say
+    crew: WorkerPool | None, config: RunConfig, command: str, name: str, progress: Progress, say: pipeline.Say
 ) -> Outcome | None:
     def named(what: str, done: int, total: int) -> None:
         progress(f"{name}, {what}", done, total)
@@ -58,7 +58,7 @@ def _one(
         return pipeline.run_on(crew, config, command, named, lambda text: say(f"{name}: {text}"))
     finally:
         if crew is not None:
-            crew.leave()
+            crew.release()
 
 
 def distinct_names(paths: Sequence[str]) -> list[str]:

@@ -12,10 +12,10 @@ from harness.core.errors import HarnessError, TrainingError
 from harness.evaluation.side_by_side import side_by_side
 
 if TYPE_CHECKING:
-    from harness.fleet.crew import Crew
+    from harness.fleet.worker_pool import WorkerPool
 
 
-def check_room(config: RunConfig, crew: Crew | None, say: Callable[[str], None]) -> None:
+def check_room(config: RunConfig, crew: WorkerPool | None, say: Callable[[str], None]) -> None:
     """Raises ConfigError where an arm asks for more GPUs or CPUs than the fleet has; says where it asks and there is none."""
     arms = (*config.reward_models, *config.arms)
     asking = [arm.name for arm in arms if arm.resources is not None]
@@ -23,16 +23,16 @@ def check_room(config: RunConfig, crew: Crew | None, say: Callable[[str], None])
         say(f"not used without --fleet: resources of {', '.join(asking)}")
     if config.fleet is None or crew is None:
         return
-    from harness.fleet.gang import check_room as of_one
+    from harness.fleet.ray_train import check_resources
 
     for arm in arms:
-        of_one(arm.name, arm.resources or ALONE, crew.cluster)
+        check_resources(arm.name, arm.resources or ALONE, crew.cluster)
 
 
 class Together:
     """Does the same to several arms. `failed`: arm -> why, of a fleet; in one process the first error ends the run."""
 
-    def __init__(self, config: RunConfig, crew: Crew | None) -> None:
+    def __init__(self, config: RunConfig, crew: WorkerPool | None) -> None:
         self._config, self._crew = config, crew
         self._first: Callable[[], None] | None = None
         self.failed: dict[str, Exception] = {}
@@ -76,7 +76,7 @@ class Together:
             try:
                 task()
             finally:
-                crew.leave()
+                crew.release()
 
         first = [] if self._first is None else [self._first]
         self._first = None

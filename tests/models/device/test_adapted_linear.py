@@ -16,7 +16,7 @@ from harness.core.evaluation import Decoding, Request
 from harness.core.run_record import ADAPTER, ProtocolRecord
 from harness.evaluation.cached_model import RememberingModel
 from harness.evaluation.checkpoint_checks import require_sound
-from harness.fleet.messages import Spec
+from harness.fleet.messages import CheckpointSpec
 from harness.fleet.worker import Worker
 from harness.models._checkpoint import loading
 from harness.models._device.adapted_linear import AdaptedLinear
@@ -155,7 +155,7 @@ def test_a_worker_switches_adapters_beside_one_base(
     worker = Worker("node")
     for path, wanted in zip(order, alone, strict=True):
         options = {"path": str(path), "device": "cpu", "threads": 1, "dtype": "bfloat16"}
-        worker.load(Spec("transformers", options, 1, str(Path.cwd()), path.name)).given()
+        worker.load(CheckpointSpec("transformers", options, 1, str(Path.cwd()), path.name)).unwrap()
         found = weights(worker._model)
         assert found.keys() == wanted.keys() and all(torch.equal(value, wanted[name]) for name, value in found.items())
     assert loads == [str(llava_folder)]

@@ -30,10 +30,10 @@ from harness.config.fleet_form import FleetConfig  # noqa: E402
 from harness.core import registry  # noqa: E402
 from harness.core.evaluation import Answer, Request  # noqa: E402
 from harness.evaluation.cached_model import RememberingModel  # noqa: E402
-from harness.fleet import crew as crews  # noqa: E402
-from harness.fleet.crew import Crew  # noqa: E402
+from harness.fleet import worker_pool  # noqa: E402
 from harness.fleet.fleet_model import FleetModel  # noqa: E402
-from harness.fleet.messages import Spec  # noqa: E402
+from harness.fleet.messages import CheckpointSpec  # noqa: E402
+from harness.fleet.worker_pool import WorkerPool  # noqa: E402
 from harness.storage.run_store import Store  # noqa: E402
 
 WAVE, TURNS, IMAGES = 512, 3, 400
@@ -58,15 +58,15 @@ def driver(workers: int, waves: int, file: Path, digest: str = "d") -> tuple[flo
         def waves(self, requests: Any) -> list[list[list[int]]]:
             return [[list(range(s, min(s + WAVE, len(requests))))] for s in range(0, len(requests), WAVE)]
 
-    crews.Cluster = FakeCluster(cpus=workers)  # type: ignore[assignment,misc]
+    worker_pool.RayCluster = FakeCluster(cpus=workers)  # type: ignore[assignment,misc]
     registry.make = lambda kind, name, options: Wide(digest)  # type: ignore[assignment]
     requests = [Request(None, f"Is there a dog in image {n}?") for n in range(waves * WAVE)]
     with Store(file) as store:
-        crew = Crew(FleetConfig(workers=workers), lambda text: None)
-        model = RememberingModel(FleetModel(crew, Spec("toy", {}, 1, ".")), store)
+        pool = WorkerPool(FleetConfig(workers=workers), lambda text: None)
+        model = RememberingModel(FleetModel(pool, CheckpointSpec("toy", {}, 1, ".")), store)
         cpu, began = time.process_time(), time.perf_counter()
         n = sum(len(batch) for batch in model.generate(requests))
-        crew.close()
+        pool.close()
         return (time.process_time() - cpu) / n * 1e6, n / (time.perf_counter() - began)
 
 
@@ -110,15 +110,15 @@ def sweeps(questions: int) -> dict[str, Any]:
                     "sweep": sweep,
                 }
                 config = schema.parse({**tree, "fleet": {"workers": size}})
-                with models.crew_of(config.fleet, lambda text: None) as crew:
-                    assert crew is not None
-                    base = models.load_model(config, None, crew)
-                    while sum(hand.doing == "idle" for hand in crew._hands) < size:
+                with models.crew_of(config.fleet, lambda text: None) as pool:
+                    assert pool is not None
+                    base = models.load_model(config, None, pool)
+                    while sum(worker.state == "idle" for worker in pool.workers) < size:
                         time.sleep(0.2)
                     del base
-                    pids = [hand.host.pid for hand in crew._hands if hand.host is not None]
+                    pids = [worker.info.pid for worker in pool.workers if worker.info is not None]
                     began, own, theirs = time.perf_counter(), time.process_time(), [cpu(pid) for pid in pids]
-                    pipeline.run_on(crew, config, "speed", lambda *_: None, lambda text: None)
+                    pipeline.run_on(pool, config, "speed", lambda *_: None, lambda text: None)
                     found = {"wall": time.perf_counter() - began, "driver": time.process_time() - own}
                     workers = [cpu(pid) - before for pid, before in zip(pids, theirs, strict=True)]
                     seconds[str(size)].append({**found, "workers": sum(workers), "busiest": max(workers)})

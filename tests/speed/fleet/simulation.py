@@ -4,7 +4,7 @@
     python tests/speed/fleet/simulation.py --gpus 64 --checkpoints 20 --write-us 60 --hand-us 400
 
 A discrete-event simulation. Every worker has one GPU and follows the product's own rule for its next checkpoint
-(`harness.fleet.jobs.next_checkpoint`). Service times: an answer takes 1/--rate s of a GPU (assumed; measure yours with
+(`harness.fleet.scheduling.next_checkpoint`). Service times: an answer takes 1/--rate s of a GPU (assumed; measure yours with
 `run --dry-run`), a wave has 512; a load reads --gib from storage that gives --storage GiB/s to all hosts together and --host
 GiB/s to one; the driver handles one unit at a time, --hand-us each plus --answer-us an answer, and one writer stores one answer
 in --write-us: the last two as measured by `tests/speed/fleet/overhead.py --driver`. Printed: the wall time and how busy each
@@ -21,8 +21,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[3])]
 
-from harness.fleet.jobs import Wanted, next_checkpoint  # noqa: E402
-from harness.fleet.messages import Spec  # noqa: E402
+from harness.fleet.messages import CheckpointSpec  # noqa: E402
+from harness.fleet.scheduling import CheckpointDemand, next_checkpoint  # noqa: E402
 
 WAVE = 512
 
@@ -61,7 +61,7 @@ class Simulation:
         waves = -(-lab.questions // WAVE)
         self.left = [lab.benchmarks * waves] * lab.checkpoints
         self.has, self.held = [-1] * lab.gpus, [0] * lab.checkpoints
-        specs = [Spec("m", {}, 1, ".", str(n)) for n in range(lab.checkpoints)]
+        specs = [CheckpointSpec("m", {}, 1, ".", str(n)) for n in range(lab.checkpoints)]
         events = [(0.0, worker) for worker in range(lab.gpus)]
         while events:
             self.now, worker = heapq.heappop(events)
@@ -70,7 +70,7 @@ class Simulation:
                 heapq.heappush(events, (after, worker))
         return max(self.now, self.free_at["driver"])
 
-    def _next(self, worker: int, specs: list[Spec]) -> float | None:
+    def _next(self, worker: int, specs: list[CheckpointSpec]) -> float | None:
         """When the worker is idle again; None where nothing is left for it."""
         own = self.has[worker]
         if own >= 0 and self.left[own]:
@@ -78,7 +78,7 @@ class Simulation:
         if own >= 0:
             self.held[own] -= 1
             self.has[worker] = -1
-        choice = [Wanted(specs[n], left, self.held[n]) for n, left in enumerate(self.left) if left]
+        choice = [CheckpointDemand(specs[n], left, self.held[n]) for n, left in enumerate(self.left) if left]
         spec = next_checkpoint(None, 0.0, 0.0, choice)
         if spec is None:
             return None

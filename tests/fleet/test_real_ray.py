@@ -25,7 +25,7 @@ def test_run_id_answers_and_report_are_those_of_one_process(found: dict[str, Any
 
 def test_all_waves_were_at_work_on_all_hosts(found: dict[str, Any]) -> None:
     assert found["hosts"] == ["h0", "h1", "h2"]
-    assert found["4"]["deeds"]["units"] > 4 and found["4"]["deeds"]["lost"] == 0
+    assert found["4"]["counts"]["units"] > 4 and found["4"]["counts"]["lost"] == 0
     assert "answered" in " ".join(found["4"]["said"])
 
 
@@ -50,7 +50,7 @@ def test_the_ray_that_a_command_starts_by_itself_ends_with_it(found: dict[str, A
 @pytest.mark.parametrize("name", ["killed", "cut off"])
 def test_the_wave_of_a_worker_that_is_lost_is_answered_once_by_another(found: dict[str, Any], name: str) -> None:
     """By SIGKILL, and by taking down the link of its host, which is noticed and not waited for."""
-    assert found[name]["deeds"] | {"units": 0} == {"lost": 1, "retried": 1, "doubled": 0, "units": 0}
+    assert found[name]["counts"] | {"units": 0} == {"lost": 1, "retried": 1, "units": 0}
 
 
 def test_a_wave_that_kills_its_workers_is_missing_with_its_reason_until_the_next_run(found: dict[str, Any]) -> None:
@@ -59,7 +59,7 @@ def test_a_wave_that_kills_its_workers_is_missing_with_its_reason_until_the_next
     assert reasons and all("lost 1 worker and is set aside" in why for why in reasons)
     assert outcome["status"] == f"complete but for {len(reasons)} items without an answer"
     assert len(outcome["answers"]) == len(found["alone"]["answers"]) - len(reasons)
-    assert outcome["deeds"]["lost"] == 1
+    assert outcome["counts"]["lost"] == 1
 
 
 def test_a_worker_that_is_lost_is_replaced(found: dict[str, Any]) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from harness.core.errors import ModelError
-from harness.fleet.cluster import Cluster
-from harness.fleet.own_node.life import own_folder, watch
+from harness.fleet.local_ray.raylet_watch import watch_raylet
+from harness.fleet.local_ray.temporary_folder import temporary_folder
+from harness.fleet.ray_cluster import RayCluster
 from harness.storage.run_folder import locked
 
 _LISTENS = """
@@ -28,12 +29,12 @@ time.sleep(60)
 """
 _WAITS = """
 import sys, time
-from harness.fleet.cluster import Cluster
-from harness.fleet.own_node.life import watch
-cluster = Cluster.__new__(Cluster)
-cluster.ended, cluster._waiting, cluster._closed = "", [], False
-watch(sys.argv[1], lambda: cluster._has_ended("Ray has ended."))
-with cluster.lives_or_ends(print):
+from harness.fleet.ray_cluster import RayCluster
+from harness.fleet.local_ray.raylet_watch import watch_raylet
+cluster = RayCluster.__new__(RayCluster)
+cluster.ended, cluster._blocked, cluster._closed = "", [], False
+watch_raylet(sys.argv[1], lambda: cluster._on_ray_end("Ray has ended."))
+with cluster.exits_if_ray_ends(print):
     print("waits", flush=True)
     time.sleep(60)
 """
@@ -53,14 +54,14 @@ def raylet(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
 
 def test_the_end_of_a_raylet_is_noticed_at_once(raylet: tuple[subprocess.Popen[bytes], str]) -> None:
     ended = threading.Event()
-    watch(raylet[1], ended.set)
+    watch_raylet(raylet[1], ended.set)
     assert not ended.wait(0.2)
     raylet[0].kill()
     assert ended.wait(5)
 
 
 def test_a_raylet_that_cannot_be_reached_is_not_watched(tmp_path: Path) -> None:
-    watch(str(tmp_path / "nowhere"), lambda: pytest.fail("it has not ended"))
+    watch_raylet(str(tmp_path / "nowhere"), lambda: pytest.fail("it has not ended"))
 
 
 def test_a_process_that_waits_for_ray_train_ends_with_a_word(raylet: tuple[subprocess.Popen[bytes], str]) -> None:
@@ -70,14 +71,16 @@ def test_a_process_that_waits_for_ray_train_ends_with_a_word(raylet: tuple[subpr
         assert (driver.communicate(timeout=20)[0], driver.returncode) == ("Ray has ended.\n", 2)
 
 
-@pytest.mark.parametrize("call", [("ask", "worker", "hello"), ("ready", ["asked"], 1.0), ("result", "asked"), ("hire", 0.0)])
+@pytest.mark.parametrize(
+    "call", [("submit", "worker", "hello"), ("wait", ["call"], 1.0), ("result", "call"), ("start_worker", 0.0)]
+)
 def test_nothing_is_asked_of_a_ray_that_has_ended(call: tuple[Any, ...]) -> None:
     """Ray would end this process: here there is none to be asked."""
-    cluster = Cluster.__new__(Cluster)
+    cluster = RayCluster.__new__(RayCluster)
     cluster.ended = "Ray has ended."
     with pytest.raises(ModelError, match=r"Ray has ended\."):
         getattr(cluster, call[0])(*call[1:])
-    cluster.dismiss("worker")
+    cluster.kill_worker("worker")
 
 
 def folder(base: Path, age_s: float = 3600.0, lock: bool = True) -> Path:
@@ -93,12 +96,12 @@ def test_folders_of_rays_that_were_killed_are_removed_at_the_next_start(tmp_path
     left, young, foreign, at_work = folder(tmp_path), folder(tmp_path, 1.0), folder(tmp_path, lock=False), folder(tmp_path)
     with locked(at_work):
         os.utime(at_work, (0, 0))
-        with own_folder(tmp_path) as own:
+        with temporary_folder(tmp_path) as own:
             assert {*tmp_path.iterdir()} == {young, foreign, at_work, Path(own).parent}
     assert not left.exists() and not Path(own).parent.exists()
 
 
 def test_ray_s_folder_lies_in_one_that_no_other_user_can_enter(tmp_path: Path) -> None:
-    with own_folder(tmp_path) as own:
+    with temporary_folder(tmp_path) as own:
         Path(own).chmod(0o777)  # as Ray does
         assert Path(own).parent.stat().st_mode & 0o777 == 0o700 and not (Path(own) / "lock").exists()

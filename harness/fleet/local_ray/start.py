@@ -1,4 +1,4 @@
-"""A Ray on this host alone: on the loopback interface, with a token and a folder of its own, ended with the command."""
+"""Starts a Ray on this host alone: on the loopback interface, with a token and a folder of its own, ended with the command."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import ConfigError
-from harness.fleet.own_node.life import environment, own_folder
-from harness.fleet.own_node.listening import open_to_others
+from harness.fleet.local_ray.environment import environment
+from harness.fleet.local_ray.open_ports import externally_reachable
+from harness.fleet.local_ray.temporary_folder import temporary_folder
 
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
 _TOKEN = secrets.token_hex(32)  # one a process, since Ray keeps the first one that it sees
-_STARTS = 3
-_OBJECTS = 100 * 2**20  # bytes of shared memory: requests and answers are small
-_LONGEST_TEMP = 21  # characters: the paths of Ray's sockets, up to 87 longer, have to fit in 107
+_START_ATTEMPTS = 3
+_OBJECT_STORE_BYTES = 100 * 2**20  # bytes of shared memory: requests and answers are small
+_MAX_TEMP_LENGTH = 21  # characters: the paths of Ray's sockets, up to 87 longer, have to fit in 107
 
 
-def start_own_ray(ray: Any, workers: int | None, at_end: ExitStack) -> None:
+def start_local_ray(ray: Any, workers: int | None, at_end: ExitStack) -> None:
     """Start it and join it; `at_end` ends it.
 
     Raises ConfigError where it does not start, or can be reached from other machines.
     """
     base = tempfile.gettempdir()
-    folder = at_end.enter_context(own_folder(Path(base if len(base) < _LONGEST_TEMP else "/tmp")))
+    folder = at_end.enter_context(temporary_folder(Path(base if len(base) < _MAX_TEMP_LENGTH else "/tmp")))
     # Ray reads it whenever it opens a connection, and turns authentication on by itself where a user set no mode.
     at_end.enter_context(environment({"RAY_AUTH_TOKEN": _TOKEN}))
     at_end.callback(ray.shutdown)
-    before = open_to_others(os.getpid())
-    for left in reversed(range(_STARTS)):
+    before = externally_reachable(os.getpid())
+    for left in reversed(range(_START_ATTEMPTS)):
         try:
             with environment({"PYTHONPATH": python_path()}), _loopback_kept():
                 ray.init(
                     num_cpus=max(workers or 1, os.cpu_count() or 1),
                     include_dashboard=False,
-                    object_store_memory=_OBJECTS,
+                    object_store_memory=_OBJECT_STORE_BYTES,
                     _node_ip_address="127.0.0.1",
                     _temp_dir=folder,
                     **QUIET,
@@ -49,7 +50,7 @@ def start_own_ray(ray: Any, workers: int | None, at_end: ExitStack) -> None:
             ray.shutdown()
             if not left:
                 raise ConfigError(f"Ray does not start on this machine: {one_line(error)}") from error
-    if reached := sorted(open_to_others(os.getpid()) - before):
+    if reached := sorted(externally_reachable(os.getpid()) - before):
         raise ConfigError(
             f"The Ray that this command started listens on {', '.join(reached)}, where other machines could reach it and run "
             "code as you. It was ended. Install the version of Ray that belongs to this one (pip install "

@@ -1,4 +1,4 @@
-"""Whether workers on several hosts give the same answers: versions, weights, files; who differs is named."""
+"""Checks that workers on several hosts give the same answers: versions, weights, files. The host that differs is named."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from harness.core.digests import file_digest, value_digest
 from harness.core.edge.files import IMAGE_SUFFIXES
 from harness.core.edge.text import count
 from harness.core.errors import DataError, ModelError
-from harness.fleet.messages import Host, Loaded
+from harness.fleet.messages import LoadedCheckpoint, WorkerInfo
 
 THIS_COMMAND = "this command"
 
 
-def check_versions(host: Host, own: Mapping[str, str]) -> None:
+def check_versions(worker: WorkerInfo, own: Mapping[str, str]) -> None:
     """Raises ModelError where a host has other versions than the driver."""
-    wrong = {k: (v, own.get(k)) for k, v in host.versions.items() if v != own.get(k)}
+    wrong = {k: (v, own.get(k)) for k, v in worker.versions.items() if v != own.get(k)}
     if wrong:
         what = "; ".join(f"{name} {theirs}, here {ours}" for name, (theirs, ours) in wrong.items())
-        raise ModelError(f"Host {host.name} has other versions than this one: {what}. Install the same ones on all hosts.")
+        raise ModelError(f"Host {worker.host} has other versions than this one: {what}. Install the same ones on all hosts.")
 
 
-def check_loaded(worker: str, loaded: Loaded, first: Loaded) -> None:
+def check_loaded(worker: str, loaded: LoadedCheckpoint, first: LoadedCheckpoint) -> None:
     """Raises ModelError where a worker has other weights or other facts than the first one."""
     if loaded.checkpoint.digest != first.checkpoint.digest:
         raise ModelError(

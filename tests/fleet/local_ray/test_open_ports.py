@@ -14,19 +14,19 @@ from typing import Any
 import pytest
 
 from harness.core.errors import ConfigError
-from harness.fleet.own_node import start
-from harness.fleet.own_node.listening import open_to_others
+from harness.fleet.local_ray import start
+from harness.fleet.local_ray.open_ports import externally_reachable
 from tests.fleet.in_own_network import ROOT, needs_ray
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="sockets are read from Linux's /proc")
 _CLUSTER = """
 import os, ray
-from harness.fleet.cluster import Cluster
-from harness.fleet.own_node.listening import below, open_to_others
-cluster = Cluster(None, 1)
-worker = cluster.hire(0)
-cluster.result(*cluster.ready([cluster.ask(worker, "hello")], 60))
-print(len(below(os.getpid())) > 2, sorted(open_to_others(os.getpid())))
+from harness.fleet.ray_cluster import RayCluster
+from harness.fleet.local_ray.open_ports import descendants, externally_reachable
+cluster = RayCluster(None, 1)
+worker = cluster.start_worker(0)
+cluster.result(*cluster.wait([cluster.submit(worker, "hello")], 60))
+print(len(descendants(os.getpid())) > 2, sorted(externally_reachable(os.getpid())))
 cluster.close()
 """
 
@@ -47,20 +47,20 @@ def listening(address: str) -> socket.socket:
     ("address", "open_"), [("127.0.0.1", False), ("0.0.0.0", True), ("::1", False), ("::", True), ("::ffff:127.0.0.1", False)]
 )
 def test_a_port_is_open_to_others_unless_it_is_on_the_loopback_interface(address: str, open_: bool) -> None:
-    before = open_to_others(os.getpid())
+    before = externally_reachable(os.getpid())
     try:
         server = listening(address)
     except OSError:
         pytest.skip("no IPv6 here")
     with server:
-        new = open_to_others(os.getpid()) - before
+        new = externally_reachable(os.getpid()) - before
         assert new == ({f"{address}:{server.getsockname()[1]}"} if open_ else set())
 
 
 def test_ports_of_processes_below_count() -> None:
     with subprocess.Popen([sys.executable, "-c", _LISTENS], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        assert f"0.0.0.0:{int(child.stdout.readline())}" in open_to_others(os.getpid())
+        assert f"0.0.0.0:{int(child.stdout.readline())}" in externally_reachable(os.getpid())
         child.kill()
 
 
@@ -82,5 +82,5 @@ def test_a_ray_that_others_can_reach_is_ended_and_refused() -> None:
 
     fake = SimpleNamespace(init=init, shutdown=lambda: [server.close() for server in opened])
     with ExitStack() as at_end, pytest.raises(ConfigError, match=r"listens on 0\.0\.0\.0:\d+, where other machines could"):
-        start.start_own_ray(fake, 1, at_end)
+        start.start_local_ray(fake, 1, at_end)
     assert opened[0].fileno() == -1

@@ -1,4 +1,4 @@
-"""Processes that start together and train together, through Ray Train: it reserves all they need, and restarts them all."""
+"""Distributed training of one arm through Ray Train: a worker group that is gang-scheduled and restarted as a whole."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from typing import Any
 
 from harness.config.fleet_form import ArmResources
 from harness.core.errors import ConfigError, HarnessError, TrainingError
-from harness.fleet.cluster import Cluster
-from harness.fleet.own_node.life import Say
-from harness.fleet.processes import Processes
+from harness.fleet.local_processes import LocalProcesses
+from harness.fleet.local_ray.raylet_watch import Say
+from harness.fleet.ray_cluster import RayCluster
 
-_RESTARTS = 3  # of all processes of an arm, when one is lost
-_WAIT = timedelta(days=1)  # of one process for another
-
-
-def gpus_of(asked: ArmResources, cluster: Cluster | Processes) -> float:
-    """GPUs of each process."""
-    return asked.gpus if asked.gpus is not None else min(cluster.total("GPU"), 1.0)
+_MAX_RESTARTS = 3  # of all processes of an arm, when one is lost
+_PROCESS_GROUP_TIMEOUT = timedelta(days=1)  # of one process for another
 
 
-def check_room(name: str, asked: ArmResources, cluster: Cluster | Processes) -> None:
+def gpus_per_process(resources: ArmResources, cluster: RayCluster | LocalProcesses) -> float:
+    """GPUs of each process: one where the cluster has any, unless the arm says otherwise."""
+    return resources.gpus if resources.gpus is not None else min(cluster.total("GPU"), 1.0)
+
+
+def check_resources(name: str, resources: ArmResources, cluster: RayCluster | LocalProcesses) -> None:
     """Raises ConfigError where an arm asks for more than all hosts have together: it would wait without end."""
-    gpus, cpus, there = gpus_of(asked, cluster), cluster.total("CPU"), cluster.total("GPU")
-    if asked.workers * gpus > there or asked.workers > cpus:
-        processes = "1 process" if asked.workers == 1 else f"{asked.workers} processes"
+    gpus, cpus, there = gpus_per_process(resources, cluster), cluster.total("CPU"), cluster.total("GPU")
+    if resources.workers * gpus > there or resources.workers > cpus:
+        processes = "1 process" if resources.workers == 1 else f"{resources.workers} processes"
         raise ConfigError(
             f"Arm {name} asks for {processes} with {gpus:g} GPUs and a CPU each, and the fleet's hosts have "
             f"{there:g} GPUs and {cpus:g} CPUs. Give fewer `resources.workers` or `resources.gpus`, or add hosts."
         )
 
 
-def train_together(
+def train_with_ray(
     work: Callable[[Mapping[str, Any]], None],
     given: Mapping[str, Any],
     name: str,
-    asked: ArmResources,
-    cluster: Cluster,
+    resources: ArmResources,
+    cluster: RayCluster,
     folder: Path,
     say: Say,
 ) -> None:
@@ -48,8 +48,8 @@ def train_together(
 
     Args:
         folder: on storage that all hosts see; Ray Train keeps its own state there.
-        say: the last word of this process, where Ray on this host ends: Ray Train does not come back then.
-    Raises TrainingError where it fails, after `_RESTARTS` new starts; `work` says elsewhere what went wrong.
+        say: prints the last line of this process where Ray on this host ends: Ray Train does not come back then.
+    Raises TrainingError where it fails, after `_MAX_RESTARTS` new starts; `work` says elsewhere what went wrong.
     """
     os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
     os.environ.setdefault("RAY_TRAIN_METRICS_ENABLED", "0")
@@ -61,20 +61,22 @@ def train_together(
     except ImportError as error:
         raise ConfigError(f"Arms on a fleet need Ray Train: pip install 'mm-align-harness[ray]' ({error}).") from error
     logging.getLogger("ray.train").setLevel(logging.ERROR)
-    gpus = gpus_of(asked, cluster)
+    gpus = gpus_per_process(resources, cluster)
     trainer = TorchTrainer(
         work,
         train_loop_config=dict(given),
-        torch_config=TorchConfig(backend=None if gpus else "gloo", timeout_s=int(_WAIT.total_seconds())),
+        torch_config=TorchConfig(backend=None if gpus else "gloo", timeout_s=int(_PROCESS_GROUP_TIMEOUT.total_seconds())),
         scaling_config=ScalingConfig(
-            num_workers=asked.workers, use_gpu=gpus > 0, resources_per_worker={"CPU": 1.0, **({"GPU": gpus} if gpus else {})}
+            num_workers=resources.workers,
+            use_gpu=gpus > 0,
+            resources_per_worker={"CPU": 1.0, **({"GPU": gpus} if gpus else {})},
         ),
         run_config=RunConfig(
-            name=name, storage_path=str(folder.resolve()), failure_config=FailureConfig(max_failures=_RESTARTS)
+            name=name, storage_path=str(folder.resolve()), failure_config=FailureConfig(max_failures=_MAX_RESTARTS)
         ),
     )
     try:
-        with cluster.lives_or_ends(say):
+        with cluster.exits_if_ray_ends(say):
             trainer.fit()
     except HarnessError:
         raise

@@ -1,4 +1,4 @@
-"""Worker processes on this machine, without Ray: the same calls as `cluster.Cluster`, over a pipe to each process.
+"""Worker processes on this machine, without Ray: the same methods as `ray_cluster.RayCluster`, over a pipe to each process.
 
 A process is forked from a server that has imported the libraries once, so that it starts in a moment and shares their memory.
 In a process that was itself forked from one with such a server, each imports them anew: the server is not this one's child, and
@@ -22,18 +22,18 @@ from typing import Any
 from harness.core.edge.processes import MALLOC_LIMITS, give_back_memory, how_it_ended, nothing_to_repeat
 from harness.core.errors import TrainingError
 from harness.core.plugins import Progress
-from harness.fleet.cluster import WorkerLost
-from harness.fleet.own_node.life import environment
-from harness.fleet.own_node.start import one_line, python_path
+from harness.fleet.local_ray.environment import environment
+from harness.fleet.local_ray.start import one_line, python_path
+from harness.fleet.ray_cluster import WorkerLost
 from harness.fleet.worker import Worker
 
 Work = Callable[[Mapping[str, Any], Progress], Any]  # Any: another for each kind of work
-_IMPORTED = ["harness.run.on_fleet.preloaded"]
+_PRELOADED = ["harness.run.on_fleet.preloaded"]
 # glibc gives each thread memory of its own: 60 MiB of gaps in a training. The limits hold from the start of a process, not from
 # its first checkpoint on: another 50 MiB.
 _MALLOC = {"MALLOC_ARENA_MAX": "1", **{name: str(size) for name, size in MALLOC_LIMITS.items()}}
 _NODE = "here"
-_END_S = 5.0  # for a process to go once it is ended
+_JOIN_TIMEOUT_S = 5.0  # of a process that is ended
 
 
 @dataclass(eq=False)
@@ -45,73 +45,73 @@ class _Process:
 
 
 @dataclass(eq=False, frozen=True)
-class _Asked:
-    """A call under way."""
+class _PendingCall:
+    """A call in progress."""
 
     worker: _Process
 
 
-class Processes:
-    """So many processes at a time; `close` ends all. `home`: the one node there is."""
+class LocalProcesses:
+    """At most `size` processes at a time; `close` ends all. `driver_node`: the one node there is."""
 
-    home = _NODE
+    driver_node = _NODE
 
     def __init__(self, size: int) -> None:
-        self._size, self._room = size, threading.BoundedSemaphore(size)
-        self._context: Any = multiprocessing.get_context("forkserver" if _has_server() else "spawn")
-        self._up: set[_Process] = set()
-        self._changing = threading.Lock()
+        self._size, self._training_slots = size, threading.BoundedSemaphore(size)
+        self._context: Any = multiprocessing.get_context("forkserver" if _has_fork_server() else "spawn")
+        self._running: set[_Process] = set()
+        self._lock = threading.Lock()
 
     def total(self, resource: str) -> float:
         """GPUs are not shared out among them; a CPU each."""
         return 0.0 if resource == "GPU" else float(self._size)
 
-    def nodes(self) -> set[str]:
+    def alive_nodes(self) -> set[str]:
         return {_NODE}
 
-    def dashboard(self) -> str:
+    def dashboard_address(self) -> str:
         return ""
 
     def require_alive(self) -> None:
         """There is nothing that all processes need and that could end."""
 
     def close(self) -> None:
-        """End all processes, whatever they do."""
-        for one in list(self._up):
-            self.dismiss(one)
+        """End all processes, also those with a call in progress."""
+        for one in list(self._running):
+            self.kill_worker(one)
 
     # ------------------------------------------------------------ workers
 
-    def hire(self, gpus: float, node: str = "") -> _Process:
-        """A new worker; it is asked before it is up, and answers then."""
-        return self._started(_serve)
+    def start_worker(self, gpus: float, node: str = "") -> _Process:
+        """A new worker; calls may be submitted before it is up."""
+        return self._start(_serve)
 
-    def dismiss(self, worker: _Process) -> None:
-        """End a worker now, whatever it does."""
-        with self._changing:
-            if worker not in self._up:
+    def kill_worker(self, worker: _Process) -> None:
+        """End a worker now, also one with a call in progress."""
+        with self._lock:
+            if worker not in self._running:
                 return  # another thread ends it: what is closed twice may be another file by then
-            self._up.discard(worker)
+            self._running.discard(worker)
         worker.process.kill()
-        worker.process.join(_END_S)
+        worker.process.join(_JOIN_TIMEOUT_S)
         worker.pipe.close()
 
-    def ask(self, worker: _Process, method: str, *words: Any) -> _Asked:
-        """Ask for something without waiting for it."""
+    def submit(self, worker: _Process, method: str, *args: Any) -> _PendingCall:
+        """Call a method of a worker without waiting for the result."""
         try:
-            worker.pipe.send((method, words))
+            worker.pipe.send((method, args))
         except OSError:
             pass  # it is gone: `result` says so
-        return _Asked(worker)
+        return _PendingCall(worker)
 
-    def ready(self, asked: Sequence[_Asked], timeout_s: float) -> list[_Asked]:
-        """Those whose result, or whose loss, is there; waits for the first one."""
-        there = {id(pipe) for pipe in wait([one.worker.pipe for one in asked], timeout_s)}
-        return [one for one in asked if id(one.worker.pipe) in there]
+    def wait(self, calls: Sequence[_PendingCall], timeout_s: float) -> list[_PendingCall]:
+        """The calls that have ended, with a result or by the loss of their worker; waits for the first one."""
+        ready = {id(pipe) for pipe in wait([call.worker.pipe for call in calls], timeout_s)}
+        return [call for call in calls if id(call.worker.pipe) in ready]
 
-    def result(self, asked: _Asked) -> Any:  # Any: what the method returns
-        """The result of a call that is ready. Raises WorkerLost where there will be none."""
-        kind, value = self._received(asked.worker)
+    def result(self, call: _PendingCall) -> Any:  # Any: what the method returns
+        """The result of a call that has ended. Raises WorkerLost where there will be none."""
+        kind, value = self._receive(call.worker)
         if kind == "error":
             raise WorkerLost(value)
         return value
@@ -122,11 +122,11 @@ class Processes:
         """What `work(given, progress)` returns, in a process of its own, as soon as there is room for one. Raises TrainingError
         where it is lost or raises itself."""
         give_back_memory()  # of the sweep before: this process only waits
-        with self._room:
-            process = self._started(_train, work, given)
+        with self._training_slots:
+            process = self._start(_train, work, given)
             try:
                 while True:
-                    kind, value = self._received(process)
+                    kind, value = self._receive(process)
                     if kind == "done":
                         return value
                     if kind == "error":
@@ -135,25 +135,25 @@ class Processes:
             except WorkerLost as lost:
                 raise TrainingError(lost.why) from lost
             finally:
-                self.dismiss(process)
+                self.kill_worker(process)
 
-    # ------------------------------------------------------------ inside
+    # ------------------------------------------------------------ internals
 
-    def _started(self, target: Callable[..., None], *words: Any) -> _Process:
+    def _start(self, target: Callable[..., None], *args: Any) -> _Process:
         own, theirs = self._context.Pipe()
-        process = self._context.Process(target=target, args=(theirs, *words), daemon=True)
-        with self._changing, _environment(), nothing_to_repeat():
+        process = self._context.Process(target=target, args=(theirs, *args), daemon=True)
+        with self._lock, _environment(), nothing_to_repeat():
             process.start()
             made = _Process(process, own)
-            self._up.add(made)
+            self._running.add(made)
         theirs.close()
         return made
 
-    def _received(self, worker: _Process) -> tuple[str, Any]:
+    def _receive(self, worker: _Process) -> tuple[str, Any]:
         try:
             found: tuple[str, Any] = worker.pipe.recv()
         except (EOFError, OSError):
-            worker.process.join(_END_S)
+            worker.process.join(_JOIN_TIMEOUT_S)
             raise WorkerLost(f"its process {how_it_ended(worker.process.exitcode)}") from None
         return found
 
@@ -163,11 +163,11 @@ def _environment() -> AbstractContextManager[None]:
     return environment({"PYTHONPATH": python_path(), **{name: os.environ.get(name, value) for name, value in _MALLOC.items()}})
 
 
-def _has_server() -> bool:
-    """Whether a server of forks runs that this process may ask; it imports while this process does something else."""
+def _has_fork_server() -> bool:
+    """Whether a fork server runs that this process may use; it imports while this process does something else."""
     if sys.platform != "linux":
         return False
-    forkserver.set_forkserver_preload(_IMPORTED)
+    forkserver.set_forkserver_preload(_PRELOADED)
     try:
         with _environment(), nothing_to_repeat():
             forkserver.ensure_running()
@@ -176,7 +176,7 @@ def _has_server() -> bool:
     return True
 
 
-def _begun() -> None:
+def _follow_driver() -> None:
     """Ctrl-C is for the driver, which ends its processes; a driver that is killed takes them along.
 
     It ends them by SIGKILL, and multiprocessing warns of semaphores ("leaked") whose process did not remove them: tqdm makes
@@ -197,25 +197,25 @@ def _begun() -> None:
 
 
 def _serve(pipe: Connection) -> None:
-    """One call after the other, until the driver ends."""
-    _begun()
+    """Serve one call after the other, until the driver ends."""
+    _follow_driver()
     worker = Worker(_NODE, "")
     while True:
         try:
-            method, words = pipe.recv()
+            method, args = pipe.recv()
         except EOFError:
             return
         try:
-            value = getattr(worker, method)(*words)
-        except Exception as error:  # not one of ours: the driver takes the worker for lost
+            value = getattr(worker, method)(*args)
+        except Exception as error:  # not a HarnessError: the driver counts the worker as lost
             pipe.send(("error", one_line(error)))
         else:
             pipe.send(("value", value))
 
 
 def _train(pipe: Connection, work: Work, given: Mapping[str, Any]) -> None:
-    _begun()
+    _follow_driver()
     try:
-        pipe.send(("done", work(given, lambda *words: pipe.send(("progress", words)))))
+        pipe.send(("done", work(given, lambda *args: pipe.send(("progress", args)))))
     except Exception as error:
         pipe.send(("error", one_line(error)))

@@ -1,4 +1,4 @@
-"""Processes of this machine beside each other, without Ray: the calls of a cluster, trainings, and how many there are."""
+"""LocalProcesses of this machine beside each other, without Ray: the calls of a cluster, trainings, and how many there are."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from harness.config import schema
 from harness.config.check_plugins import plugin_faults
 from harness.core.edge.processes import MALLOC_LIMITS
 from harness.core.errors import ConfigError, ModelError, TrainingError
-from harness.fleet.cluster import WorkerLost
-from harness.fleet.crew import Crew
 from harness.fleet.fleet_model import FleetModel
-from harness.fleet.messages import Spec
-from harness.fleet.processes import Processes
+from harness.fleet.local_processes import LocalProcesses
+from harness.fleet.messages import CheckpointSpec
+from harness.fleet.ray_cluster import WorkerLost
+from harness.fleet.worker_pool import WorkerPool
 from harness.models.transformers import TransformersModel
 from harness.run import pipeline
 from harness.run.on_fleet.jobs import jobs_of
@@ -31,50 +31,50 @@ from tests.fleet.test_fleet_model import answers, asked
 
 
 @pytest.fixture(scope="module")
-def two() -> Iterator[Processes]:
-    made = Processes(2)
+def two() -> Iterator[LocalProcesses]:
+    made = LocalProcesses(2)
     yield made
     made.close()
 
 
-def told(made: Processes, call: Any) -> Any:
-    assert made.ready([call], 60) == [call]
+def told(made: LocalProcesses, call: Any) -> Any:
+    assert made.wait([call], 60) == [call]
     return made.result(call)
 
 
-def test_a_worker_of_this_machine_gives_its_answers_without_a_hosts_name(two: Processes, llava_folder: Path) -> None:
+def test_a_worker_of_this_machine_gives_its_answers_without_a_hosts_name(two: LocalProcesses, llava_folder: Path) -> None:
     options = {"path": str(llava_folder), "device": "cpu", "threads": 1}
-    spec, made = Spec("transformers", options, 1, os.getcwd()), Crew(2, lambda text: None)
+    spec, made = CheckpointSpec("transformers", options, 1, os.getcwd()), WorkerPool(2, lambda text: None)
     try:
         model = FleetModel(made, spec)
         given = [(i, a) for batch in model.generate(asked(3)) for i, a in batch]
         assert [(i, a.text) for i, a in given] == answers(TransformersModel(**options), asked(3))  # type: ignore[arg-type]
         assert {a.host for _, a in given} == {None}
         with pytest.raises(ModelError, match=r"^There is no .*nowhere"):
-            FleetModel(made, Spec("transformers", {"path": "/nowhere"}, 1, os.getcwd()))
+            FleetModel(made, CheckpointSpec("transformers", {"path": "/nowhere"}, 1, os.getcwd()))
     finally:
         made.close()
 
 
-def test_a_worker_is_ended_once_however_many_ask_for_it(two: Processes) -> None:
+def test_a_worker_is_ended_once_however_many_ask_for_it(two: LocalProcesses) -> None:
     """Ctrl-C closes all while a training's thread ends its own: the pipe was closed twice, and the run ended in a defect."""
-    worker, closed = two.hire(0.0), list[str]()
+    worker, closed = two.start_worker(0.0), list[str]()
     own, worker.pipe = worker.pipe, SimpleNamespace(close=lambda: closed.append("closed"))  # type: ignore[assignment]
-    two.dismiss(worker)
-    two.dismiss(worker)
+    two.kill_worker(worker)
+    two.kill_worker(worker)
     own.close()
     assert closed == ["closed"]
 
 
 _ENVIRON_OF_A_WORKER = """
 from pathlib import Path
-from harness.fleet.processes import Processes
+from harness.fleet.local_processes import LocalProcesses
 
 if __name__ == "__main__":
-    made = Processes(1)
-    call = made.ask(made.hire(0), "hello")
-    made.ready([call], 60)
-    print(Path(f"/proc/{made.result(call).given().pid}/environ").read_text().replace("\\0", "\\n"))
+    made = LocalProcesses(1)
+    call = made.submit(made.start_worker(0), "hello")
+    made.wait([call], 60)
+    print(Path(f"/proc/{made.result(call).unwrap().pid}/environ").read_text().replace("\\0", "\\n"))
     made.close()
 """
 
@@ -92,13 +92,13 @@ def test_worker_keeps_at_most_32_mib_of_freed_memory_from_its_start_on() -> None
 
 _WORKS_AGAIN_AFTER_A_FORK = """
 import os
-from harness.fleet.processes import Processes
+from harness.fleet.local_processes import LocalProcesses
 
 def greeted(calls):
-    made = Processes(1)
-    call = made.ask(made.hire(0), "hello")
-    made.ready([call], 60)
-    print(calls, made.result(call).given().pid != os.getpid(), flush=True)
+    made = LocalProcesses(1)
+    call = made.submit(made.start_worker(0), "hello")
+    made.wait([call], 60)
+    print(calls, made.result(call).unwrap().pid != os.getpid(), flush=True)
     made.close()
 
 if __name__ == "__main__":
@@ -118,19 +118,19 @@ def test_a_forked_child_of_a_process_that_had_workers_has_workers_too() -> None:
     assert found.stdout.split("\n")[:3] == ["first True", "forked True", "first again True"], found.stderr
 
 
-def test_a_killed_worker_is_lost_with_the_signal_that_ended_it(two: Processes) -> None:
-    worker = two.hire(0)
-    pid = told(two, two.ask(worker, "hello")).given().pid
+def test_a_killed_worker_is_lost_with_the_signal_that_ended_it(two: LocalProcesses) -> None:
+    worker = two.start_worker(0)
+    pid = told(two, two.submit(worker, "hello")).unwrap().pid
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(WorkerLost, match="ended by SIGKILL"):
-        told(two, two.ask(worker, "hello"))
-    two.dismiss(worker)
+        told(two, two.submit(worker, "hello"))
+    two.kill_worker(worker)
 
 
-def test_a_dismissed_worker_is_gone(two: Processes) -> None:
-    worker = two.hire(0)
-    pid = told(two, two.ask(worker, "hello")).given().pid
-    two.dismiss(worker)
+def test_a_dismissed_worker_is_gone(two: LocalProcesses) -> None:
+    worker = two.start_worker(0)
+    pid = told(two, two.submit(worker, "hello")).unwrap().pid
+    two.kill_worker(worker)
     assert not Path(f"/proc/{pid}/environ").exists() or not Path(f"/proc/{pid}/environ").read_bytes()
 
 
@@ -143,14 +143,14 @@ def trains(given: Mapping[str, Any], progress: Any) -> None:
     time.sleep(given["sleep_s"])
 
 
-def test_a_training_reports_its_progress_to_the_driver(two: Processes) -> None:
+def test_a_training_reports_its_progress_to_the_driver(two: LocalProcesses) -> None:
     seen: list[tuple[Any, ...]] = []
     two.train(trains, {"wrong": False, "killed": False, "sleep_s": 0}, lambda *words: seen.append(words))
     assert seen == [("steps", 1, 2)]
 
 
 @pytest.mark.parametrize(("how", "why"), [("wrong", "ValueError: out of luck"), ("killed", "SIGKILL")])
-def test_a_training_that_is_lost_raises_one_line(two: Processes, how: str, why: str) -> None:
+def test_a_training_that_is_lost_raises_one_line(two: LocalProcesses, how: str, why: str) -> None:
     given = {"wrong": False, "killed": False, "sleep_s": 0} | {how: True}
     with pytest.raises(TrainingError, match=why):
         two.train(trains, given, lambda *words: None)
@@ -166,11 +166,11 @@ def makes_a_lock(given: Mapping[str, Any], progress: Any) -> None:
 _ENDS_WHILE_IT_HAS_A_LOCK = """
 from contextlib import suppress
 from harness.core.errors import TrainingError
-from harness.fleet.processes import Processes
-from tests.fleet.test_processes import makes_a_lock
+from harness.fleet.local_processes import LocalProcesses
+from tests.fleet.test_local_processes import makes_a_lock
 
 if __name__ == "__main__":
-    made = Processes(1)
+    made = LocalProcesses(1)
     with suppress(TrainingError):
         made.train(makes_a_lock, {}, made.close)
     print("ended")

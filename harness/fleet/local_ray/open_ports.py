@@ -13,8 +13,8 @@ _PROC = Path("/proc")
 _LISTENS = "0A"  # the state of a socket in /proc/net/tcp
 
 
-def below(pid: int) -> list[int]:
-    """Processes that a process started, and theirs."""
+def descendants(pid: int) -> list[int]:
+    """Process ids of all children of a process, and theirs."""
     children: dict[int, list[int]] = {}
     for folder in _PROC.iterdir():
         if folder.name.isdigit():
@@ -31,14 +31,14 @@ def below(pid: int) -> list[int]:
     return found
 
 
-def open_to_others(pid: int) -> set[str]:
-    """ADDRESS:PORT that this process or one below it listens on and that are not on the loopback interface.
+def externally_reachable(pid: int) -> set[str]:
+    """ADDRESS:PORT that this process or a descendant listens on and that are not on the loopback interface.
 
     Empty where there is no /proc.
     """
     if not _PROC.is_dir():
         return set()
-    own = {socket for one in (pid, *below(pid)) for socket in _sockets(one)}
+    own = {socket for one in (pid, *descendants(pid)) for socket in _sockets(one)}
     there = {socket: place for name in ("tcp", "tcp6") for socket, place in _listening(_PROC / str(pid) / "net" / name).items()}
     return {f"{address}:{port}" for socket, (address, port) in there.items() if socket in own and not _is_loopback(address)}
 

@@ -20,18 +20,17 @@ from harness.config.fleet_form import ArmResources, FleetConfig
 from harness.core import registry
 from harness.core.capabilities import OK, WRONG, Finding
 from harness.core.errors import ConfigError, ModelError
-from harness.fleet import cluster as clusters
-from harness.fleet import examine
-from harness.fleet.cluster import Cluster
-from harness.fleet.examine import examine_hosts
+from harness.fleet import fleet_doctor, ray_cluster
+from harness.fleet.fleet_doctor import diagnose_hosts
 from harness.fleet.fleet_model import FleetModel
-from harness.fleet.hands import Deeds, Hand
-from harness.fleet.jobs import Job
+from harness.fleet.host_checks import agreement, folder_digest
 from harness.fleet.leases import Leases
-from harness.fleet.messages import Host, Spec
-from harness.fleet.same_hosts import agreement, folder_digest
-from harness.fleet.status import FleetStatus, status_of
+from harness.fleet.messages import CheckpointSpec, WorkerInfo
+from harness.fleet.ray_cluster import RayCluster
+from harness.fleet.status import FleetCounters, FleetStatus, status_of
+from harness.fleet.work_queue import WorkQueue
 from harness.fleet.worker import Worker
+from harness.fleet.worker_handle import WorkerHandle
 from harness.results.archive import StoredArchive
 from harness.run.models import Shown
 from harness.run.on_fleet.together import check_room
@@ -39,23 +38,29 @@ from harness.storage.run_store import Store
 from reports.web.shelf import Shelf
 from tests.fleet.fake_cluster import FakeCluster, Toy
 from tests.fleet.in_own_network import needs_ray
-from tests.fleet.test_fleet_model import SPEC, answers, asked, crew
+from tests.fleet.test_fleet_model import SPEC, answers, asked, pool
 
-LLAVA = Spec("toy", {}, 1, ".", "llava")
+LLAVA = CheckpointSpec("toy", {}, 1, ".", "llava")
 
 
 def status() -> FleetStatus:
     """Two workers after 20 s of work: 6 of 10 units and 60 answers are there."""
-    job = Job(LLAVA, [("answer",)] * 10, Leases(10, 9), "pope")
-    job.leases.came |= set(range(6))
-    busy = Hand("actor", 95.0, "asked", "work", job, 6, Host("h1", "n1", 1, {}), LLAVA, 60, "H100", "pope")
-    return status_of([busy, Hand("actor", 60.0)], [job], Deeds({"h1": 6}, 60, 1, lost=2, retried=1), 20.0, 100.0)
+    queue = WorkQueue(LLAVA, [("answer",)] * 10, Leases(10, 9), "pope")
+    queue.leases.done |= set(range(6))
+    busy = WorkerHandle("actor", 95.0, "call", "working", queue, 6, WorkerInfo("h1", "n1", 1, {}), LLAVA, 60, "H100", "pope")
+    return status_of(
+        [busy, WorkerHandle("actor", 60.0)],
+        [queue],
+        FleetCounters({"h1": 6}, 60, 1, workers_lost=2, units_retried=1),
+        20.0,
+        100.0,
+    )
 
 
 def test_a_status_has_a_row_for_each_worker_and_counts_what_is_left() -> None:
     found = status()
-    assert found.workers[0].cells() == ("h1", "H100", "llava", "pope", "answers", "60", "3.0")
-    assert found.workers[1].cells()[:5] == ("(not up yet)", "", "", "", "starts for 40 s")
+    assert found.workers[0].cells() == ("h1", "H100", "llava", "pope", "working", "60", "3.0")
+    assert found.workers[1].cells()[:5] == ("(not up yet)", "", "", "", "starting for 40 s")
     assert (found.units_done, found.units_left, found.per_s) == (6, 4, 3.0)
     assert found.left_s == pytest.approx(4 * 20 / 6)
     assert found.summary.startswith("2 workers on 2 hosts, 60 answers, 3.0 answers/s, units 6 of 10, ")
@@ -65,7 +70,7 @@ def test_a_status_has_a_row_for_each_worker_and_counts_what_is_left() -> None:
 
 def test_no_time_is_left_while_no_worker_is_up() -> None:
     """While arms train."""
-    found = status_of([], [], Deeds({"h1": 6}, 60, 1, lost=2, retried=1), 20.0, 100.0)
+    found = status_of([], [], FleetCounters({"h1": 6}, 60, 1, workers_lost=2, units_retried=1), 20.0, 100.0)
     assert found.summary == "no worker is up; 60 answers so far, units done 6, workers lost 2, units retried 1"
 
 
@@ -80,8 +85,8 @@ def test_a_terminal_shows_the_table_and_a_log_gets_lines_once_a_minute(monkeypat
     display.fleet(status())
     assert said == [
         f"fleet: {status().summary}",
-        "fleet:   h1  H100  llava  pope  answers  60  3.0",
-        "fleet:   (not up yet)  starts for 40 s  0",
+        "fleet:   h1  H100  llava  pope  working  60  3.0",
+        "fleet:   (not up yet)  starting for 40 s  0",
     ]
     display.console = Console(file=io.StringIO(), force_terminal=True, width=120)
     display.fleet(status())
@@ -101,12 +106,12 @@ def test_the_run_browser_shows_the_fleet_while_it_works(tmp_path: Path, store: S
     assert archive.fleet() is None
 
 
-def test_a_working_crew_shows_what_its_workers_do(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.fleet import turns
+def test_a_working_pool_shows_what_its_workers_do(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.fleet import dispatch_loop
 
-    monkeypatch.setattr(turns, "_SHOW_S", 0.0)
+    monkeypatch.setattr(dispatch_loop, "_STATUS_S", 0.0)
     shown: list[FleetStatus] = []
-    made = crew(2)
+    made = pool(2)
     made._show = shown.append
     model = FleetModel(made, SPEC)
     model.begin("pope")
@@ -120,23 +125,23 @@ def test_a_working_crew_shows_what_its_workers_do(cluster: FakeCluster, monkeypa
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
-    from harness.fleet import crew as crews
+    from harness.fleet import worker_pool
 
     fake = FakeCluster()
-    fake.home, fake.hosts = "n1", {"n1", "n2", "n3"}
-    monkeypatch.setattr(crews, "Cluster", fake)
-    monkeypatch.setattr(examine, "Cluster", fake)
+    fake.driver_node, fake.hosts = "n1", {"n1", "n2", "n3"}
+    monkeypatch.setattr(worker_pool, "RayCluster", fake)
+    monkeypatch.setattr(fleet_doctor, "RayCluster", fake)
     monkeypatch.setattr(registry, "make", lambda kind, name, options: Toy(**options))
 
     def named(worker: Worker, number: int) -> None:
-        worker._host = dataclasses.replace(worker._host, name=f"h{worker._host.node[1:]}")
+        worker._info = dataclasses.replace(worker._info, host=f"h{worker._info.node[1:]}")
 
     fake.made = named
     return fake
 
 
 def found(data: Path | None = None) -> dict[str, Finding]:
-    return {finding.what: finding for finding in examine_hosts(FleetConfig(), SPEC, data)}
+    return {finding.what: finding for finding in diagnose_hosts(FleetConfig(), SPEC, data)}
 
 
 def test_hosts_that_agree_are_fit(cluster: FakeCluster) -> None:
@@ -151,14 +156,14 @@ def change(cluster: FakeCluster, node: str, how: Any) -> None:
 
     def made(worker: Worker, number: int) -> None:
         before(worker, number)
-        if worker._host.node == node:
+        if worker._info.node == node:
             how(worker)
 
     cluster.made = made
 
 
 def other_torch(worker: Worker) -> None:
-    worker._host = dataclasses.replace(worker._host, versions={**worker._host.versions, "torch": "1.0"})
+    worker._info = dataclasses.replace(worker._info, versions={**worker._info.versions, "torch": "1.0"})
 
 
 def other_weights(worker: Worker) -> None:
@@ -166,7 +171,7 @@ def other_weights(worker: Worker) -> None:
 
 
 def other_answers(worker: Worker) -> None:
-    worker.examined = lambda *words: dataclasses.replace(Worker.examined(worker, *words), value=(1, ["x"] * 12))  # type: ignore[method-assign]
+    worker.probe = lambda *words: dataclasses.replace(Worker.probe(worker, *words), value=(1, ["x"] * 12))  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +203,7 @@ def test_a_host_without_the_checkpoint_is_named_and_the_others_are_examined(
     cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(worker: Worker) -> None:
-        def load(spec: Spec) -> Any:
+        def load(spec: CheckpointSpec) -> Any:
             raise ModelError("There is no folder /models/llava.")
 
         worker._load = load  # type: ignore[method-assign]
@@ -253,7 +258,7 @@ def test_a_dry_run_divides_the_measured_work_among_the_fleet(stage: str, seconds
 @pytest.mark.parametrize(("greeting", "words"), [(b"-ERR unknown command", "something else listens"), (b"", "says nothing")])
 def test_a_server_that_is_no_ray_is_said_within_seconds(monkeypatch: pytest.MonkeyPatch, greeting: bytes, words: str) -> None:
     """6379 is the port of Redis too; Ray itself would try for minutes."""
-    monkeypatch.setattr(clusters, "_REACH_S", 0.3)
+    monkeypatch.setattr(ray_cluster, "_CONNECT_TIMEOUT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def greet() -> None:
@@ -267,6 +272,6 @@ def test_a_server_that_is_no_ray_is_said_within_seconds(monkeypatch: pytest.Monk
         thread = threading.Thread(target=greet, daemon=True)
         thread.start()
         with pytest.raises(ConfigError, match=words):
-            Cluster(f"127.0.0.1:{server.getsockname()[1]}", 1)
+            RayCluster(f"127.0.0.1:{server.getsockname()[1]}", 1)
         said.set()
         thread.join()

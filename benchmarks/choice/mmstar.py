@@ -61,12 +61,6 @@ def _share(group: str, unknown: str) -> Formula:
 _BY_AXIS = tuple(_share(axis, "no answers of this axis") for axes in AXES.values() for axis in axes)
 
 
-def gain_and_leakage(with_image: float, without_image: float, language_model: float) -> tuple[float, float]:
-    """Multi-modal gain and leakage (paper, section 3.3) from three accuracies: of the model with and without images, and of the
-    language model it was built on: MG = S_v - S_wv, ML = max(0, S_wv - S_t)."""
-    return with_image - without_image, max(0.0, without_image - language_model)
-
-
 @registry.benchmark
 class MmStar:
     """Multiple choice with up to four options."""

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from harness.commands._app import app, echo
 from harness.core.edge.foreign import refused_by_system, words_of
-from harness.core.edge.launch import is_first_here, one_tells
+from harness.core.edge.launch import is_first_here, reported_once
 from harness.core.errors import ConfigError, HarnessError
 
 # Each registers its commands, in the order of `--help`.
@@ -46,7 +46,7 @@ def main() -> None:
             raise
         told, code = explained(error)
         try:
-            with one_tells(code):
+            with reported_once(code):
                 if told:
                     echo(told, err=True)
         except BrokenPipeError:

@@ -42,7 +42,7 @@ class Ppo(Aligner):
 
     name = "ppo"
     needs_reward = True
-    objective: Clipped
+    objective: PpoObjective
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Ppo(Aligner):
         self._reward, self._penalty, self._seed, self._repeats = reward, check_penalty(unfinished_penalty), seed, epochs_a_batch
         self.rules = (make_collapse("ppo", collapse or {}),)
         self._sampling, self.settings = make_own_sampling("ppo", sampling or {}), make_settings(training, seed=seed)
-        self.objective = Clipped(check_beta(beta), clip_range, value_weight, gae_lambda, self._sampling.temperature)
+        self.objective = PpoObjective(check_beta(beta), clip_range, value_weight, gae_lambda, self._sampling.temperature)
 
     def facts(self) -> dict[str, Any]:
         options = {"unfinished_penalty": self._penalty, "sampling": repr(self._sampling), "epochs_a_batch": self._repeats}
@@ -77,7 +77,7 @@ class Ppo(Aligner):
 
 
 @dataclass(slots=True)
-class Clipped:
+class PpoObjective:
     """The objective: clipped surrogate and clipped value loss, token by token."""
 
     beta: float
@@ -135,7 +135,7 @@ class _Rollouts(RepeatedRollouts):
     """Rollouts with token-wise advantages."""
 
     reference: Score
-    objective: Clipped
+    objective: PpoObjective
 
     def learned(self, rollouts: list[Rollout], figures: dict[str, float]) -> Learned:
         with evaluating(self.sampler.policy.module):  # without an adapter's dropout

@@ -186,15 +186,15 @@ class CanBeTrained(Protocol):
 
 
 @runtime_checkable
-class HasYardstick(Protocol):
-    """A model with a second, slow way to answer, which its fast way is measured against."""
+class HasReferenceEngine(Protocol):
+    """A model with a second, slow engine, the reference that its fast one is compared with."""
 
     def one_by_one(self) -> Answers: ...
 
 
 @runtime_checkable
-class SharesWork(Protocol):
-    """A model that does once what the questions about an image share; `unshared` says why it does not, "" where it does."""
+class SharesPrefixes(Protocol):
+    """A model that computes the shared prefix of an image's questions once; `unshared`: why it does not, "" where it does."""
 
     @property
     def unshared(self) -> str: ...

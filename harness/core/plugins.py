@@ -123,13 +123,14 @@ class RemembersFor(Protocol):
 
 
 @runtime_checkable
-class AnswersAtOnce(Protocol):
-    """A model that answers on several processes: up to `at_once` threads may ask it, each of which says when it is done."""
+class AnswersConcurrently(Protocol):
+    """A model that answers on several processes: up to `max_threads` threads may call it, each of which calls `release` at its
+    end."""
 
-    at_once: int
+    max_threads: int
 
-    def begin(self, what: str) -> None: ...  # what this thread asks for from now on, in words for people
-    def leave(self) -> None: ...
+    def label(self, what: str) -> None: ...  # what this thread asks for from now on, for people
+    def release(self) -> None: ...
 
 
 @runtime_checkable

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
-from harness.evaluation.cached_model import RememberingModel
+from harness.evaluation.cached_model import CachedModel
 
 Say = Callable[[str], None]
 
 
 def with_log_odds(
-    asking: RememberingModel, requests: Sequence[Request], answers: Mapping[int, Answer], say: Say
+    asking: CachedModel, requests: Sequence[Request], answers: Mapping[int, Answer], say: Say
 ) -> dict[int, Answer]:
     """The answers with the log-odds of yes; unchanged, with a note, where the model cannot give them."""
     places = sorted(answers)
@@ -26,7 +26,7 @@ def with_log_odds(
 
 
 def with_option_nats(
-    asking: RememberingModel,
+    asking: CachedModel,
     requests: Sequence[Request],
     offered: Sequence[Sequence[str]],
     answers: Mapping[int, Answer],

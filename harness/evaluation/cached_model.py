@@ -50,7 +50,7 @@ class Tally:
         return f"{len(self.seen):,}/{self.images:,} images, {self.tokens_per_s:,.0f} tokens/s{stored}"
 
 
-class RememberingModel:
+class CachedModel:
     """The contract's `Model` around another one, with a store underneath. `tally` says how far it is, `what` with what."""
 
     def __init__(
@@ -59,7 +59,7 @@ class RememberingModel:
         """`log_odds`: keep the log-odds of yes that the model tells with an answer; `yes_no_log_odds` asks for the others."""
         self._model, self._store, self._log_odds = model, store, log_odds
         self.progress, self.what, self.tally = progress, what, Tally()
-        self._others: list[RememberingModel] = []
+        self._others: list[CachedModel] = []
         self._facts, self._noise_rule = facts_of(model), noise_rule_of(model)
         self._image_digests: dict[Path, str] = {}
         self._keys: dict[tuple[str, Request], str] = {}  # of the list that was asked about last
@@ -71,9 +71,9 @@ class RememberingModel:
     def facts(self) -> dict[str, str]:
         return dict(self._facts)
 
-    def remembering(self, other: Model, what: str) -> RememberingModel:
+    def remembering(self, other: Model, what: str) -> CachedModel:
         """Another model with the same store underneath."""
-        self._others.append(RememberingModel(other, self._store, self.progress, what))
+        self._others.append(CachedModel(other, self._store, self.progress, what))
         return self._others[-1]
 
     def spent(self) -> Cost | None:
@@ -239,7 +239,7 @@ def _asked(veil: HiddenImage | NoisyImage | None, rule: str = "") -> dict[str, o
     return {name: value for name, value in own.items() if later.get(name) != value} if veil else None
 
 
-def answered(model: RememberingModel, requests: Sequence[Request]) -> tuple[dict[int, Answer], dict[int, str]]:
+def answered(model: CachedModel, requests: Sequence[Request]) -> tuple[dict[int, Answer], dict[int, str]]:
     """All answers that can be had, and why each other one is missing, both by the place of the request.
 
     An image that cannot be read costs its own requests, a prompt beyond the model's context or a server that gives up that one.

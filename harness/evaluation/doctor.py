@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.check_paths import output_faults
-from harness.core.capabilities import NOTE, OK, WRONG, ChecksItself, Finding, HasYardstick, HoldsWeights, ScoresAnswers, cost_of
+from harness.core.capabilities import (
+    NOTE,
+    OK,
+    WRONG,
+    ChecksItself,
+    Finding,
+    HasReferenceEngine,
+    HoldsWeights,
+    ScoresAnswers,
+    cost_of,
+)
 from harness.core.edge.processes import cores
 from harness.core.edge.text import count
 from harness.core.edge.versions import versions
@@ -144,7 +154,7 @@ def _answers(model: Model, requests: list[Request]) -> Iterator[Finding]:
     yield _agree("one alone = one of a batch", model, requests, alone, together)
     hot = [Request(r.image, r.text, Decoding(_TOKENS, temperature=1.0, seed=n)) for n, r in enumerate(requests)]
     yield _agree("sampled: one alone = one of a batch", model, hot, [_asked(model, [r])[0] for r in hot], _asked(model, hot))
-    if isinstance(model, HasYardstick):
+    if isinstance(model, HasReferenceEngine):
         plain = _asked(model.one_by_one(), requests)
         yield _agree("shared prefix = the model's own generate", model, requests, plain, together)
     if all(answer.stopped == "length" for answer in together):

@@ -12,7 +12,7 @@ from harness.core.evaluation import Answer, Item, Score
 from harness.core.flags import UNJUDGED
 from harness.core.judging import Question
 from harness.core.plugins import Benchmark, Judge, Progress
-from harness.evaluation.remembering_judge import RememberingJudge
+from harness.evaluation.cached_judge import CachedJudge
 from harness.evaluation.scoring import score_all, score_each, together
 
 
@@ -58,7 +58,7 @@ class Judging:
     def again(self, scores: Sequence[Score], most: int) -> tuple[Score, ...]:
         """Scores with second verdicts of up to `most` answers whose verdict counts: those whose ids have the least sha256, so
         that every checkpoint has the same ones. Each has what it alone changes in metrics over several items."""
-        if not isinstance(self.judge, RememberingJudge):
+        if not isinstance(self.judge, CachedJudge):
             return ()
         judged = [s.item_id for s in scores if s.verdict is not None and s.flag != UNJUDGED]
         chosen = set(sorted(judged, key=text_digest)[:most])
@@ -99,11 +99,11 @@ class Judging:
             self._ask(judge, questions)
 
     @property
-    def _together(self) -> RememberingJudge | None:
+    def _together(self) -> CachedJudge | None:
         judge = self.judge
-        return judge if isinstance(judge, RememberingJudge) and judge.asks_together else None
+        return judge if isinstance(judge, CachedJudge) and judge.asks_together else None
 
-    def _ask(self, judge: RememberingJudge, questions: Mapping[str, Question]) -> None:
+    def _ask(self, judge: CachedJudge, questions: Mapping[str, Question]) -> None:
         total = len(questions)
 
         def told(done: int) -> None:
@@ -112,7 +112,7 @@ class Judging:
 
         judge.ask_ahead(questions, told)
 
-    def _beside(self, judge: RememberingJudge, questions: Mapping[str, Question]) -> None:
+    def _beside(self, judge: CachedJudge, questions: Mapping[str, Question]) -> None:
         """In the thread; progress stays with the answers that are generated meanwhile."""
         try:
             judge.ask_ahead(questions, lambda done: self.asked())

@@ -17,7 +17,7 @@ from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer, whole
 from harness.core.judging import ChecksAnnotator, NoJudge
 from harness.core.plugins import Annotator, Benchmark, Data, Judge
-from harness.evaluation.remembering_judge import RememberingAnnotator, RememberingJudge
+from harness.evaluation.cached_judge import CachedAnnotator, CachedJudge
 from harness.storage.run_store import Store
 
 
@@ -26,7 +26,7 @@ def make_judge(spec: JudgeConfig, store: Store | None = None, data: Data | None 
     judge = _made(spec, data)
     if not isinstance(judge, Judge):
         raise JudgeError(f"{spec.name} rates answers in training; it does not judge benchmarks. Use keywords or chat.")
-    return judge if store is None else RememberingJudge(judge, store)
+    return judge if store is None else CachedJudge(judge, store)
 
 
 def make_annotator(spec: JudgeConfig, store: Store | None = None, data: Data | None = None) -> Annotator:
@@ -36,7 +36,7 @@ def make_annotator(spec: JudgeConfig, store: Store | None = None, data: Data | N
         raise JudgeError(f"{spec.name} judges benchmarks; it does not rate answers in training. Use annotations or chat.")
     if isinstance(annotator, ChecksAnnotator):
         annotator.check_annotator()
-    return annotator if store is None else RememberingAnnotator(annotator, store)
+    return annotator if store is None else CachedAnnotator(annotator, store)
 
 
 def _made(spec: JudgeConfig, data: Data | None) -> object:

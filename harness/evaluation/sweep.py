@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from harness.config.schema import BenchmarkConfig
-from harness.core.capabilities import SharesWork, WantsLikelihoods, WantsLogOdds
+from harness.core.capabilities import SharesPrefixes, WantsLikelihoods, WantsLogOdds
 from harness.core.edge.files import instead_of_file
 from harness.core.edge.foreign import refused_as
 from harness.core.edge.launch import command_line
 from harness.core.errors import DataError, HarnessError, UnknownItems
 from harness.core.evaluation import Item, Request
 from harness.core.nearest import nearest
-from harness.core.plugins import AnswersAtOnce, Benchmark, Data, Judge, Model, Progress, no_progress
+from harness.core.plugins import AnswersConcurrently, Benchmark, Data, Judge, Model, Progress, no_progress
 from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.evaluation.answer_likelihoods import with_log_odds, with_option_nats
-from harness.evaluation.cached_model import RememberingModel, answered
+from harness.evaluation.cached_model import CachedModel, answered
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.facts_changed import begun_again
 from harness.evaluation.item_form import require_form
@@ -108,7 +108,7 @@ def refuse(faults: Sequence[str]) -> None:
 def check_before_asking(label: str, model: Model, say: Say, training: bool = False) -> None:
     """Raises ModelError where the checkpoint fails a check (`require_sound`); says where questions share nothing."""
     require_sound(label, model, say, training)
-    if isinstance(model, SharesWork) and model.unshared:
+    if isinstance(model, SharesPrefixes) and model.unshared:
         say(f"{label}: nothing is shared between the questions about an image: {model.unshared}")
 
 
@@ -141,7 +141,7 @@ class _Sweep:
         Then all are asked before the first error is raised, in the order of the benchmarks.
         """
         model = self._model
-        if not isinstance(model, AnswersAtOnce):
+        if not isinstance(model, AnswersConcurrently):
             for task in tasks:
                 task()
                 self.keep_judged()
@@ -152,9 +152,9 @@ class _Sweep:
                 task()
                 self.keep_judged()
             finally:
-                model.leave()
+                model.release()
 
-        _, errors = side_by_side([partial(asked, task) for task in tasks], model.at_once)
+        _, errors = side_by_side([partial(asked, task) for task in tasks], model.max_threads)
         for error in errors:
             if error is not None:
                 raise error
@@ -172,9 +172,9 @@ class _Sweep:
         what = f"{self._label}: {spec.title}"
         with self._cost(spec, "answers", self._model) as cost:
             sure = isinstance(benchmark, WantsLogOdds) and benchmark.log_odds
-            asking = RememberingModel(self._model, self._store, cost.growing(self._progress), what, sure)
-            if isinstance(self._model, AnswersAtOnce):
-                self._model.begin(spec.title)
+            asking = CachedModel(self._model, self._store, cost.growing(self._progress), what, sure)
+            if isinstance(self._model, AnswersConcurrently):
+                self._model.label(spec.title)
             found, lost = answered(asking, requests)
             if sure:
                 found = with_log_odds(asking, requests, found, self._say)

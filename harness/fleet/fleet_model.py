@@ -39,7 +39,7 @@ class FleetModel:
         self.unshared, self.one_image, self.despite = loaded.unshared, loaded.one_image, loaded.despite
         self.several_images_note, self.noise_rule = loaded.several_images_note, loaded.noise_rule
         self._facts = dict(loaded.facts)
-        self.at_once, self.begin, self.leave = pool.size + 1, pool.label, pool.release
+        self.max_threads, self.label, self.release = pool.size + 1, pool.label, pool.release
         self._images: dict[Path, str] = {}
 
     def facts(self) -> dict[str, str]:

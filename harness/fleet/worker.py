@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import registry
-from harness.core.capabilities import ChecksItself, Finding, GuessesTokens, ScoresAnswers, SharesWork, TellsLogOdds
+from harness.core.capabilities import ChecksItself, Finding, GuessesTokens, ScoresAnswers, SharesPrefixes, TellsLogOdds
 from harness.core.digests import file_digest
 from harness.core.edge.plugin_modules import facts_of
 from harness.core.errors import HarnessError, ModelError
@@ -159,7 +159,7 @@ class Worker:
             )
         self._model = model
         despite = model.despite if isinstance(model, ChecksItself) else ()
-        unshared = model.unshared if isinstance(model, SharesWork) else ""
+        unshared = model.unshared if isinstance(model, SharesPrefixes) else ""
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
         one_image = model.one_image if isinstance(model, ShowsSeveralImages) else ""
         note = model.several_images_note if isinstance(model, NotesSeveralImages) else ""

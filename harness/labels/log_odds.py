@@ -76,7 +76,7 @@ class _Rates:
         return rate
 
 
-def effective_shares(errors: Floats, seen: Booleans) -> Floats:
+def decorrelated_weights(errors: Floats, seen: Booleans) -> Floats:
     """How much each of K witnesses counts, in (0, 1]: 1 / (sum of its correlations of errors with all, itself included).
 
     Checkpoints of one base err together; k copies of one model then weigh as much as one, k independent ones as k.

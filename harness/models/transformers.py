@@ -34,9 +34,9 @@ from harness.models._checkpoint.vision_tower import skip_unread_layers
 from harness.models._conversation.answer_tokens import TOKENISATION
 from harness.models._conversation.chat_template import template_name
 from harness.models._conversation.template_options import TEMPLATE_DATE, checked_date, thinking_switch
+from harness.models._device.cuda_graphs import CudaGraphSteps
 from harness.models._device.onednn_linear import by_onednn
 from harness.models._device.option_values import check_values
-from harness.models._device.recorded_step import RecordedSteps
 from harness.models._device.token_budget import cache_slots, checked_rows, slot_bytes
 from harness.models._engine.answer_logprobs import Scorer, log_odds
 from harness.models._engine.checkpoint_checks import CheckpointChecks, as_trained, check_names
@@ -44,7 +44,7 @@ from harness.models._engine.generation_settings import HONOURED, GenerationSetti
 from harness.models._engine.grouping import Budget
 from harness.models._engine.language_model import LanguageModel
 from harness.models._engine.one_by_one import OneByOne
-from harness.models._engine.scheduler import ImageFirst
+from harness.models._engine.scheduler import ImageFirstEngine
 from harness.models._images.recipe import Recipe, image_store
 from harness.models._images.workers import import_ahead
 
@@ -112,7 +112,7 @@ class TransformersModel:
             self.family = loading.family_of(self.module)
             self.one_image = self.family.one_image or self.family.why_alone  # see `ShowsSeveralImages`
             self.several_images_note = self.family.several_images_note  # see `NotesSeveralImages`
-            self.unshared = self.family.unshared  # see `SharesWork`
+            self.unshared = self.family.unshared  # see `SharesPrefixes`
             self.processor: Any = loading.load_processor(source, self.module.config, remote_code)
             image_token = loading.image_token_id(self.module, self.family)
             requirements.check_processor(source, self.processor, self.module, image_token)
@@ -131,22 +131,24 @@ class TransformersModel:
             self._of_files = tuple(file_findings(Path(source), adapters, unread, identity.faults))
             self.slot_bytes, self.budget = slot_bytes(self.module), Budget(cache_slots(tokens, self.module), rows)
             self._settings = GenerationSettings(self.module, generation_config)
-            self._features, self._steps = FeatureCache(self.module, self.prompts), RecordedSteps()
+            self._features, self._steps = FeatureCache(self.module, self.prompts), CudaGraphSteps()
 
     # ------------------------------------------------------------ answering
 
     def generate(
         self, requests: Sequence[Request], done: Mapping[int, Answer] | None = None
     ) -> Iterator[list[tuple[int, Answer]]]:
-        """(index, answer) as they are finished; see `ImageFirst`."""
+        """(index, answer) as they are finished; see `ImageFirstEngine`."""
         yield from self.engine().generate(requests, done or {})
 
-    def engine(self) -> ImageFirst | OneByOne:
+    def engine(self) -> ImageFirstEngine | OneByOne:
         """What `generate` works with. Raises ModelError where the checkpoint's generation_config cannot be followed."""
         self._settings.check()
         if not self.family.known:
             return self.one_by_one()
-        return ImageFirst(self._language(), self.prompts, self._end_ids(), self.budget, self._settings, self._thinking_tokens)
+        return ImageFirstEngine(
+            self._language(), self.prompts, self._end_ids(), self.budget, self._settings, self._thinking_tokens
+        )
 
     def one_by_one(self, given: bool = False) -> OneByOne:
         """The careful way without sharing, by the model's own `generate`: the yardstick of the engine; `given`: of answers."""

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from alignment.weights.workers import workers
 from harness.core.plugins import Annotator, Model, Progress
-from harness.evaluation.cached_model import RememberingModel
-from harness.evaluation.remembering_judge import RememberingAnnotator
+from harness.evaluation.cached_judge import CachedAnnotator
+from harness.evaluation.cached_model import CachedModel
 from harness.evaluation.server_cost import GrowingCost
 from harness.storage.run_store import Store
 
@@ -16,9 +16,9 @@ Say = Callable[[str], None]
 
 
 @contextmanager
-def asked_for_pairs(store: Store, run: str, arm: str, base: Model, progress: Progress, say: Say) -> Iterator[RememberingModel]:
+def asked_for_pairs(store: Store, run: str, arm: str, base: Model, progress: Progress, say: Say) -> Iterator[CachedModel]:
     """The model that an arm's source asks; what its server costs, and those that the source asks through it, is stored."""
-    asking = RememberingModel(base, store, what=f"{arm}: pairs")
+    asking = CachedModel(base, store, what=f"{arm}: pairs")
     with GrowingCost(store, (run, arm, ""), "pairs", asking, say) as cost:
         asking.progress = cost.growing(progress)
         yield asking
@@ -35,6 +35,6 @@ def annotated(store: Store | None, run: str, arm: str, annotator: Annotator | No
         return
     process = "" if workers().is_main else f"process {workers().rank}"
     with GrowingCost(store, (run, arm, process), "training", annotator, say) as cost:
-        if isinstance(annotator, RememberingAnnotator):
+        if isinstance(annotator, CachedAnnotator):
             annotator.asked = cost.grow
         yield

@@ -16,7 +16,7 @@ import harness.models._engine.running_batch as running_batch
 from harness.core.evaluation import Answer, Request
 from harness.models._engine.decoding import KnownRow, cut_after_stop
 from harness.models._engine.grouping import Budget
-from harness.models._engine.scheduler import ImageFirst
+from harness.models._engine.scheduler import ImageFirstEngine
 from harness.models.transformers import TransformersModel
 from tests.campaigns.situations import Situation
 from tests.campaigns.transformers_side import Plain
@@ -158,7 +158,7 @@ def run(model: TransformersModel, situation: Situation, done: dict[int, Answer])
     open_rows = iter([i for i in range(len(situation.requests)) if i not in done])
     engine: Any = model.engine()
     owners: dict[Any, int] = {}
-    if isinstance(engine, ImageFirst):
+    if isinstance(engine, ImageFirstEngine):
         engine.budget = Budget(situation.slots, situation.rows, halved=True)
         make = engine._live
 

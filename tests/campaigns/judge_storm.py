@@ -29,8 +29,8 @@ sys.path[:0] = [str(Path(__file__).parents[2])]
 from benchmarks.judges.chat import Chat  # noqa: E402
 from harness.core.evaluation import Answer, Item, Score  # noqa: E402
 from harness.core.judging import JudgeTask  # noqa: E402
+from harness.evaluation.cached_judge import CachedJudge  # noqa: E402
 from harness.evaluation.judging_ahead import Judging  # noqa: E402
-from harness.evaluation.remembering_judge import RememberingJudge  # noqa: E402
 from harness.models.openai import OpenAIModel  # noqa: E402
 from harness.storage.run_store import Store  # noqa: E402
 from tests.models.fake_server import CUT, Said, refused, reply, serving  # noqa: E402
@@ -94,7 +94,7 @@ class Bench:
 
     judge_tasks = (TASK,)
 
-    def __init__(self, judge: RememberingJudge) -> None:
+    def __init__(self, judge: CachedJudge) -> None:
         self.judge = judge
 
     def score(self, item: Item, answer: Answer) -> Score:
@@ -110,7 +110,7 @@ def storm(url: str, pipe: Connection, place: Path, verdicts: int, rate: float, c
     answers = {item.id: Answer(item.id, f"answer {item.id}", 3, "end", 0.0) for item in items}
     model = OpenAIModel(url, max_cost=cap, **PRICES)  # type: ignore[arg-type]
     with Store(place) as store:
-        judge = RememberingJudge(Chat(model, max_new_tokens=16), store)
+        judge = CachedJudge(Chat(model, max_new_tokens=16), store)
         started = time.monotonic()
         judging = Judging(Bench(judge), items, answers, judge, lambda *_: None, "storm")  # type: ignore[arg-type]
         scores = judging.scores()

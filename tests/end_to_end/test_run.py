@@ -61,7 +61,7 @@ def test_a_finished_run_started_again_generates_nothing(small: RunConfig, monkey
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("asked again")
 
-    monkeypatch.setattr("harness.models._engine.scheduler.ImageFirst._move", refuse)
+    monkeypatch.setattr("harness.models._engine.scheduler.ImageFirstEngine._move", refuse)
     second = pipeline.run(small, "test")
     assert (second.folder / "report.json").read_bytes() == before
 

@@ -19,7 +19,7 @@ from harness.config.annotators import load_annotators
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Verdict
 from harness.core.preference import PreferencePair
-from harness.evaluation.scoring import RememberingAnnotator
+from harness.evaluation.scoring import CachedAnnotator
 from harness.run import annotators
 from harness.storage.run_store import Store
 
@@ -60,7 +60,7 @@ def test_a_graded_preference_is_unjudged_and_neither_won_nor_lost() -> None:
 def test_a_stored_value_that_is_no_ranking_is_asked_for_again_and_not_kept(tmp_path: Path) -> None:
     judge = Said({("a", "b"): 0.3})
     with Store(tmp_path / "store.sqlite") as store:
-        remembering = RememberingAnnotator(judge, store)
+        remembering = CachedAnnotator(judge, store)
         key = remembering._key("1", ["rank", "What?", "a", "b", {"task": "rank"}], None)
         store.add_verdict(key, Verdict(0.3, "", "", "said", "1"))  # as an earlier version kept it
         assert remembering.rank("What?", ("a", "b"), {}, None).value is None

@@ -11,36 +11,36 @@ import pytest
 from harness.core.errors import ModelError
 from harness.core.evaluation import Decoding, HiddenImage, NoisyImage, Request
 from harness.core.plugins import in_order
-from harness.evaluation.cached_model import RememberingModel
+from harness.evaluation.cached_model import CachedModel
 from harness.models.scripted import Scripted
 from harness.storage.run_store import Store
 
 
-def texts(model: RememberingModel, requests: list[Request]) -> list[str]:
+def texts(model: CachedModel, requests: list[Request]) -> list[str]:
     return [a.text for a in in_order((p for batch in model.generate(requests) for p in batch), len(requests))]
 
 
 def test_a_question_asked_before_is_answered_from_the_store(store: Store) -> None:
     model = Scripted({"a": "1", "b": "2"})
-    assert texts(RememberingModel(model, store), [Request(None, "a")]) == ["1"]
-    assert texts(RememberingModel(model, store), [Request(None, "b"), Request(None, "a")]) == ["2", "1"]
+    assert texts(CachedModel(model, store), [Request(None, "a")]) == ["1"]
+    assert texts(CachedModel(model, store), [Request(None, "b"), Request(None, "a")]) == ["2", "1"]
     assert [r.text for r in model.asked] == ["a", "b"]
 
 
 def test_equal_requests_are_asked_once(store: Store) -> None:
     model = Scripted(default="x")
-    assert texts(RememberingModel(model, store), [Request(None, "a")] * 3) == ["x"] * 3
+    assert texts(CachedModel(model, store), [Request(None, "a")] * 3) == ["x"] * 3
     assert len(model.asked) == 1
 
 
 def test_other_weights_never_get_the_old_answers(store: Store) -> None:
     old, new = Scripted({"a": "old"}), Scripted({"a": "new"})
-    assert texts(RememberingModel(old, store), [Request(None, "a")]) == ["old"]
-    assert texts(RememberingModel(new, store), [Request(None, "a")]) == ["new"]
+    assert texts(CachedModel(old, store), [Request(None, "a")]) == ["old"]
+    assert texts(CachedModel(new, store), [Request(None, "a")]) == ["new"]
 
 
 def test_everything_that_can_move_an_answer_is_in_its_key(store: Store, images: list[Path], tmp_path: Path) -> None:
-    model = RememberingModel(Scripted(), store)
+    model = CachedModel(Scripted(), store)
     requests = [
         Request(images[0], "q"),
         Request(images[1], "q"),
@@ -64,7 +64,7 @@ def test_facts_that_can_move_an_answer_are_in_its_key(store: Store) -> None:
         def facts(self) -> dict[str, str]:
             return {**super().facts(), "dtype": "bfloat16"}
 
-    one, other = RememberingModel(Scripted(), store), RememberingModel(InHalf(), store)
+    one, other = CachedModel(Scripted(), store), CachedModel(InHalf(), store)
     assert one.checkpoint.digest == other.checkpoint.digest
     assert one.key(Request(None, "q")) != other.key(Request(None, "q"))
 
@@ -73,7 +73,7 @@ def test_the_rule_of_the_noise_is_in_the_key_of_what_is_asked_under_noise_alone(
     class Later(Scripted):
         noise_rule = "one draw for all frames of an image"
 
-    first, later = RememberingModel(Scripted(), store), RememberingModel(Later(), store)
+    first, later = CachedModel(Scripted(), store), CachedModel(Later(), store)
     noisy = Request(images[0], "q", noise=NoisyImage(500, 0))
     assert first.key(noisy) != later.key(noisy)
     assert first.key(replace(noisy, noise=None)) == later.key(replace(noisy, noise=None))
@@ -83,7 +83,7 @@ def test_keys_are_made_once_for_a_list_and_anew_for_other_weights(
     store: Store, images: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner = Scripted()
-    model, requests = RememberingModel(inner, store), [Request(images[0], "q"), Request(images[0], "r")] * 2
+    model, requests = CachedModel(inner, store), [Request(images[0], "q"), Request(images[0], "r")] * 2
     keys = model.keys(requests)
     assert keys == [model.key(request) for request in requests]
     with monkeypatch.context() as later:
@@ -111,7 +111,7 @@ def test_log_odds_are_asked_for_once_and_stand_beside_the_answer(store: Store, i
     requests = [Request(images[0], text) for text in ("one", "three", "one")]
     model = Sure()
     for _ in range(2):
-        asking = RememberingModel(model, store)
+        asking = CachedModel(model, store)
         assert texts(asking, requests) == ["Yes."] * 3
         assert asking.yes_no_log_odds(requests) == {0: 3.0, 1: 5.0, 2: 3.0}
     assert model.scored == [["one", "three"]]
@@ -129,14 +129,14 @@ class Tells(Sure):
 def test_log_odds_that_came_with_the_answers_are_not_asked_for(store: Store, images: list[Path]) -> None:
     model = Tells()
     requests = [Request(images[0], "one"), Request(images[1], "shy")]
-    asking = RememberingModel(model, store, log_odds=True)
+    asking = CachedModel(model, store, log_odds=True)
     assert texts(asking, requests) == ["Yes."] * 2
     assert asking.yes_no_log_odds(requests) == {0: 1.5, 1: 3.0}
     assert model.scored == [["shy"]]
 
 
 def test_log_odds_that_nobody_wants_are_not_kept(store: Store, images: list[Path]) -> None:
-    asking = RememberingModel(Tells(), store)
+    asking = CachedModel(Tells(), store)
     texts(asking, [Request(images[0], "one")])
     assert store.log_odds([asking.key(Request(images[0], "one"))]) == {}
 
@@ -144,32 +144,32 @@ def test_log_odds_that_nobody_wants_are_not_kept(store: Store, images: list[Path
 def test_after_a_kill_only_the_images_in_flight_are_scored_again_and_whole(store: Store, images: list[Path]) -> None:
     requests = [Request(images[i], text) for i, text in ((0, "a"), (1, "c"), (0, "b"), (1, "d"))]
     with pytest.raises(KeyboardInterrupt):
-        RememberingModel(Sure(dies_at="d"), store).yes_no_log_odds(requests)
+        CachedModel(Sure(dies_at="d"), store).yes_no_log_odds(requests)
     model = Sure()
-    assert RememberingModel(model, store).yes_no_log_odds(requests) == dict.fromkeys(range(4), 1.0)
+    assert CachedModel(model, store).yes_no_log_odds(requests) == dict.fromkeys(range(4), 1.0)
     assert model.scored == [["c", "d"]]
 
 
 def test_an_image_is_scored_whole_though_part_of_it_is_known(store: Store, images: list[Path]) -> None:
     model = Sure()
     for texts_asked in (["a"], ["a", "b"]):
-        RememberingModel(model, store).yes_no_log_odds([Request(images[0], text) for text in texts_asked])
+        CachedModel(model, store).yes_no_log_odds([Request(images[0], text) for text in texts_asked])
     assert model.scored == [["a"], ["a", "b"]]
 
 
 def test_log_odds_that_are_no_number_are_unknown(store: Store) -> None:
     requests = [Request(None, "fine"), Request(None, "broken")]
-    assert RememberingModel(Sure(), store).yes_no_log_odds(requests) == {0: 4.0}
+    assert CachedModel(Sure(), store).yes_no_log_odds(requests) == {0: 4.0}
 
 
 def test_a_model_that_cannot_score_answers_says_so(store: Store) -> None:
     with pytest.raises(ModelError, match="does not score"):
-        RememberingModel(Scripted(), store).yes_no_log_odds([Request(None, "a")])
+        CachedModel(Scripted(), store).yes_no_log_odds([Request(None, "a")])
 
 
 def test_a_model_that_scores_no_given_answers_says_so(store: Store) -> None:
     with pytest.raises(ModelError, match="does not score given answers"):
-        RememberingModel(Scripted(), store).guesses([Request(None, "a")], ["b"])
+        CachedModel(Scripted(), store).guesses([Request(None, "a")], ["b"])
 
 
 class Scores(Scripted):
@@ -190,7 +190,7 @@ def test_likelihoods_of_options_are_asked_for_once_and_stand_beside_the_answer(s
     requests = [Request(images[0], text) for text in ("one", "three", "one", "none")]
     offered, model = [("A", "BB"), ("A", "BB"), ("A", "BB"), ()], Scores()
     for _ in range(2):
-        asking = RememberingModel(model, store)
+        asking = CachedModel(model, store)
         texts(asking, requests)
         expected = {"A": -1.0, "BB": -0.5}
         assert asking.option_log_probs(requests, offered) == {0: expected, 1: expected, 2: expected}
@@ -201,17 +201,17 @@ def test_likelihoods_of_options_are_asked_for_once_and_stand_beside_the_answer(s
 
 def test_other_options_of_the_same_question_are_added_to_what_is_known(store: Store, images: list[Path]) -> None:
     request = [Request(images[0], "one")]
-    RememberingModel(Scores(), store).option_log_probs(request, [("A",)])
-    asking = RememberingModel(Scores(), store)
+    CachedModel(Scores(), store).option_log_probs(request, [("A",)])
+    asking = CachedModel(Scores(), store)
     assert asking.option_log_probs(request, [("A", "BB")]) == {0: {"A": -1.0, "BB": -0.5}}
     assert store.option_log_probs([asking.key(request[0])])[asking.key(request[0])] == {"A": -1.0, "BB": -0.5}
 
 
 def test_likelihoods_that_are_not_finite_are_unknown(store: Store) -> None:
     requests = [Request(None, "fine"), Request(None, "broken")]
-    assert RememberingModel(Scores(), store).option_log_probs(requests, [("A",), ("A",)]) == {0: {"A": -1.0}}
+    assert CachedModel(Scores(), store).option_log_probs(requests, [("A",), ("A",)]) == {0: {"A": -1.0}}
 
 
 def test_a_server_that_scores_no_options_says_so(store: Store) -> None:
     with pytest.raises(ModelError, match="does not score given answers"):
-        RememberingModel(Scripted(), store).option_log_probs([Request(None, "a")], [("A",)])
+        CachedModel(Scripted(), store).option_log_probs([Request(None, "a")], [("A",)])

@@ -13,7 +13,7 @@ from benchmarks.mmvet import Mmvet
 from harness.config import schema as config
 from harness.core.evaluation import Item, Score, Verdict
 from harness.core.judging import JudgeTask
-from harness.evaluation.remembering_judge import RememberingJudge
+from harness.evaluation.cached_judge import CachedJudge
 from harness.models._server import client as _client
 from harness.run import pipeline
 from harness.storage.run_store import Store, StoredResult
@@ -122,6 +122,6 @@ def test_a_later_command_asks_again_for_what_the_variant_does_not_count(
     inner, item = Says(*replies), Item("1", "", "Q?", ITEMS[benchmark])
     scores = list[Score]()
     for _ in range(2):
-        scores.append(benchmark(RememberingJudge(inner, store), variant=variant).score(item, said("A dog.")))
+        scores.append(benchmark(CachedJudge(inner, store), variant=variant).score(item, said("A dog.")))
     assert len(inner.texts) == left
     assert (scores[0] == scores[1]) == bool(left)

@@ -17,7 +17,7 @@ from harness.core.evaluation import Answer, Request
 from harness.evaluation import doctor
 from harness.evaluation.checkpoint_checks import drawn_images
 from harness.evaluation.doctor import examine, verdict
-from harness.models._engine.scheduler import ImageFirst
+from harness.models._engine.scheduler import ImageFirstEngine
 from harness.models._server.chat_format import data_url
 from harness.models.openai import OpenAIModel
 from harness.models.scripted import Scripted
@@ -52,15 +52,15 @@ def test_a_healthy_checkpoint_agrees_with_itself_and_with_its_own_generate(model
 def test_an_engine_that_answers_otherwise_in_a_batch_is_wrong(
     model: TransformersModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = ImageFirst.generate
+    honest = ImageFirstEngine.generate
 
     def careless(
-        self: ImageFirst, requests: Sequence[Request], done: Container[int] = ()
+        self: ImageFirstEngine, requests: Sequence[Request], done: Container[int] = ()
     ) -> Iterator[list[tuple[int, Answer]]]:
         for batch in honest(self, requests, done):
             yield [(i, Answer("", a.text + "cat" * (len(requests) > 1), a.n_tokens, a.stopped)) for i, a in batch]
 
-    monkeypatch.setattr(ImageFirst, "generate", careless)
+    monkeypatch.setattr(ImageFirstEngine, "generate", careless)
     found = states(lambda: model, tmp_path)
     assert found["one alone = one of a batch"].state == WRONG
     assert "6 of 6 answers differ" in found["one alone = one of a batch"].words

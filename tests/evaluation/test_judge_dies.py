@@ -12,7 +12,7 @@ from benchmarks.judges.chat import Chat
 from harness.cli import app
 from harness.core.evaluation import Verdict
 from harness.core.judging import JudgeTask
-from harness.evaluation.remembering_judge import RememberingJudge
+from harness.evaluation.cached_judge import CachedJudge
 from harness.models.openai import OpenAIModel
 from harness.storage.run_store import Store
 from tests.models.fake_server import Said, refused, reply, serving
@@ -98,7 +98,7 @@ def test_a_stored_reply_that_is_no_longer_read_is_asked_for_again(store: Store) 
         JudgeTask("t", "", read=lambda text: 1.0),
         JudgeTask("t", "", read=lambda text: 1.0 if "Rating" in text else None),
     )
-    assert RememberingJudge(Judge("Part 1"), store).judge(lenient, "q", "a", {}, None).raw == "Part 1"
-    second = RememberingJudge(Judge("Rating: 1"), store)
+    assert CachedJudge(Judge("Part 1"), store).judge(lenient, "q", "a", {}, None).raw == "Part 1"
+    second = CachedJudge(Judge("Rating: 1"), store)
     assert second.judge(lenient, "q", "a", {}, None).raw == "Part 1"
     assert second.judge(strict, "q", "a", {}, None).raw == "Rating: 1"

@@ -18,8 +18,8 @@ from harness.core.judging import REPEAT, Facts, JudgeTask
 from harness.core.plugins import no_progress
 from harness.core.run_record import BenchmarkResult, ProtocolRecord
 from harness.core.stats import measure, sample
+from harness.evaluation.cached_judge import CachedJudge
 from harness.evaluation.judging_ahead import Judging
-from harness.evaluation.remembering_judge import RememberingJudge
 from harness.results.run_records import records_of
 from harness.run import pipeline
 from harness.storage.artifacts import JudgeRepeats, ServerCost
@@ -51,8 +51,8 @@ def test_the_version_of_a_task_is_the_judges_own_through_the_store(tmp_path: Pat
 
     task = JudgeTask("rating", "1", "")
     with Store(tmp_path / "store.sqlite") as store:
-        assert RememberingJudge(Versioned(), store).version_of(task) == "1 for rating"
-        assert RememberingJudge(Plain(), store).version_of(task) == "7"
+        assert CachedJudge(Versioned(), store).version_of(task) == "1 for rating"
+        assert CachedJudge(Plain(), store).version_of(task) == "7"
 
 
 def test_a_sample_is_asked_again_and_its_noise_is_in_the_report(world: Path, tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_second_reply_that_could_not_be_read_is_not_asked_for_again(store: Sto
 
     truth = {"question_type": "attribute", "image_content": ["dog"], "gt_answer": "A dog."}
     for _ in range(2):
-        judge = RememberingJudge(Says(), store)
+        judge = CachedJudge(Says(), store)
         judging = Judging(MmhalBench(judge), (Item("1", "", "Q?", truth),), {"1": replace(said("A."), item_id="1")}, judge,
                           no_progress, "")  # fmt: skip
         (again,) = judging.again(judging.scores(), 1)
@@ -238,7 +238,7 @@ def test_metrics_over_several_items_change_by_what_one_verdict_changes(store: St
                                         "groups": {"pair": [str(n // 3), 2]}})
         for n in (1, 2, 3, 4)
     )  # fmt: skip
-    judge = RememberingJudge(Again(), store)
+    judge = CachedJudge(Again(), store)
     judging = Judging(Mmvp(judge, variant="official"), items, {i.id: replace(said("(a)"), item_id=i.id) for i in items}, judge,
                       no_progress, "")  # fmt: skip
     first = judging.scores()

@@ -24,7 +24,7 @@ from PIL import Image
 from harness.config import schema as config
 from harness.config.schema import RunConfig
 from harness.core.evaluation import Answer
-from harness.models._engine.shared_kv_cache import SharedMemory
+from harness.models._engine.shared_kv_cache import SharedPrefixKVCache
 from harness.models.scripted import Scripted
 from harness.run import pipeline
 from harness.storage.artifacts import MissingItems
@@ -125,15 +125,15 @@ def test_memory_that_runs_out_in_the_middle_of_a_sweep_changes_no_answer(
     expected = texts(whole, swept(whole))
     added.clear()
     calls = {"n": 0}
-    step = SharedMemory.step
+    step = SharedPrefixKVCache.step
 
-    def tight(self: SharedMemory, tokens: list[int], known: bool = False) -> Any:
+    def tight(self: SharedPrefixKVCache, tokens: list[int], known: bool = False) -> Any:
         calls["n"] += 1
         if calls["n"] in (5, 17):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return step(self, tokens, known)
 
-    monkeypatch.setattr(SharedMemory, "step", tight)
+    monkeypatch.setattr(SharedPrefixKVCache, "step", tight)
     short = study(llava_folder, world, tmp_path / "short", limit=30, rows=16)
     result = swept(short)
     assert calls["n"] > 17 and texts(short, result) == expected

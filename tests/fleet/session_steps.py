@@ -16,7 +16,7 @@ from typing import Any
 from harness.config import schema
 from harness.core import registry
 from harness.core.digests import file_digest
-from harness.evaluation.cached_model import RememberingModel
+from harness.evaluation.cached_model import CachedModel
 from harness.fleet import leases
 from harness.fleet.status import FleetCounters
 from harness.fleet.worker_pool import WorkerPool
@@ -194,7 +194,7 @@ def pairs(data: str, folder: Path, pool: WorkerPool | None) -> list[str]:
     source = registry.make("source", "bdhs", {"limit": 6, "n_tries": 2, "max_new_tokens": 12})
     folder.mkdir()
     with Store(folder / "store.sqlite") as store:
-        model = RememberingModel(models.load_model(study(data, folder), None, pool), store)
+        model = CachedModel(models.load_model(study(data, folder), None, pool), store)
         return [repr(pair) for pair in source.pairs(DataFolder(Path(data)), model, 0)]
 
 

@@ -114,7 +114,7 @@ def test_a_working_pool_shows_what_its_workers_do(cluster: FakeCluster, monkeypa
     made = pool(2)
     made._show = shown.append
     model = FleetModel(made, SPEC)
-    model.begin("pope")
+    model.label("pope")
     answers(model, asked(40))
     made.close()
     assert shown[-1].answers > 0 and any(row.benchmark == "pope" for one in shown for row in one.workers)

@@ -168,16 +168,16 @@ def graphs(device: str) -> Figures:
 
 def logits_of(model: Any, requests: list[Any], after: int) -> list[torch.Tensor]:
     """Of every decode step, where a size is recorded after so many steps."""
-    from harness.models._device import recorded_step
+    from harness.models._device import cuda_graphs
 
-    real, kept = recorded_step.RecordedSteps.step, list[torch.Tensor]()
+    real, kept = cuda_graphs.CudaGraphSteps.step, list[torch.Tensor]()
 
     def step(self: Any, *given: Any) -> torch.Tensor:
         logits = real(self, *given)
         kept.append(logits.clone())  # the caller writes into its own
         return logits
 
-    with patch.object(recorded_step, "_AFTER", after), patch.object(recorded_step.RecordedSteps, "step", step):
+    with patch.object(cuda_graphs, "_AFTER", after), patch.object(cuda_graphs.CudaGraphSteps, "step", step):
         answers(model, requests)
     return kept
 

@@ -31,10 +31,10 @@ def steps(model: Any, images: list[Path], many: int) -> Figures:
     """Milliseconds a step of the engine, recorded and not, of its kernels, and of the language model alone."""
     from common import profiled
 
-    from harness.models._device import recorded_step
+    from harness.models._device import cuda_graphs
 
     asked = requests(images, many)
-    with patch.object(recorded_step, "DEVICES", ()), timed_steps(model) as plain:
+    with patch.object(cuda_graphs, "DEVICES", ()), timed_steps(model) as plain:
         answer(model, asked)
     answer(model, asked)  # they are recorded
     with timed_steps(model) as spent:
@@ -54,9 +54,9 @@ def _ms(seconds: list[float]) -> float:
 @contextmanager
 def timed_steps(model: Any) -> Iterator[list[float]]:
     """Wall seconds of each decode step, from the last choice of tokens to the next logits."""
-    from harness.models._engine.shared_kv_cache import SharedMemory
+    from harness.models._engine.shared_kv_cache import SharedPrefixKVCache
 
-    real, found = SharedMemory.step, list[float]()
+    real, found = SharedPrefixKVCache.step, list[float]()
 
     def step(self: Any, *given: Any) -> Any:
         wait(model.device)
@@ -66,7 +66,7 @@ def timed_steps(model: Any) -> Iterator[list[float]]:
         found.append(time.perf_counter() - began)
         return logits
 
-    with patch.object(SharedMemory, "step", step):
+    with patch.object(SharedPrefixKVCache, "step", step):
         yield found
 
 
@@ -101,9 +101,9 @@ def kernels(work: Callable[[], object]) -> float:
     """Milliseconds that the GPU computes in a decode step; what takes most of all goes to stderr."""
     from torch.profiler import ProfilerActivity, profile
 
-    from harness.models._engine.shared_kv_cache import SharedMemory
+    from harness.models._engine.shared_kv_cache import SharedPrefixKVCache
 
-    real, spent, steps, seen = SharedMemory.step, 0.0, 0, 0
+    real, spent, steps, seen = SharedPrefixKVCache.step, 0.0, 0, 0
     with profile(activities=[ProfilerActivity.CUDA]) as whole:
         work()
         torch.cuda.synchronize()
@@ -120,7 +120,7 @@ def kernels(work: Callable[[], object]) -> float:
         spent, steps = spent + sum(float(event.self_device_time_total) for event in found.key_averages()), steps + 1
         return logits
 
-    with patch.object(SharedMemory, "step", step):
+    with patch.object(SharedPrefixKVCache, "step", step):
         work()
     return round(spent / 1000 / steps, 2)
 

@@ -18,11 +18,11 @@ from harness.core.errors import ModelError
 from harness.core.evaluation import Decoding, HiddenImage, Request
 from harness.core.plugins import in_order
 from harness.core.preference import PreferencePair
-from harness.evaluation.cached_model import RememberingModel, answered
+from harness.evaluation.cached_model import CachedModel, answered
 from harness.models._engine.checkpoint_checks import as_trained
 from harness.models._engine.grouping import by_image, group
-from harness.models._engine.plain_kv_cache import PlainMemory
-from harness.models._engine.shared_kv_cache import SharedMemory
+from harness.models._engine.plain_kv_cache import PlainKVCache
+from harness.models._engine.shared_kv_cache import SharedPrefixKVCache
 from harness.models.transformers import TransformersModel
 from harness.storage.run_store import Store
 
@@ -33,7 +33,7 @@ BARE = (
 LONG = " ".join(["Is there a car in the image?"] * 8)
 
 
-@pytest.mark.parametrize("memory", [SharedMemory, PlainMemory])
+@pytest.mark.parametrize("memory", [SharedPrefixKVCache, PlainKVCache])
 def test_a_group_without_a_common_first_token_is_exact_beside_one_with(
     llava_folder: Path, images: list[Path], memory: Any
 ) -> None:
@@ -50,7 +50,7 @@ def test_a_group_without_a_common_first_token_is_exact_beside_one_with(
         first = together.join(groups)
         second = together.step([5, 6, 7, 8])
         for n, row in enumerate(row for g in groups for row in g.rows):
-            alone = PlainMemory(model._language())
+            alone = PlainKVCache(model._language())
             torch.testing.assert_close(first[n], alone.join(group([row], 3))[0], atol=1e-4, rtol=0)
             torch.testing.assert_close(second[n], alone.step([5 + n])[0], atol=1e-4, rtol=0)
 
@@ -141,7 +141,7 @@ def test_an_image_that_the_processor_refuses_costs_its_own_questions_and_pairs(
     if family == "aya_vision":  # whose processor takes thin ones
         refuse_tall(model.processor.image_processor, monkeypatch)
     requests = [Request(path, "Is there a dog?", Decoding(2)) for path in (images[0], thin, images[1])]
-    answers, missing = answered(RememberingModel(model, store), requests)
+    answers, missing = answered(CachedModel(model, store), requests)
     assert set(answers) == {0, 2} and set(missing) == {1}
     assert re.fullmatch(r"The image .*thin\.png is refused by the model's image processor \(.+\)\. Leave it out\.", missing[1])
 

@@ -17,7 +17,7 @@ from alignment.batching.rows import make_rows
 from harness.core.errors import TooLong
 from harness.core.evaluation import Decoding, Request
 from harness.core.preference import PreferencePair
-from harness.evaluation.cached_model import RememberingModel, answered
+from harness.evaluation.cached_model import CachedModel, answered
 from harness.fleet.messages import remote_error
 from harness.models._checkpoint.rope_scaling import context_length
 from harness.models.transformers import TransformersModel
@@ -48,7 +48,7 @@ def test_a_prompt_beyond_the_context_is_named_and_one_within_is_answered(short: 
 def test_a_sweep_goes_on_without_a_prompt_beyond_the_context_and_says_which(short: TransformersModel, store: Store) -> None:
     long = f"{QUESTION} {QUESTION}"
     requests = [Request(None, text, Decoding(max_new_tokens=n)) for n in (2, 3) for text in (QUESTION, long)]
-    found, missing = answered(RememberingModel(short, store), requests)
+    found, missing = answered(CachedModel(short, store), requests)
     assert set(found) == {0, 2} and set(missing) == {1, 3}
     assert re.search(r"has \d+ tokens; the model was made for \d+\. Use a model with a longer context", missing[1])
 

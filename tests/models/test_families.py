@@ -27,7 +27,7 @@ from harness.models._checkpoint.image_features import stack_vision
 from harness.models._checkpoint.packed_attention import NAME
 from harness.models._checkpoint.prompt_builder import visible_tokens
 from harness.models._engine.grouping import by_image, group
-from harness.models._engine.running_batch import memory_for
+from harness.models._engine.running_batch import kv_cache_for
 from harness.models.transformers import TransformersModel
 
 # PaliGemma's processor makes an array of a tensor in the old way.
@@ -136,7 +136,7 @@ def first_logits(model: TransformersModel, requests: list[Request]) -> Tensor:
     parts = [[model.prompts.row(i, requests[i]) for i in part] for part in by_image(requests, range(len(requests)))]
     groups = [g for rows in parts for g in group(rows, image)]
     order = [row.index for g in groups for row in g.rows]
-    return memory_for(model._language()).join(groups)[torch.tensor(order).argsort()]
+    return kv_cache_for(model._language()).join(groups)[torch.tensor(order).argsort()]
 
 
 def close(got: Tensor, expected: Tensor) -> None:

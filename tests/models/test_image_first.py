@@ -17,9 +17,9 @@ from harness.core.evaluation import Answer, Decoding, HiddenImage, Request
 from harness.core.plugins import in_order
 from harness.models._checkpoint.image_features import FeatureCache, ImageView
 from harness.models._engine.grouping import Budget, group, waves
-from harness.models._engine.plain_kv_cache import PlainMemory
-from harness.models._engine.scheduler import ImageFirst
-from harness.models._engine.shared_kv_cache import SharedMemory
+from harness.models._engine.plain_kv_cache import PlainKVCache
+from harness.models._engine.scheduler import ImageFirstEngine
+from harness.models._engine.shared_kv_cache import SharedPrefixKVCache
 from harness.models._engine.shared_prefix import SharedPrefixes
 from harness.models.transformers import TransformersModel
 
@@ -35,11 +35,11 @@ def model(llava_folder: Path) -> TransformersModel:
     return made
 
 
-def engine(model: TransformersModel, tokens: int = 32_768, rows: int = 256) -> ImageFirst:
-    return ImageFirst(model._language(), model.prompts, model._end_ids(), Budget(tokens, rows))
+def engine(model: TransformersModel, tokens: int = 32_768, rows: int = 256) -> ImageFirstEngine:
+    return ImageFirstEngine(model._language(), model.prompts, model._end_ids(), Budget(tokens, rows))
 
 
-def answers(scheduler: ImageFirst, requests: list[Request], **known: Any) -> list[Answer]:
+def answers(scheduler: ImageFirstEngine, requests: list[Request], **known: Any) -> list[Answer]:
     found = in_order((pair for part in scheduler.generate(requests, **known) for pair in part), len(requests))
     return [replace(answer, latency_s=0.0, yes_nats=None, token_logps=None) for answer in found]
 
@@ -59,7 +59,7 @@ def mixed(images: list[Path]) -> list[Request]:
     return [*whole, *hidden, Request(None, "Hello?", Decoding(6))]
 
 
-class Counted(SharedMemory):
+class Counted(SharedPrefixKVCache):
     """Remembers how many rows were in work at once, and of what every pass was made."""
 
     passes: list[tuple[str, int]]
@@ -82,7 +82,7 @@ class Counted(SharedMemory):
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Counted]]:
     Counted.passes, Counted.most_slots = [], 0
-    monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", Counted)
+    monkeypatch.setattr("harness.models._engine.running_batch.SharedPrefixKVCache", Counted)
     yield Counted
 
 
@@ -100,7 +100,7 @@ def test_models_with_attention_of_their_own_answer_the_same(
 ) -> None:
     requests = mixed(images)
     together = answers(engine(model, 600, 7), requests)
-    monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", PlainMemory)
+    monkeypatch.setattr("harness.models._engine.running_batch.SharedPrefixKVCache", PlainKVCache)
     assert together == answers(engine(model, 600, 7), requests)
 
 
@@ -127,9 +127,9 @@ def test_shared_packed_and_hidden_logits_are_those_of_one_row_alone(model: Trans
     groups = [g for members in by_image.values() for g in group(members, image)]
     order = [row.index for g in groups for row in g.rows]
     with torch.inference_mode():
-        packed = SharedMemory(model._language()).join(groups)
+        packed = SharedPrefixKVCache(model._language()).join(groups)
         for logits, index in zip(packed, order, strict=True):
-            (alone,) = PlainMemory(model._language()).join(group([rows[index]], image))
+            (alone,) = PlainKVCache(model._language()).join(group([rows[index]], image))
             torch.testing.assert_close(logits, alone, atol=1e-4, rtol=0)
 
 
@@ -240,7 +240,7 @@ def test_waves_are_a_function_of_the_requests_and_hold_each_once(images: list[Pa
 # ------------------------------------------------------------ memory
 
 
-class Narrow(SharedMemory):
+class Narrow(SharedPrefixKVCache):
     """A machine whose memory holds so many rows and no more."""
 
     room = 4
@@ -277,7 +277,7 @@ def test_memory_that_runs_out_halves_the_budget_and_loses_nothing(
     requests = mixed(images)[::3]  # few of each image, so that rows of several images go back together
     expected = answers(engine(model), requests)
     monkeypatch.setattr(Narrow, "error", error)
-    monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", Narrow)
+    monkeypatch.setattr("harness.models._engine.running_batch.SharedPrefixKVCache", Narrow)
     scheduler = engine(model)
     with caplog.at_level(logging.WARNING, "harness"):
         parts = list(scheduler.generate(requests))
@@ -293,7 +293,7 @@ def test_memory_too_small_for_one_question_is_one_clear_message(
     model: TransformersModel, images: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Narrow, "room", 0)
-    monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", Narrow)
+    monkeypatch.setattr("harness.models._engine.running_batch.SharedPrefixKVCache", Narrow)
     with pytest.raises(ModelError, match=r"does not suffice for a single question .*smaller dtype or another device"):
         answers(engine(model), mixed(images)[:3])
 
@@ -302,7 +302,7 @@ def test_other_errors_are_not_taken_for_memory(
     model: TransformersModel, images: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Narrow, "error", RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
-    monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", Narrow)
+    monkeypatch.setattr("harness.models._engine.running_batch.SharedPrefixKVCache", Narrow)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         answers(engine(model), mixed(images))
 

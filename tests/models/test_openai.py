@@ -17,9 +17,8 @@ from PIL import Image
 
 from harness.core.errors import ConfigError, FactsChanged, ModelError, Unanswered
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
-from harness.models._server import circuit_breaker as _health
+from harness.models._server import circuit_breaker, refusals
 from harness.models._server import client as _server
-from harness.models._server import refusals
 from harness.models.openai import OpenAIModel
 from tests.models.fake_server import CUT, Said, nobody, refused, reply, serving
 
@@ -476,7 +475,7 @@ def test_waits_for_a_busy_server_grow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_server_that_is_busy_for_long_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(_health, "SAY_AFTER_S", 0.1)
+    monkeypatch.setattr(circuit_breaker, "SAY_AFTER_S", 0.1)
     with serving(lambda body, count: refused(429, "slow \x1b[31mdown") if count < 6 else reply()) as server:
         ask(OpenAIModel(server.url), questions(1))
     (said,) = caplog.messages
@@ -509,7 +508,7 @@ def test_no_server_at_all_is_one_sentence_that_says_what_to_do() -> None:
 
 
 def test_a_server_that_goes_away_costs_few_tries_and_the_rest_is_listed_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_health, "SUSPECT", 3)
+    monkeypatch.setattr(circuit_breaker, "SUSPECT", 3)
     with serving() as server:
         model = OpenAIModel(server.url, concurrency=2, retries=1)
         assert len(ask(model, questions(2))[0]) == 2
@@ -523,8 +522,8 @@ def test_a_server_that_goes_away_costs_few_tries_and_the_rest_is_listed_not_aske
 
 
 def test_a_server_that_came_back_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_health, "SUSPECT", 2)
-    monkeypatch.setattr(_health, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(circuit_breaker, "SUSPECT", 2)
+    monkeypatch.setattr(circuit_breaker, "LOOK_EVERY_S", 0.0)
     with serving(lambda body, count: CUT if count < 12 else reply()) as server:
         model = OpenAIModel(server.url, concurrency=1, retries=0)
         server.models = Said(raw=b"", status=500)

@@ -22,7 +22,7 @@ from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.packed_attention import is_read
 from harness.models._checkpoint.prompt_builder import visible_tokens
 from harness.models._engine.grouping import group
-from harness.models._engine.shared_kv_cache import SharedMemory
+from harness.models._engine.shared_kv_cache import SharedPrefixKVCache
 from harness.models.transformers import TransformersModel
 
 QUESTIONS = ("Is there a car in the image?", "Please describe this image in detail.", "Why?")
@@ -74,7 +74,7 @@ def test_hidden_image_tokens_equal_a_masked_full_sequence(model: TransformersMod
         vision = model.prompts.image_inputs(images[1]).tensors
         positions = torch.tensor([full.positions])
         expected = model.module(input_ids=ids, attention_mask=mask, position_ids=positions, **vision).logits[0, -1]
-        logits = SharedMemory(engine.language).join(group(rows, model.prompts.image_token_id))
+        logits = SharedPrefixKVCache(engine.language).join(group(rows, model.prompts.image_token_id))
     assert len(rows[0].ids) < len(full.ids)
     torch.testing.assert_close(logits[0], expected, atol=1e-4, rtol=0)
 

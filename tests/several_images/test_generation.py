@@ -19,8 +19,8 @@ from benchmarks.judges.chat import Chat
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
 from harness.core.preference import PreferencePair, paths_of
-from harness.evaluation.cached_model import RememberingModel
-from harness.evaluation.scoring import RememberingAnnotator
+from harness.evaluation.cached_model import CachedModel
+from harness.evaluation.scoring import CachedAnnotator
 from harness.models._engine.grouping import by_image, group
 from harness.models._server.chat_format import content_of
 from harness.models.scripted import Scripted
@@ -126,7 +126,7 @@ def test_questions_about_the_same_images_in_the_same_order_share_what_is_read(
 
 
 def test_images_order_and_content_are_in_the_key_of_an_answer(store: Store, four: list[Path], tmp_path: Path) -> None:
-    remembering = RememberingModel(Scripted(), store)
+    remembering = CachedModel(Scripted(), store)
     (tmp_path / "copy.png").write_bytes(four[0].read_bytes())
     shown = [
         (four[0], four[1]),
@@ -143,7 +143,7 @@ def test_images_order_and_content_are_in_the_key_of_an_answer(store: Store, four
 
 def test_images_and_their_order_are_in_the_key_of_a_verdict(store: Store, four: list[Path]) -> None:
     asked = Scripted(default="1")
-    judge = RememberingAnnotator(Chat(asked), store)
+    judge = CachedAnnotator(Chat(asked), store)
     a, b, *_ = four
     for images in ((a, b), (b, a), a, (a, b), None):
         judge.rank("Which?", ("Yes.", "No."), {}, images)

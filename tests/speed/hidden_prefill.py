@@ -90,12 +90,12 @@ def left_out(model: Any, requests: list[Any]) -> Any:
     import torch
 
     from harness.models._engine.grouping import by_image, group
-    from harness.models._engine.running_batch import memory_for
+    from harness.models._engine.running_batch import kv_cache_for
 
     parts = [[model.prompts.row(i, requests[i]) for i in part] for part in by_image(requests, range(len(requests)))]
     groups = [g for rows in parts for g in group(rows, model.prompts.image_token_id)]
     order = torch.tensor([row.index for g in groups for row in g.rows]).argsort()
-    return memory_for(model._language()).join(groups)[order]
+    return kv_cache_for(model._language()).join(groups)[order]
 
 
 def masked(model: Any, requests: list[Any], at_once: int) -> Any:

@@ -164,14 +164,14 @@ def ours(args: Any, model: Any, kind: str, tokens: int, log_odds: bool) -> dict[
     from harness.config.schema import BenchmarkConfig
     from harness.core.evaluation import Decoding, Request
     from harness.core.plugins import no_progress
-    from harness.evaluation.cached_model import RememberingModel
+    from harness.evaluation.cached_model import CachedModel
     from harness.evaluation.sweep import sweep
     from harness.storage.data_folder import DataFolder
     from harness.storage.run_store import Store, StoredRun
 
     with tempfile.TemporaryDirectory() as place, Store(Path(place) / "store.sqlite") as store:
         if kind == "captions":
-            asking = RememberingModel(model, store)
+            asking = CachedModel(model, store)
             images = sorted((args.folder / "coco/val2014").iterdir())[: args.captions]
             requests = [Request(p, CAPTION, Decoding(max_new_tokens=tokens)) for p in images]
             return {images[i].name: a.text for batch in asking.generate(requests) for i, a in batch}

@@ -34,7 +34,7 @@ def command_line(*words: object) -> str:
 
 
 @contextmanager
-def one_tells(code: int) -> Iterator[None]:
+def reported_once(code: int) -> Iterator[None]:
     """Around what says why a command ends: where processes that were started together have the same fault, one says it, and
     all end with this exit code.
 

@@ -92,11 +92,11 @@ def _near_0(p: Floats, found: Linear) -> tuple[Floats, Floats]:
     low, high = _wilson(p, alike, ndtri(near)), _wilson(p, alike, -ndtri(np.full_like(p, _TAIL)))
     n = 1 / told.alike
     exact = betaincinv(np.maximum(p * n + told.graded, 1e-12), (1 - p) * n + 1, _EXACT_TAIL)
-    nothing = end_of_nothing(np.maximum(found.clusters, 1))
+    nothing = zero_upper_limit(np.maximum(found.clusters, 1))
     return np.where(p > 0, np.minimum(low, exact), 0), high + told.surprise * np.maximum(nothing - high, 0)
 
 
-def end_of_nothing(g: Floats) -> Floats:
+def zero_upper_limit(g: Floats) -> Floats:
     """Clopper and Pearson's upper end for 0 of g, (N,)."""
     found: Floats = 1 - _TAIL ** (1 / g)
     return found

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.stats.intervals import SHARE_WEIGHT, end_of_nothing
+from harness.core.stats.intervals import SHARE_WEIGHT, zero_upper_limit
 from harness.core.stats.linear import Linear
 from harness.core.stats.resampling import FEWEST_CLUSTERS, LEVEL
 from harness.core.stats.samples import Floats
@@ -100,7 +100,7 @@ def _unseen(side: Linear, g: Floats, width: float) -> Floats:
 
     k, moments = np.maximum(side.counting, 2), side.moments
     s2, known = moments.sums[0], np.where(moments.sums[0] > 0, np.minimum(moments.freedom, k - 1), 0)
-    nothing = width * end_of_nothing(k) / stdtrit(k - 1, (1 + LEVEL) / 2)
+    nothing = width * zero_upper_limit(k) / stdtrit(k - 1, (1 + LEVEL) / 2)
     shrunk = (known * s2 * k / (k - 1) + SHARE_WEIGHT * nothing**2) / (known + SHARE_WEIGHT)
     added: Floats = np.maximum(1 - side.counting / g, 0) * np.maximum(shrunk - s2 * g / np.maximum(g - 1, 1), 0)
     return added

@@ -33,7 +33,7 @@ _TRAPS: tuple[tuple[str, str, str], ...] = (  # object, pattern in the answer, w
 _PATTERNS = {object_name: (re.compile(pattern, re.IGNORECASE), meaning) for object_name, pattern, meaning in _TRAPS}
 
 
-def traps(table: Table) -> Finding:
+def ambiguous_word_evidence(table: Table) -> Finding:
     """Nats where an answer's word for the object is one that the vocabulary is known to misread. Descriptions only."""
     nats = np.zeros(len(table))
     reasons: dict[int, str] = {}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.labels.claims import Witness
-from harness.labels.log_odds import Codes, against, effective_shares
+from harness.labels.log_odds import Codes, against, decorrelated_weights
 from harness.labels.suspicion.claim_table import Finding, Table, nothing
 from harness.labels.suspicion.confusable_classes import is_beside, unlisted
 from harness.labels.suspicion.hard_instances import is_hard
@@ -28,7 +28,7 @@ def agreement(table: Table) -> Finding:
         against(codes, n_codes, table.is_yes, table.object_codes, hard, absent) for codes, n_codes, _ in read
     ])  # fmt: skip
     answers = np.array([yes for _, _, yes in read])  # (K, N): 1 yes, 0 no, -1 nothing
-    shares = effective_shares((answers != table.is_yes).astype(np.float64), answers >= 0)
+    shares = decorrelated_weights((answers != table.is_yes).astype(np.float64), answers >= 0)
     return Finding((weights * shares[:, None]).sum(axis=0), _reasons(table, answers), model_evidence=True)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from harness.labels.cases import Case
 from harness.labels.claims import Evidence, Witness
 from harness.labels.control_sample import control_order
-from harness.labels.suspicion.ambiguous_words import traps
+from harness.labels.suspicion.ambiguous_words import ambiguous_word_evidence
 from harness.labels.suspicion.checkpoints import agreement
 from harness.labels.suspicion.claim_table import Finding, Table
 from harness.labels.suspicion.confusable_classes import near
@@ -41,7 +41,14 @@ def rank_labels(
         sample, seed: so many labels, drawn at random from all, are marked `control`; see control_sample.py.
     """
     table = Table(evidence, tuple(witnesses))
-    findings = [agreement(table), captions(table), contradictions(table, others), near(table), instances(table), traps(table)]
+    findings = [
+        agreement(table),
+        captions(table),
+        contradictions(table, others),
+        near(table),
+        instances(table),
+        ambiguous_word_evidence(table),
+    ]
     nats = PRIOR + sum((finding.nats for finding in findings), np.zeros(len(table)))
     suspicion = 1 / (1 + np.exp(-nats))
     cases = [_case(table, row, float(suspicion[row]), findings) for row in range(len(table))]

@@ -21,10 +21,10 @@ from transformers import LlavaNextForConditionalGeneration, PreTrainedTokenizerF
 
 from harness.miniworld.model.architecture import GRID, make_model, make_processor, train_tokenizer
 from harness.miniworld.model.model_card import model_card
-from harness.miniworld.model.optimizer import Descent
+from harness.miniworld.model.optimizer import MuonWithAdamW
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.miniworld.model.training_sequences import Batch, Row, join_rows, make_row
-from harness.miniworld.model.vision_pretraining import Log, draw_album, freeze_features, train_tower
+from harness.miniworld.model.vision_pretraining import Log, draw_training_images, freeze_features, train_tower
 from harness.miniworld.world.instruction_files import training_turns
 from harness.miniworld.world.scenes import WorldSettings
 
@@ -52,14 +52,14 @@ def build(folder: Path, settings: BuildSettings, log: Log) -> None:
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
     world = WorldSettings()
-    album = draw_album(world, settings.images)
+    images = draw_training_images(world, settings.images)
     log({"stage": "images", "step": settings.images})
-    turns = [training_turns(scene, world) for scene in album.scenes]
+    turns = [training_turns(scene, world) for scene in images.scenes]
     tokenizer = train_tokenizer(_texts(turns))
     model = make_model(len(tokenizer))
     tower = model.model.vision_tower
-    train_tower(tower, album, settings.tower_steps, settings.tower_batch, log)
-    features = freeze_features(tower, album)
+    train_tower(tower, images, settings.tower_steps, settings.tower_batch, log)
+    features = freeze_features(tower, images)
     rows = [make_row(tokenizer, each) for each in turns]
     train_language(model, features, rows, settings, log)
     save(folder, model, tokenizer)
@@ -72,7 +72,9 @@ def train_language(
     model: LlavaNextForConditionalGeneration, features: Tensor, rows: list[Row], settings: BuildSettings, log: Log
 ) -> None:
     """Projector and language model on the answers."""
-    descent = Descent(model.named_parameters(), matrix_rate=settings.matrix_rate, rate=settings.rate, steps=settings.steps)
+    optimizer = MuonWithAdamW(
+        model.named_parameters(), matrix_rate=settings.matrix_rate, rate=settings.rate, steps=settings.steps
+    )
     rng = random.Random(settings.seed)
     order: list[int] = []
     model.train()
@@ -83,7 +85,7 @@ def train_language(
         blind = [rng.random() < settings.blind_share for _ in chosen]
         batch = join_rows([rows[i] for i in chosen], star=rng.random() >= settings.plain_share, blind=blind)
         loss = batch_loss(model, features[chosen].float(), batch)
-        descent.step(loss)
+        optimizer.step(loss)
         if step % 25 == 0 or step == settings.steps:
             log({"stage": "language", "step": step, "loss": loss.item()})
 

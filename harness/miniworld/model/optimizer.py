@@ -10,8 +10,9 @@ from torch import Tensor, nn
 WARM_UP = 0.1  # share of the steps in which the rate rises
 
 
-class Descent:
-    """Descends a loss. Muon bears the high rates that taught the tower fastest (docs/miniworld.md).
+class MuonWithAdamW:
+    """Muon for matrices inside layers, AdamW for the rest. Muon is stable at the high rates that trained the tower fastest
+    (docs/miniworld.md).
 
     Args:
         named: (name, parameter) of everything that is trained.
@@ -33,7 +34,7 @@ class Descent:
         self._schedules = [torch.optim.lr_scheduler.LambdaLR(o, lambda step: one_cycle(step, steps)) for o in self._optimizers]
 
     def step(self, loss: Tensor) -> None:
-        """One step down, gradients clipped to norm 1."""
+        """One update, gradients clipped to norm 1."""
         for optimizer in self._optimizers:
             optimizer.zero_grad()
         torch.autograd.backward(loss)

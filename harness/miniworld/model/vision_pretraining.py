@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from harness.miniworld.model.architecture import GRID, IMAGE_MEAN, IMAGE_STD, PATCH_PX, VISION_WIDTH
-from harness.miniworld.model.optimizer import Descent
+from harness.miniworld.model.optimizer import MuonWithAdamW
 from harness.miniworld.world.drawings.shapes import COLOURS
 from harness.miniworld.world.icons import all_icons
 from harness.miniworld.world.painter import JPEG_OPTIONS, PaintedScene, paint
@@ -33,7 +33,7 @@ Log = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Album:
+class TrainingImages:
     """Training images as the processor would see them. N images of G x G patches.
 
     pixels (N, 3, 112, 112) uint8; what (N, G * G, classes) and shade (N, G * G, colours): share of a patch's
@@ -46,7 +46,7 @@ class Album:
     shade: Tensor
 
 
-def draw_album(settings: WorldSettings, count: int) -> Album:
+def draw_training_images(settings: WorldSettings, count: int) -> TrainingImages:
     """The first `count` training images, through JPEG as the files on disc are."""
     scenes = tuple(plan_scene(settings, "train", index) for index in range(count))
     pixels = torch.empty(count, 3, GRID * PATCH_PX, GRID * PATCH_PX, dtype=torch.uint8)
@@ -56,7 +56,7 @@ def draw_album(settings: WorldSettings, count: int) -> Album:
         painted = paint(scene, settings.noise)
         pixels[index] = torch.from_numpy(through_jpeg(painted)).permute(2, 0, 1)
         what[index], shade[index] = _patch_labels(scene, painted)
-    return Album(scenes, pixels, what, shade)
+    return TrainingImages(scenes, pixels, what, shade)
 
 
 def through_jpeg(painted: PaintedScene) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -89,25 +89,25 @@ def normalise(pixels: Tensor) -> Tensor:
     return (pixels.float() / 255 - mean) / std
 
 
-def train_tower(tower: nn.Module, album: Album, steps: int, batch: int, log: Log) -> None:
+def train_tower(tower: nn.Module, images: TrainingImages, steps: int, batch: int, log: Log) -> None:
     """Cross-entropy of each patch's content and colour shares; two throw-away linear heads.
 
     A patch full of things weighs `1 + THING_WEIGHT` times as much as one of background.
     """
     heads = nn.ModuleDict({"what": nn.Linear(VISION_WIDTH, CLASSES), "shade": nn.Linear(VISION_WIDTH, len(SHADES))})
     named = [*tower.named_parameters(), *heads.named_parameters()]
-    descent = Descent(named, matrix_rate=1e-2, rate=8e-3, steps=steps)
+    optimizer = MuonWithAdamW(named, matrix_rate=1e-2, rate=8e-3, steps=steps)
     tower.train()
     for step in range(1, steps + 1):
-        rows = torch.randint(len(album.scenes), (batch,))
-        hidden = patch_features(tower, album.pixels[rows])
-        what, shade = album.what[rows].float() / 255, album.shade[rows].float() / 255
+        rows = torch.randint(len(images.scenes), (batch,))
+        hidden = patch_features(tower, images.pixels[rows])
+        what, shade = images.what[rows].float() / 255, images.shade[rows].float() / 255
         seen = heads["what"](hidden).log_softmax(-1)
         thing = what[..., : len(KINDS)].sum(-1)
         weight = 1 + THING_WEIGHT * thing
         loss = -((what * seen).sum(-1) * weight).sum() / weight.sum()
         loss = loss - 0.5 * (shade * heads["shade"](hidden).log_softmax(-1)).sum(-1).mean()
-        descent.step(loss)
+        optimizer.step(loss)
         if step % 50 == 0 or step == steps:
             right = (seen.argmax(-1) == what.argmax(-1))[thing > 0.5]
             log({"stage": "tower", "step": step, "loss": loss.item(), "thing_patches_right": right.float().mean().item()})
@@ -121,7 +121,7 @@ def patch_features(tower: Any, pixels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def freeze_features(tower: nn.Module, album: Album, batch: int = 64) -> Tensor:
+def freeze_features(tower: nn.Module, images: TrainingImages, batch: int = 64) -> Tensor:
     """The frozen tower's features of every image, once: (N, G * G, width) float16."""
     tower.eval().requires_grad_(False)
-    return torch.cat([patch_features(tower, pixels).half() for pixels in torch.split(album.pixels, batch)])
+    return torch.cat([patch_features(tower, pixels).half() for pixels in torch.split(images.pixels, batch)])

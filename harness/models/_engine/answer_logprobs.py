@@ -20,8 +20,8 @@ from harness.models._checkpoint.prompt_builder import PromptBuilder, Row
 from harness.models._engine.decoding import NOT_FINITE
 from harness.models._engine.grouping import Budget, Group, by_image, group
 from harness.models._engine.language_model import LanguageModel
-from harness.models._engine.running_batch import memory_for
-from harness.models._engine.scheduler import give_way, is_out_of_memory
+from harness.models._engine.running_batch import kv_cache_for
+from harness.models._engine.scheduler import is_out_of_memory, shrink_after_out_of_memory
 from harness.models._engine.yes_no_log_odds import NO, YES
 
 _LOGITS = 1 << 26  # elements in work
@@ -60,7 +60,7 @@ class Scorer:
                 except (RuntimeError, MemoryError) as error:
                     if not is_out_of_memory(error) or n == 1:
                         raise
-                    give_way(self.budget)
+                    shrink_after_out_of_memory(self.budget)
                     continue
                 yield from found
                 start += n
@@ -103,7 +103,7 @@ class Scorer:
     def _read(self, rows: Sequence[tuple[Row, int]], led: dict[int, list[tuple[int, list[int]]]]) -> Iterator[Forced]:
         wanted = {row.index: n for row, n in rows}
         groups: list[Group] = group([row for row, _ in rows], self.prompts.image_token_id, list(wanted.values()))
-        states = memory_for(self.language).read(groups)
+        states = kv_cache_for(self.language).read(groups)
         log_probs = self.language.logits(states).float().log_softmax(-1)
         order = [row.index for g in groups for row in g.rows]
         for index, own in zip(order, torch.split(log_probs, [wanted[i] for i in order]), strict=True):

@@ -21,7 +21,7 @@ from harness.models._checkpoint.packed_attention import NAME
 from harness.models._checkpoint.prompt_builder import Row, reach
 from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
 from harness.models._checkpoint.training_view import output_head
-from harness.models._device.recorded_step import Attend, RecordedSteps
+from harness.models._device.cuda_graphs import Attend, CudaGraphSteps
 
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
@@ -59,7 +59,7 @@ class LanguageModel:
     """Reads tokens on top of a cache; the caller keeps `mask` (N, S), one column a cache slot, see `Tokens`."""
 
     def __init__(
-        self, module: Any, family: Family, features: FeatureCache, image_token_id: int, steps: RecordedSteps | None = None
+        self, module: Any, family: Family, features: FeatureCache, image_token_id: int, steps: CudaGraphSteps | None = None
     ) -> None:
         """steps: where decode steps may be recorded."""
         self.family, self.features, self.image_token_id = family, features, image_token_id

@@ -42,7 +42,7 @@ class OneByOne:
         settings: GenerationSettings | None = None,
         thinking: int = 0,
     ) -> None:
-        """thinking: as of `ImageFirst`."""
+        """thinking: as of `ImageFirstEngine`."""
         self.module, self.prompts, self.end_ids, self.family = module, prompts, end_ids, family
         self._settings, self._thinking = settings, thinking
 

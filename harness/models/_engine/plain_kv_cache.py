@@ -43,8 +43,8 @@ class _Side:
         return _Side(self.rows + other.rows, self.cache, mask, torch.cat([self.positions, other.positions]))
 
 
-class PlainMemory:
-    """The same interface as `SharedMemory`; rows whose answers are known are computed like the others."""
+class PlainKVCache:
+    """The same interface as `SharedPrefixKVCache`; rows whose answers are known are computed like the others."""
 
     shared_slots = 0
 
@@ -55,7 +55,7 @@ class PlainMemory:
     @staticmethod
     def cost(group: Group) -> int:
         """Slots that a group may take up to the end of its answers."""
-        return sum(PlainMemory.own(row, group) for row in group.rows)
+        return sum(PlainKVCache.own(row, group) for row in group.rows)
 
     @staticmethod
     def own(row: Any, group: Group) -> int:

@@ -11,15 +11,15 @@ from harness.models._checkpoint.prompt_builder import Row
 from harness.models._engine.decoding import KnownRow, RowState, next_tokens
 from harness.models._engine.grouping import Group
 from harness.models._engine.language_model import LanguageModel
-from harness.models._engine.plain_kv_cache import PlainMemory
-from harness.models._engine.shared_kv_cache import SharedMemory
+from harness.models._engine.plain_kv_cache import PlainKVCache
+from harness.models._engine.shared_kv_cache import SharedPrefixKVCache
 from harness.models._engine.yes_no_log_odds import YesNoLogOdds
 
-Memory = SharedMemory | PlainMemory
+Memory = SharedPrefixKVCache | PlainKVCache
 
 
 @dataclass(slots=True, eq=False)
-class Live:
+class RunningRow:
     """A row in work. `token` is its last one, which the model has not read yet."""
 
     row: Row
@@ -35,11 +35,11 @@ class Batch:
     """Rows in work and what they have read. Made empty for a language model."""
 
     language: LanguageModel
-    live: list[Live] = field(default_factory=list)
+    live: list[RunningRow] = field(default_factory=list)
     memory: Memory = field(init=False)
 
     def __post_init__(self) -> None:
-        self.memory = memory_for(self.language)
+        self.memory = kv_cache_for(self.language)
 
     def slots(self) -> int:
         """Cache slots taken or promised to answers of the longest kind."""
@@ -51,8 +51,8 @@ class Batch:
 
     @torch.inference_mode()
     def join(
-        self, rows: Sequence[Live], groups: Sequence[Group], end_ids: frozenset[int], log_odds: YesNoLogOdds
-    ) -> list[Live]:
+        self, rows: Sequence[RunningRow], groups: Sequence[Group], end_ids: frozenset[int], log_odds: YesNoLogOdds
+    ) -> list[RunningRow]:
         """Take rows in, those of the groups in order, and choose the first token of each; those that are finished by it."""
         logits = self.memory.join(groups, _all_known(rows))
         self.live.extend(rows)
@@ -62,12 +62,12 @@ class Batch:
         return _choose(rows, logits, end_ids)
 
     @torch.inference_mode()
-    def step(self, end_ids: frozenset[int]) -> list[Live]:
+    def step(self, end_ids: frozenset[int]) -> list[RunningRow]:
         """One more token a row; those that are finished by it."""
         return _choose(self.live, self.memory.step([e.token for e in self.live], _all_known(self.live)), end_ids)
 
     @torch.inference_mode()
-    def drop(self, finished: Sequence[Live]) -> None:
+    def drop(self, finished: Sequence[RunningRow]) -> None:
         """These rows leave."""
         gone = set(finished)
         stay = [r for r, entry in enumerate(self.live) if entry not in gone]
@@ -75,19 +75,19 @@ class Batch:
         if stay:
             self.memory.keep(stay)
         else:
-            self.memory = memory_for(self.language)
+            self.memory = kv_cache_for(self.language)
 
 
-def memory_for(language: LanguageModel) -> Memory:
+def kv_cache_for(language: LanguageModel) -> Memory:
     """Shared prefixes are kept once where the model's attention lets rows read one copy."""
-    return SharedMemory(language) if language.shares_attention else PlainMemory(language)
+    return SharedPrefixKVCache(language) if language.shares_attention else PlainKVCache(language)
 
 
-def _all_known(rows: Sequence[Live]) -> bool:
+def _all_known(rows: Sequence[RunningRow]) -> bool:
     return all(isinstance(entry.state, KnownRow) for entry in rows)
 
 
-def _choose(rows: Sequence[Live], logits: torch.Tensor | None, end_ids: frozenset[int]) -> list[Live]:
+def _choose(rows: Sequence[RunningRow], logits: torch.Tensor | None, end_ids: frozenset[int]) -> list[RunningRow]:
     tokens = [0] * len(rows) if logits is None else next_tokens(logits, [e.state for e in rows], end_ids)
     for entry, token in zip(rows, tokens, strict=True):
         entry.token = token

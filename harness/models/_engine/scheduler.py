@@ -28,7 +28,7 @@ from harness.models._engine.decoding import (
 from harness.models._engine.generation_settings import GenerationSettings
 from harness.models._engine.grouping import Budget, Group, by_image, group, waves
 from harness.models._engine.language_model import LanguageModel
-from harness.models._engine.running_batch import Batch, Live
+from harness.models._engine.running_batch import Batch, RunningRow
 from harness.models._engine.yes_no_log_odds import YesNoLogOdds
 
 _TOGETHER = 32  # groups whose prompts are read before the next step
@@ -47,7 +47,7 @@ class Wave:
     rows: dict[int, Row] = field(default_factory=dict)
 
 
-class ImageFirst:
+class ImageFirstEngine:
     """The scheduler. What shares a batch, and when, is a function of the requests and of their answers alone."""
 
     def __init__(
@@ -125,7 +125,7 @@ class ImageFirst:
         batch.live.clear()
         wave.batch = Batch(self.language)
         wave.waiting.extendleft([*by_image(wave.requests, at_work), *wave.taken][::-1])
-        give_way(self.budget)
+        shrink_after_out_of_memory(self.budget)
         return []
 
     def _joined_or_stepped(self, wave: Wave) -> Finished:
@@ -194,15 +194,15 @@ class ImageFirst:
 
     # ------------------------------------------------------------ rows
 
-    def _live(self, row: Row, own: Group, done: Mapping[int, Answer]) -> Live:
+    def _live(self, row: Row, own: Group, done: Mapping[int, Answer]) -> RunningRow:
         decoding = row.request.decoding
         known = None if self.language.mixes_rows else done.get(row.index)
         if known is not None:
-            return Live(row, KnownRow(known), own)
+            return RunningRow(row, KnownRow(known), own)
         read = row.all_ids(self.prompts.image_token_id)
         bend = self._settings.bend(len(read), decoding.max_new_tokens, self.end_ids) if self._settings else None
         limit = self._thinking_limit(row) if self._thinking else None
-        return Live(row, RowState(decoding, self.end_ids, self._stopper(decoding.stop), bend, read, limit), own)
+        return RunningRow(row, RowState(decoding, self.end_ids, self._stopper(decoding.stop), bend, read, limit), own)
 
     def _thinking_limit(self, row: Row) -> ThinkingLimit:
         answer = row.request.decoding.max_new_tokens - self._thinking
@@ -213,7 +213,7 @@ class ImageFirst:
             self._stoppers[stop] = Stopper(self.prompts.tokens, stop)
         return self._stoppers.get(stop)
 
-    def _answer(self, entry: Live) -> Answer:
+    def _answer(self, entry: RunningRow) -> Answer:
         row, state = entry.row, entry.state
         text = self.prompts.answer_text(row.context, state.ids, row.head)
         if not row.request.prefix:
@@ -225,7 +225,7 @@ class ImageFirst:
         )
 
 
-def give_way(budget: Budget) -> None:
+def shrink_after_out_of_memory(budget: Budget) -> None:
     """After memory ran out: give back what the device keeps in reserve, and work in smaller batches."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -30,7 +30,7 @@ class _InStep(NamedTuple):
     hidden: Tensor | None
 
 
-class SharedMemory:
+class SharedPrefixKVCache:
     """Keys and values of the rows in work, in the order in which they joined."""
 
     def __init__(self, language: LanguageModel) -> None:
@@ -46,7 +46,7 @@ class SharedMemory:
     @staticmethod
     def cost(group: Group) -> int:
         """Slots that a group may take up to the end of its answers."""
-        return group.shared + sum(SharedMemory.own(row, group) for row in group.rows)
+        return group.shared + sum(SharedPrefixKVCache.own(row, group) for row in group.rows)
 
     @staticmethod
     def own(row: Any, group: Group) -> int:

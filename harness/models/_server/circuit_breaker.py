@@ -12,8 +12,8 @@ LOOK_EVERY_S = 30.0
 SAY_AFTER_S, SAY_EVERY_S = 20.0, 120.0  # of a server that is busy
 
 
-class Health:
-    """Counts requests in a row that got no answer.
+class CircuitBreaker:
+    """Counts consecutive requests that got no answer.
 
     After the first one the next get one try each (`shaky`), so that a question that breaks the server does not slow the
     rest. When many got no reply at all, the server is checked, and given up (`gone`) until it is there again.

@@ -19,8 +19,8 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI
 
 from harness.core.edge.text import without_surrogates
 from harness.core.errors import ModelError
-from harness.models._server.circuit_breaker import Health
-from harness.models._server.pace import Pace
+from harness.models._server.adaptive_concurrency import AdaptiveConcurrency
+from harness.models._server.circuit_breaker import CircuitBreaker
 from harness.models._server.refusals import NOT_NOW, Again, Refusal, Unanswerable
 from harness.models._server.spend_cap import CapReached, Held, SpendCap
 from harness.models._server.usage import OtherModels, Spent, model_named
@@ -50,11 +50,11 @@ class Server:
 
     def __init__(self, url: str, key: str, timeout_s: float, retries: int, most: int, cap: SpendCap, spent: Spent) -> None:
         self.url, self._key, self._timeout_s, self._retries = url, key, timeout_s, retries
-        self.pace, self._cap, self._spent = Pace(most), cap, spent
+        self.concurrency, self._cap, self._spent = AdaptiveConcurrency(most), cap, spent
         timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _LIST_S))
         self._client = OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout)
         weakref.finalize(self, self._client.close)  # the client has reference cycles: its sockets would stay open for long
-        self._health, self._others = Health(), OtherModels()
+        self._circuit, self._others = CircuitBreaker(), OtherModels()
         self.listing = self._listing()
 
     # ------------------------------------------------------------ models of the server
@@ -112,14 +112,14 @@ class Server:
 
         Raises Unanswerable when this request gets none, after its retries; ModelError when none will.
         """
-        if self._health.gone(self._is_alive):
-            raise Unanswerable(f"not asked, since the server at {self.url} is gone ({self._health.why})", transient=True)
-        tries, failed, busy, waited_s = (1 if self._health.shaky else self._retries + 1), 0, 0, 0.0
+        if self._circuit.gone(self._is_alive):
+            raise Unanswerable(f"not asked, since the server at {self.url} is gone ({self._circuit.why})", transient=True)
+        tries, failed, busy, waited_s = (1 if self._circuit.shaky else self._retries + 1), 0, 0, 0.0
         while True:
             try:
-                with self.pace.slot():
+                with self.concurrency.slot():
                     reply = read(self._once(body))
-                self._health.answered()
+                self._circuit.answered()
                 return reply
             except CapReached as reached:
                 raise Unanswerable(str(reached)) from None
@@ -127,9 +127,9 @@ class Server:
                 failed, busy = failed + (not again.busy), busy + again.busy
                 # A server may ask for no wait, or one of a millisecond, and refuse the next request too.
                 wait_s = max(again.after_s or 0.0, self._back_off(busy if again.busy else failed))
-                patience_s = LONGEST_WAIT_S if self._health.shaky else PATIENCE_S  # no other request was answered either
+                patience_s = LONGEST_WAIT_S if self._circuit.shaky else PATIENCE_S  # no other request was answered either
                 if failed >= tries or waited_s + wait_s > patience_s:
-                    self._health.failed(str(again), again.reached)
+                    self._circuit.failed(str(again), again.reached)
                     raise Unanswerable(_gave_up(again, waited_s), transient=True) from None
                 waited_s += self._waited(again, wait_s)
 
@@ -142,16 +142,18 @@ class Server:
         """Wait before the next try. Returns the seconds that a busy server was waited for."""
         self._spent.add_retry()
         if not again.busy:
-            self.pace.back_off(wait_s)
+            self.concurrency.back_off(wait_s)
             return 0.0
-        if (busy_s := self._health.busy(wait_s)) is not None:
+        if (busy_s := self._circuit.busy(wait_s)) is not None:
             _log.warning(
                 "The server at %s is busy (%s): no answer for %.0f s, next try in %.0f s. A request waits for up to %.0f s.",
                 self.url, again, busy_s, wait_s, PATIENCE_S,
             )  # fmt: skip
         started = time.monotonic()
-        self.pace.pause(again.after_s or 0.0)  # what the server asks for holds for all requests, what is longer for this one
-        self.pace.back_off(wait_s)
+        self.concurrency.pause(
+            again.after_s or 0.0
+        )  # what the server asks for holds for all requests, what is longer for this one
+        self.concurrency.back_off(wait_s)
         return time.monotonic() - started
 
     def _once(self, body: Mapping[str, Any]) -> Any:  # Any: the JSON of a reply

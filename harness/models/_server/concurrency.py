@@ -34,20 +34,20 @@ def ask_all(
     fresh = deque(deque(group) for group in groups if group)
     ready: deque[int] = deque()
     followers: dict[int, deque[int]] = {}
-    crew: _Crew[T] = _Crew(ask)
+    threads: _RequestThreads[T] = _RequestThreads(ask)
     silence = Silence(silent)
     error: Exception | None = None
     try:
-        while fresh or ready or crew.under_way:
-            while (ready or fresh) and crew.under_way < allowed():
+        while fresh or ready or threads.under_way:
+            while (ready or fresh) and threads.under_way < allowed():
                 if not ready:
                     group = fresh.popleft()
                     ready.append(group.popleft())
                     followers[ready[0]] = group
-                crew.begin(ready.popleft())
+                threads.begin(ready.popleft())
             started = time.monotonic()
-            done = crew.finished(_LOOK_AGAIN_S if ready or fresh else _LOOK_S)
-            silence.waited(time.monotonic() - started, ended=len(done), under_way=crew.under_way)
+            done = threads.finished(_LOOK_AGAIN_S if ready or fresh else _LOOK_S)
+            silence.waited(time.monotonic() - started, ended=len(done), under_way=threads.under_way)
             for index, _ in done:
                 ready.extend(followers.pop(index, ()))
             error = error or next((result for _, result in done if isinstance(result, Exception)), None)
@@ -59,7 +59,7 @@ def ask_all(
         if error is not None:
             raise error
     finally:
-        crew.dismiss()
+        threads.stop()
 
 
 class Silence:
@@ -78,8 +78,8 @@ class Silence:
             self._say(self._waited_s, under_way)
 
 
-class _Crew(Generic[T]):
-    """Threads that ask; as many as were ever needed at once."""
+class _RequestThreads(Generic[T]):
+    """A pool of threads that send requests; as many as were ever needed at once."""
 
     def __init__(self, ask: Callable[[int], T]) -> None:
         self._ask = ask
@@ -105,7 +105,7 @@ class _Crew(Generic[T]):
             self.under_way -= len(found)
             return found
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         for _ in range(self._size):
             self._todo.put(None)
 

@@ -26,7 +26,7 @@ class Pool:
 
     def allowed(self) -> int:
         """Requests that may be begun and not ended now."""
-        return sum(server.pace.allowed for server in self._servers)
+        return sum(server.concurrency.allowed for server in self._servers)
 
     def ask(self, body: Mapping[str, Any], read: Callable[[Any], T], image: Path | None) -> T:
         """As `Server.ask`. Raises Unanswerable with the last server's reason where none answers."""
@@ -45,7 +45,7 @@ class Pool:
         raise lost or Unanswerable("its servers ended one after the other", transient=True)
 
     def _order(self, image: Path | None) -> list[Server]:
-        by_load = sorted(self._servers, key=lambda server: server.pace.load)
+        by_load = sorted(self._servers, key=lambda server: server.concurrency.load)
         if image is None:
             return by_load
         own = self._servers[self._number(image) % len(self._servers)]

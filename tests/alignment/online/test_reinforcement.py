@@ -8,7 +8,7 @@ import tiny_models
 import torch
 
 from alignment.aligners.grpo import Grpo
-from alignment.aligners.ppo import Clipped, Ppo, gae
+from alignment.aligners.ppo import Ppo, PpoObjective, gae
 from alignment.aligners.rloo import LeaveOneOut, Rloo
 from alignment.batching.collate import collate, make_row, score, score_tokens, states
 from alignment.batching.rows import make_rows
@@ -53,7 +53,7 @@ def test_with_lambda_one_the_advantage_is_what_is_still_earned_less_the_value() 
 
 
 def test_ppo_clips_the_ratio_and_the_value(llava_next, images, pairs):
-    policy, ppo = TinyPolicy(llava_next), Clipped(beta=0.1, clip_range=0.2, value_weight=0.5, gae_lambda=0.95)
+    policy, ppo = TinyPolicy(llava_next), PpoObjective(beta=0.1, clip_range=0.2, value_weight=0.5, gae_lambda=0.95)
     ppo.heads(policy, seed=0)
     row = make_row(policy, pairs[0], images)
     batch = collate([row], policy.pad_token_id)

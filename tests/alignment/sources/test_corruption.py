@@ -13,7 +13,7 @@ from alignment.sources.corruption import Corruption
 from harness.core import registry
 from harness.core.errors import ConfigError, DataError, Unanswered
 from harness.core.evaluation import Answer
-from harness.evaluation.cached_model import RememberingModel
+from harness.evaluation.cached_model import CachedModel
 from harness.models.scripted import Scripted
 from harness.storage.run_store import Store
 from tests.alignment.scripted import ScriptedModel, write_prompts
@@ -100,7 +100,7 @@ def test_replies_are_remembered_beside_the_policys_answers(tmp_path, monkeypatch
     monkeypatch.setattr(registry, "make", lambda kind, name, options, **given: text)
     with Store(tmp_path / "store.sqlite") as store:
         for _ in range(2):
-            policy = RememberingModel(Scripted(), store)
+            policy = CachedModel(Scripted(), store)
             assert len(list(Corruption(model={"path": "x"}).pairs(data, policy, 0))) == 1
     assert len(text.asked) == 1
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks._judged import mmhal
 from benchmarks.judges.chat import Chat
 from harness.config.schema import JudgeConfig
-from harness.evaluation.remembering_judge import RememberingJudge
+from harness.evaluation.cached_judge import CachedJudge
 from harness.evaluation.scoring import make_judge
 from harness.models.openai import OpenAIModel
 from harness.storage.run_store import Store
@@ -40,7 +40,7 @@ def by_effort(body: dict[str, Any], count: int) -> Said:
 def rated(store: Store, url: str, options: dict[str, Any], **model: Any) -> tuple[float | None, str]:
     spec = {"name": "chat", "model": {"name": "openai", "url": url, **model}, **options}
     judge = make_judge(JudgeConfig.model_validate(spec), store)
-    assert isinstance(judge, RememberingJudge)
+    assert isinstance(judge, CachedJudge)
     return judge.judge(mmhal.TASK, "Q?", "a", FACTS, None).value, judge.version
 
 

@@ -23,7 +23,7 @@ from harness.core.errors import ConfigError, HarnessError, JudgeError, ModelErro
 from harness.core.evaluation import Answer, Item, Request
 from harness.core.judging import JudgeTask, Question, Unreached
 from harness.core.run_record import Checkpoint
-from harness.evaluation.remembering_judge import RememberingJudge
+from harness.evaluation.cached_judge import CachedJudge
 from harness.evaluation.scoring import make_annotator, make_judge
 from harness.storage.data_folder import DataFolder
 from harness.storage.run_store import Store
@@ -187,17 +187,17 @@ def test_recorded_replies_go_by_the_items_id_where_a_question_is_asked_of_severa
 
 def test_recorded_replies_are_read_from_their_file_and_not_from_the_store(tmp_path: Path) -> None:
     judge, store = Recorded(recording(tmp_path / "r.jsonl", {"raw": "1"})), Store(tmp_path / "store.sqlite")
-    remembering = RememberingJudge(judge, store)
+    remembering = CachedJudge(judge, store)
     judge.replays = False  # as an earlier version stored verdicts
     assert remembering.judge(RANK, "Q?", "(a)", {}, None).raw == "1"
     other = Recorded(recording(tmp_path / "r.jsonl", {"raw": "2"}))
     other.version = judge.version
-    assert RememberingJudge(other, store).judge(RANK, "Q?", "(a)", {}, None).raw == "2"
+    assert CachedJudge(other, store).judge(RANK, "Q?", "(a)", {}, None).raw == "2"
 
 
 def test_recorded_replies_are_to_one_order_of_two_answers(tmp_path: Path) -> None:
     judge = Recorded(recording(tmp_path / "r.jsonl", {"raw": "9 2"}))
-    for replayed in (judge, RememberingJudge(judge, Store(tmp_path / "store.sqlite")), FileJudge({}, "none")):
+    for replayed in (judge, CachedJudge(judge, Store(tmp_path / "store.sqlite")), FileJudge({}, "none")):
         with pytest.raises(ConfigError, match="swap asks the judge for both orders"):
             llava_bench.LlavaBench(replayed, swap=True)
     assert llava_bench.LlavaBench(judge).facts() and llava_bench.LlavaBench(Keywords(), swap=True).swap

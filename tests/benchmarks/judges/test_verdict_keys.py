@@ -17,7 +17,7 @@ from benchmarks.mmhal_bench_v import MmhalBenchV
 from benchmarks.mmvet import Mmvet
 from benchmarks.object_halbench import ObjectHalbench
 from harness.core.evaluation import Item, Verdict
-from harness.evaluation.remembering_judge import RememberingAnnotator, RememberingJudge
+from harness.evaluation.cached_judge import CachedAnnotator, CachedJudge
 from tests.benchmarks.judges.test_judges import Model
 from tests.benchmarks.scoring import said
 
@@ -79,7 +79,7 @@ def test_a_verdict_that_the_first_release_stored_is_found_again(name: str, tmp_p
     version, *keys = RELEASED[name]
     judge, asked = judge_named(name, tmp_path), Keys()
     (tmp_path / "a.jpg").write_bytes(b"image")
-    remembering = RememberingJudge(judge, asked)  # type: ignore[arg-type]
+    remembering = CachedJudge(judge, asked)  # type: ignore[arg-type]
     mmhal = {"question_type": "attribute", "image_content": ["dog"], "gt_answer": "A dog."}
     with_image = MmhalBenchV(remembering)
     with_image._folder = tmp_path
@@ -92,7 +92,7 @@ def test_a_verdict_that_the_first_release_stored_is_found_again(name: str, tmp_p
     ):
         benchmark.score(Item("1", "a.jpg", QUESTION, truth), ANSWER)  # type: ignore[attr-defined]
         assert version in " ".join(benchmark.facts().values())  # type: ignore[attr-defined]
-    annotator = RememberingAnnotator(judge, asked)  # type: ignore[arg-type]
+    annotator = CachedAnnotator(judge, asked)  # type: ignore[arg-type]
     annotator.rank(QUESTION, ("A dog.", "A cat."), REFERENCE, None)
     annotator.rate(QUESTION, "A cow.", REFERENCE, tmp_path / "a.jpg")
     assert asked.asked == keys

@@ -14,7 +14,7 @@ from transformers import AutoModelForImageTextToText
 from harness.core.errors import ModelError
 from harness.core.evaluation import Decoding, Request
 from harness.core.run_record import ADAPTER, ProtocolRecord
-from harness.evaluation.cached_model import RememberingModel
+from harness.evaluation.cached_model import CachedModel
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.fleet.messages import CheckpointSpec
 from harness.fleet.worker import Worker
@@ -126,7 +126,7 @@ def test_answers_of_merged_half_precision_are_asked_once_again(llava_folder: Pat
     before = {name: value for name, value in model.facts().items() if name != ADAPTER}  # as a version before told them
     request = Request(images[0], "What is this?", Decoding(max_new_tokens=2))
     with Store(tmp_path / "runs.sqlite") as store:
-        now = RememberingModel(model, store)
+        now = CachedModel(model, store)
         key = now.key(request)
         now._facts = before
         assert now.key(request) != key

@@ -13,7 +13,7 @@ from harness.core.evaluation import Decoding, Request
 from harness.models._engine import kv_shelves
 from harness.models._engine.grouping import group
 from harness.models._engine.kv_shelves import Place, Shelf, arranged, merged
-from harness.models._engine.shared_kv_cache import SharedMemory
+from harness.models._engine.shared_kv_cache import SharedPrefixKVCache
 from harness.models.transformers import TransformersModel
 
 
@@ -46,13 +46,13 @@ def test_rows_that_join_one_after_the_other_are_arranged_once_by_the_step_that_f
     done: list[str] = []
 
     def noted(name: str) -> None:
-        own = getattr(SharedMemory, name)
+        own = getattr(SharedPrefixKVCache, name)
 
-        def method(self: SharedMemory, *words: Any) -> Any:
+        def method(self: SharedPrefixKVCache, *words: Any) -> Any:
             done.append(name)
             return own(self, *words)
 
-        monkeypatch.setattr(SharedMemory, name, method)
+        monkeypatch.setattr(SharedPrefixKVCache, name, method)
 
     for name in ("join", "step", "_arrange"):
         noted(name)

@@ -14,7 +14,7 @@ from harness.core.errors import ConfigError
 from harness.core.evaluation import Decoding, Request
 from harness.models._device.token_budget import cache_slots, reserve, slot_bytes
 from harness.models._engine.grouping import group
-from harness.models._engine.running_batch import memory_for
+from harness.models._engine.running_batch import kv_cache_for
 from harness.models._engine.scheduler import is_out_of_memory
 from harness.models.transformers import TransformersModel
 
@@ -78,7 +78,7 @@ NAMES = ("llava", "llava_next, Mistral with a window", "llava_next, deepseek_v3"
 def test_no_family_keeps_more_than_its_slots_are_taken_for(name: str, tmp_path: Path, images: list[Path]) -> None:
     model = TransformersModel(str(tiny_families.save(name, tmp_path)), device="cpu")
     row = model.prompts.row(0, Request(images[0], "Is there a dog?", Decoding(4)))
-    memory = memory_for(model._language())
+    memory = kv_cache_for(model._language())
     with torch.inference_mode():
         memory.join(group([row], model.prompts.image_token_id))
         memory.step([5])

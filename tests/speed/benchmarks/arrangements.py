@@ -15,7 +15,7 @@ import pytest
 
 from harness.core.evaluation import Decoding, Request
 from harness.miniworld.model.paths import checkpoint_folder
-from harness.models._engine.shared_kv_cache import SharedMemory
+from harness.models._engine.shared_kv_cache import SharedPrefixKVCache
 from harness.models.transformers import TransformersModel
 
 
@@ -40,17 +40,17 @@ def main() -> None:
 def counted(model: TransformersModel, requests: Sequence[Request]) -> tuple[list[int], set[Any]]:
     """Steps of each arrangement that saw one, and the shapes (rows, width) of all shelves that were met."""
     lasted, shapes = [0], set[Any]()
-    arrange, keep, step = SharedMemory._arrange, SharedMemory.keep, SharedMemory.step
+    arrange, keep, step = SharedPrefixKVCache._arrange, SharedPrefixKVCache.keep, SharedPrefixKVCache.step
 
-    def arranged(self: SharedMemory, *words: Any) -> None:
+    def arranged(self: SharedPrefixKVCache, *words: Any) -> None:
         lasted.append(0)
         arrange(self, *words)
 
-    def kept(self: SharedMemory, rows: list[int]) -> None:
+    def kept(self: SharedPrefixKVCache, rows: list[int]) -> None:
         lasted.append(0)
         keep(self, rows)
 
-    def stepped(self: SharedMemory, *words: Any) -> Any:
+    def stepped(self: SharedPrefixKVCache, *words: Any) -> Any:
         if self._joined:
             self._arrange()  # as the step would: it belongs to the new arrangement
         lasted[-1] += 1
@@ -58,9 +58,9 @@ def counted(model: TransformersModel, requests: Sequence[Request]) -> tuple[list
         return step(self, *words)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SharedMemory, "_arrange", arranged)
-        patch.setattr(SharedMemory, "keep", kept)
-        patch.setattr(SharedMemory, "step", stepped)
+        patch.setattr(SharedPrefixKVCache, "_arrange", arranged)
+        patch.setattr(SharedPrefixKVCache, "keep", kept)
+        patch.setattr(SharedPrefixKVCache, "step", stepped)
         assert sum(len(part) for part in model.generate(requests)) == len(requests)
     return [n for n in lasted if n], shapes
 

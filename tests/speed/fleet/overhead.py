@@ -29,7 +29,7 @@ sys.path[:0] = [str(ROOT)]
 from harness.config.fleet_form import FleetConfig  # noqa: E402
 from harness.core import registry  # noqa: E402
 from harness.core.evaluation import Answer, Request  # noqa: E402
-from harness.evaluation.cached_model import RememberingModel  # noqa: E402
+from harness.evaluation.cached_model import CachedModel  # noqa: E402
 from harness.fleet import worker_pool  # noqa: E402
 from harness.fleet.fleet_model import FleetModel  # noqa: E402
 from harness.fleet.messages import CheckpointSpec  # noqa: E402
@@ -63,7 +63,7 @@ def driver(workers: int, waves: int, file: Path, digest: str = "d") -> tuple[flo
     requests = [Request(None, f"Is there a dog in image {n}?") for n in range(waves * WAVE)]
     with Store(file) as store:
         pool = WorkerPool(FleetConfig(workers=workers), lambda text: None)
-        model = RememberingModel(FleetModel(pool, CheckpointSpec("toy", {}, 1, ".")), store)
+        model = CachedModel(FleetModel(pool, CheckpointSpec("toy", {}, 1, ".")), store)
         cpu, began = time.process_time(), time.perf_counter()
         n = sum(len(batch) for batch in model.generate(requests))
         pool.close()

@@ -13,7 +13,7 @@ _SMOOTH = 0.1  # weight of a new reply in the running mean of the latency
 _FORGET = 1.002  # by reply: a server that became slower for good is measured against its new speed in the end
 
 
-class Pace:
+class AdaptiveConcurrency:
     """Additive increase, multiplicative decrease (AIMD, as TCP's congestion control), for one server. Thread-safe.
 
     The window begins at BEGIN and doubles with each round of replies until the first sign of congestion; from then on it grows

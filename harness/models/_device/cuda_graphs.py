@@ -28,7 +28,7 @@ _AFTER = 8  # steps of a size before it is recorded: recording takes as long as 
 _log = logging.getLogger("harness")
 
 
-def filled_up(rows: int) -> int:
+def padded_batch_size(rows: int) -> int:
     """The size for a number of rows: multiples of 8 up to 32, then two sizes to each doubling."""
     step = 8 if rows <= 32 else 1 << ((rows - 1).bit_length() - 2)
     return -(-rows // step) * step
@@ -62,7 +62,7 @@ class _Recorded:
         return self.logits[:rows]
 
 
-class RecordedSteps:
+class CudaGraphSteps:
     """The decode steps of a language model, kept as long as its weights stay where they are."""
 
     def __init__(self) -> None:
@@ -72,16 +72,16 @@ class RecordedSteps:
         self._pool: Any = None
         self._works = True
 
-    def __deepcopy__(self, memo: Any) -> RecordedSteps:
+    def __deepcopy__(self, memo: Any) -> CudaGraphSteps:
         """A copy of a model has weights of its own, and graphs hold places in memory."""
-        return RecordedSteps()
+        return CudaGraphSteps()
 
     @property
     def sizes(self) -> list[int]:
         """Those that are recorded."""
         return sorted(self._recorded)
 
-    def of(self, module: Any) -> RecordedSteps | None:
+    def of(self, module: Any) -> CudaGraphSteps | None:
         """These, for a language model as it is now; None where it cannot be recorded: on a CPU, while it is trained, cast
         automatically or sharded."""
         device = next(module.parameters()).device.type
@@ -99,7 +99,7 @@ class RecordedSteps:
     def step(self, forward: Forward, ids: Tensor, positions: Tensor, attend: Attend) -> Tensor:
         """Logits (R, V) of one more token a row; they lie where the next step writes its own."""
         rows = len(ids)
-        size = filled_up(rows)
+        size = padded_batch_size(rows)
         ids, positions = (torch.cat([t, t[-1:].expand(size - rows, *t.shape[1:])]) for t in (ids, positions))
         if size in self._recorded:
             own = self._recorded[size]

@@ -1,4 +1,4 @@
-"""A judge and an annotator that remember their verdicts: scoring again never pays again."""
+"""A judge and an annotator whose verdicts are cached in the store: scoring again never pays again."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from harness.storage.run_store import Store
 _UNREAD = "/unread"  # behind a verdict's key: the first reply that the task could not read
 
 
-class _Remembering:
-    """A store underneath a judge. A question without a reply is not kept, so the next run asks it again."""
+class _Cached:
+    """A judge on top of a cache in the store. A question without a reply is not kept, so the next run asks it again."""
 
     def __init__(self, inner: Judge | Annotator, store: Store) -> None:
         self._inner, self._store = inner, store
@@ -39,8 +39,8 @@ class _Remembering:
         return verdict
 
 
-class RememberingJudge(_Remembering):
-    """A benchmark's judge that remembers its verdicts.
+class CachedJudge(_Cached):
+    """A benchmark's judge with cached verdicts.
 
     Of replies that a task cannot read the first is kept too. It is the verdict where the benchmark's variant counts it
     (`JudgeTask.counted`), so that a run that goes on has no second try, and of a repeat, whose being unreadable is a result;
@@ -127,7 +127,7 @@ class RememberingJudge(_Remembering):
             done(count)
 
 
-class RememberingAnnotator(_Remembering):
+class CachedAnnotator(_Cached):
     """An aligner's annotator that remembers its ratings and rankings."""
 
     def __init__(self, annotator: Annotator, store: Store) -> None:

@@ -17,9 +17,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 from harness.core.evaluation import Answer, Decoding, Request
-from harness.models._device import recorded_step
+from harness.models._device import cuda_graphs
 from harness.models._device.adapted_linear import AdaptedLinear
-from harness.models._device.recorded_step import RecordedSteps, filled_up
+from harness.models._device.cuda_graphs import CudaGraphSteps, padded_batch_size
 from harness.models.transformers import TransformersModel
 from tests.models.test_adapters import adapt
 
@@ -67,11 +67,11 @@ def _tensors(value: Any) -> list[torch.Tensor]:
 
 @pytest.fixture
 def on_this_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    monkeypatch.setattr(recorded_step, "DEVICES", ("cpu",))
-    monkeypatch.setattr(recorded_step, "_new_graph", Tape)
-    monkeypatch.setattr(recorded_step, "_new_pool", lambda: (0, 0))
-    monkeypatch.setattr(recorded_step, "_aside", nullcontext)
-    monkeypatch.setattr(recorded_step, "_AFTER", 3)
+    monkeypatch.setattr(cuda_graphs, "DEVICES", ("cpu",))
+    monkeypatch.setattr(cuda_graphs, "_new_graph", Tape)
+    monkeypatch.setattr(cuda_graphs, "_new_pool", lambda: (0, 0))
+    monkeypatch.setattr(cuda_graphs, "_aside", nullcontext)
+    monkeypatch.setattr(cuda_graphs, "_AFTER", 3)
     monkeypatch.setattr(Tape, "replayed", 0)
     yield monkeypatch
 
@@ -101,9 +101,9 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def test_recorded_steps_give_the_answers_of_steps_that_are_not(folder: Path, images: list[Path], on_this_machine: Any) -> None:
     requests = asked(images)
-    on_this_machine.setattr(recorded_step, "DEVICES", ())
+    on_this_machine.setattr(cuda_graphs, "DEVICES", ())
     plain = answers(loaded(folder), requests)
-    on_this_machine.setattr(recorded_step, "DEVICES", ("cpu",))
+    on_this_machine.setattr(cuda_graphs, "DEVICES", ("cpu",))
     model = loaded(folder)
     assert answers(model, requests) == plain
     assert len(model._steps.sizes) >= 2 and Tape.replayed > 20, "nothing was recorded"
@@ -114,8 +114,8 @@ def test_recorded_steps_give_the_answers_of_steps_that_are_not(folder: Path, ima
 
 def test_the_numbers_of_rows_are_filled_up_to_a_few_sizes() -> None:
     wanted = {1: 8, 8: 8, 9: 16, 25: 32, 33: 48, 49: 64, 65: 96, 97: 128, 129: 192, 200: 256, 256: 256}
-    assert {rows: filled_up(rows) for rows in wanted} == wanted
-    assert len({filled_up(rows) for rows in range(1, 257)}) == 10
+    assert {rows: padded_batch_size(rows) for rows in wanted} == wanted
+    assert len({padded_batch_size(rows) for rows in range(1, 257)}) == 10
 
 
 def test_a_step_has_the_same_numbers_whether_it_is_recorded_or_not(
@@ -123,17 +123,17 @@ def test_a_step_has_the_same_numbers_whether_it_is_recorded_or_not(
 ) -> None:
     """Else a run that was killed and goes on, and sees a size for the first time again, would end in other last bits."""
     requests, seen = asked(images), dict[str, list[torch.Tensor]]()
-    real = RecordedSteps.step
+    real = CudaGraphSteps.step
     for name, after in (("never", 10_000), ("soon", 3)):
-        on_this_machine.setattr(recorded_step, "_AFTER", after)
+        on_this_machine.setattr(cuda_graphs, "_AFTER", after)
         kept = seen.setdefault(name, [])
 
-        def step(self: RecordedSteps, *given: Any, kept: list[torch.Tensor] = kept) -> torch.Tensor:
+        def step(self: CudaGraphSteps, *given: Any, kept: list[torch.Tensor] = kept) -> torch.Tensor:
             logits = real(self, *given)
             kept.append(logits.clone())
             return logits
 
-        on_this_machine.setattr(RecordedSteps, "step", step)
+        on_this_machine.setattr(CudaGraphSteps, "step", step)
         answers(loaded(folder), requests)
     assert len(seen["never"]) == len(seen["soon"]) > 20
     assert all(torch.equal(one, other) for one, other in zip(seen["never"], seen["soon"], strict=True))
@@ -161,14 +161,14 @@ def test_what_cannot_be_recorded_is_computed_step_by_step_and_said_once(
             super().capture_end()
             raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nCompile with ..")
 
-    on_this_machine.setattr(recorded_step, "_new_graph", Refuses)
+    on_this_machine.setattr(cuda_graphs, "_new_graph", Refuses)
     model, requests = loaded(llava_folder), asked(images)
     with caplog.at_level(logging.WARNING, "harness"):
         found = answers(model, requests)
     assert [r.message for r in caplog.records] == [
         "Decode steps are not recorded as CUDA graphs: CUDA error: operation not permitted when stream is capturing"
     ]
-    on_this_machine.setattr(recorded_step, "DEVICES", ())
+    on_this_machine.setattr(cuda_graphs, "DEVICES", ())
     assert found == answers(loaded(llava_folder), requests) and model._steps.sizes == []
 
 
@@ -179,12 +179,12 @@ def test_a_copy_of_a_model_records_its_own(llava_folder: Path, images: list[Path
 
 
 def test_nothing_is_recorded_in_training_under_autocast_or_on_a_cpu(llava_folder: Path, on_this_machine: Any) -> None:
-    module, steps = loaded(llava_folder).module, RecordedSteps()
+    module, steps = loaded(llava_folder).module, CudaGraphSteps()
     assert steps.of(module) is steps
     with torch.autocast("cpu", torch.bfloat16):
         assert steps.of(module) is None
     assert steps.of(module.train()) is None
-    on_this_machine.setattr(recorded_step, "DEVICES", ("cuda",))
+    on_this_machine.setattr(cuda_graphs, "DEVICES", ("cuda",))
     assert steps.of(module.eval()) is None
 
 
@@ -200,9 +200,9 @@ def test_steps_with_an_adapter_beside_the_weights_are_recorded_too(
         far_apart(model.module)
         return answers(model, requests), model
 
-    on_this_machine.setattr(recorded_step, "DEVICES", ())
+    on_this_machine.setattr(cuda_graphs, "DEVICES", ())
     plain = given(adapter)[0]
-    on_this_machine.setattr(recorded_step, "DEVICES", ("cpu",))
+    on_this_machine.setattr(cuda_graphs, "DEVICES", ("cpu",))
     found, model = given(adapter)
     assert found == plain and Tape.replayed > 5
     layer = next(part for part in model.module.modules() if isinstance(part, AdaptedLinear))

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.models._server.pace import BEGIN, Pace
+from harness.models._server.adaptive_concurrency import BEGIN, AdaptiveConcurrency
 from harness.models._server.refusals import Again
 
 
@@ -21,20 +21,20 @@ class Clock:
         return self.now
 
 
-def replies(pace: Pace, clock: Clock, n: int, seconds: float = 1.0) -> None:
+def replies(pace: AdaptiveConcurrency, clock: Clock, n: int, seconds: float = 1.0) -> None:
     for _ in range(n):
         with pace.slot():
             clock.now += seconds
 
 
-def busy(pace: Pace) -> None:
+def busy(pace: AdaptiveConcurrency) -> None:
     with pytest.raises(Again), pace.slot():
         raise Again("HTTP 429", busy=True)
 
 
 def test_the_window_doubles_with_each_round_until_the_most() -> None:
     clock = Clock()
-    pace = Pace(40, clock)
+    pace = AdaptiveConcurrency(40, clock)
     assert pace.allowed == BEGIN
     replies(pace, clock, BEGIN)
     assert pace.allowed == 2 * BEGIN
@@ -44,7 +44,7 @@ def test_the_window_doubles_with_each_round_until_the_most() -> None:
 
 def test_a_busy_reply_cuts_it_to_70_percent_and_then_it_grows_by_one_a_round() -> None:
     clock = Clock()
-    pace = Pace(64, clock)
+    pace = AdaptiveConcurrency(64, clock)
     replies(pace, clock, 24)
     assert pace.allowed == 32
     busy(pace)
@@ -56,7 +56,7 @@ def test_a_busy_reply_cuts_it_to_70_percent_and_then_it_grows_by_one_a_round() -
 
 def test_requests_that_were_under_way_together_cut_it_once() -> None:
     clock = Clock()
-    pace = Pace(64, clock)
+    pace = AdaptiveConcurrency(64, clock)
     first, second = pace.slot(), pace.slot()
     first.__enter__()
     second.__enter__()
@@ -69,7 +69,7 @@ def test_requests_that_were_under_way_together_cut_it_once() -> None:
 
 def test_it_never_falls_below_one() -> None:
     clock = Clock()
-    pace = Pace(8, clock)
+    pace = AdaptiveConcurrency(8, clock)
     for _ in range(10):
         clock.now += 1
         busy(pace)
@@ -78,7 +78,7 @@ def test_it_never_falls_below_one() -> None:
 
 def test_replies_that_became_slow_cut_it_by_a_fifth() -> None:
     clock = Clock()
-    pace = Pace(20, clock)
+    pace = AdaptiveConcurrency(20, clock)
     replies(pace, clock, 40, 0.1)
     assert pace.allowed == 20
     replies(pace, clock, 4, 1.0)  # the running mean passes three times the fastest: 0.1, .19, .27, .34
@@ -86,14 +86,14 @@ def test_replies_that_became_slow_cut_it_by_a_fifth() -> None:
 
 
 def test_an_error_of_the_server_is_no_sign_of_congestion() -> None:
-    pace = Pace(8, Clock())
+    pace = AdaptiveConcurrency(8, Clock())
     with pytest.raises(Again), pace.slot():
         raise Again("HTTP 500")
     assert pace.allowed == BEGIN
 
 
 def test_a_request_that_waits_for_another_try_leaves_its_place() -> None:
-    pace = Pace(1)
+    pace = AdaptiveConcurrency(1)
     waiting = threading.Thread(target=pace.back_off, args=(0.2,))
     waiting.start()
     time.sleep(0.05)
@@ -103,7 +103,7 @@ def test_a_request_that_waits_for_another_try_leaves_its_place() -> None:
 
 
 def test_no_request_begins_during_a_pause() -> None:
-    pace = Pace(4)
+    pace = AdaptiveConcurrency(4)
     pace.pause(0.15)
     started = time.monotonic()
     with pace.slot():

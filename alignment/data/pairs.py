@@ -43,11 +43,6 @@ def read_pairs(path: Path) -> list[PreferencePair]:
     return _read(path, from_json, "pairs")
 
 
-def write_pairs(path: Path, pairs: Iterable[PreferencePair]) -> None:
-    """Write a pair file, whole or not at all."""
-    write_text_whole(path, pairs_text(pairs))
-
-
 def pairs_text(pairs: Iterable[PreferencePair]) -> str:
     """The text of a pair file."""
     return _lines(map(to_json, pairs))

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from harness.fleet.worker_pool import WorkerPool
 
 
-def load_model(config: RunConfig, path: str | None = None, crew: WorkerPool | None = None) -> Model:
-    """The base checkpoint, or another one under the base's settings; with a crew, on its workers."""
-    if crew is None:
+def load_model(config: RunConfig, path: str | None = None, pool: WorkerPool | None = None) -> Model:
+    """The base checkpoint, or another one under the base's settings; with a worker pool, on its workers."""
+    if pool is None:
         return registry.make("model", config.model.name, options_of(config, path))
     from harness.fleet.fleet_model import FleetModel
 
-    return FleetModel(crew, spec_of(config, path))
+    return FleetModel(pool, spec_of(config, path))
 
 
 def spec_of(config: RunConfig, path: str | None = None) -> CheckpointSpec:
@@ -76,16 +76,16 @@ def digest_of(path: str, cache: Path) -> str:
     return known.digest(str(Path(path).resolve()), state, lambda: checkpoint_of(path).digest)
 
 
-def trainable_model(config: RunConfig, path: str | None = None, crew: WorkerPool | None = None) -> Model:
-    """A checkpoint in this process, where training is; a crew is sent off and idle servers are ended first: memory is free.
+def trainable_model(config: RunConfig, path: str | None = None, pool: WorkerPool | None = None) -> Model:
+    """A checkpoint in this process, where training is; workers and idle servers are ended first, so that memory is free.
 
-    Raises ModelError where the crew's hosts have another base under the same path.
+    Raises ModelError where the pool's hosts have another base under the same path.
     """
-    if crew is not None:
-        crew.stop_workers()
+    if pool is not None:
+        pool.stop_workers()
     end_idle_servers()
     model = load_model(config, path)
-    known = {loaded.checkpoint.digest for loaded in crew.loaded_checkpoints} if crew is not None and path is None else set()
+    known = {loaded.checkpoint.digest for loaded in pool.loaded_checkpoints} if pool is not None and path is None else set()
     if known and model.checkpoint.digest not in known:
         raise ModelError(
             f"The base checkpoint of this host, {model.checkpoint.folder}, has another digest than that of the fleet's "
@@ -95,7 +95,7 @@ def trainable_model(config: RunConfig, path: str | None = None, crew: WorkerPool
 
 
 @contextmanager
-def crew_of(
+def worker_pool_of(
     settings: FleetConfig | int | None, say: Callable[[str], None], shown: Shown | None = None
 ) -> Iterator[WorkerPool | None]:
     """The workers that a study asks for, ended afterwards; None where it asks for none, or for one process.
@@ -108,13 +108,13 @@ def crew_of(
     from harness.fleet.worker_pool import WorkerPool
 
     on_hosts = isinstance(settings, FleetConfig)
-    crew = WorkerPool(settings, say, shown.show if shown is not None and on_hosts else lambda status: None)
+    pool = WorkerPool(settings, say, shown.show if shown is not None and on_hosts else lambda status: None)
     try:
-        yield crew
+        yield pool
         if on_hosts:
-            say(f"fleet: {crew.counters}")
+            say(f"fleet: {pool.counters}")
     finally:
-        crew.close()
+        pool.close()
         if shown is not None:
             shown.file.unlink(missing_ok=True)
 

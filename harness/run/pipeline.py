@@ -39,9 +39,9 @@ from harness.run.checks.study import check_studies
 from harness.run.checks.unchanged import require_unchanged
 from harness.run.data import open_data
 from harness.run.make_aligner import code_of, rated_by
-from harness.run.models import Shown, crew_of, load_model
+from harness.run.models import Shown, load_model, worker_pool_of
 from harness.run.on_fleet.arm_training import ArmTraining
-from harness.run.on_fleet.jobs import hands_of
+from harness.run.on_fleet.jobs import workers_setting
 from harness.run.on_fleet.together import Together, check_room
 from harness.run.shared_prompts import keep_shared_prompts
 from harness.storage.artifacts import Pairs, RewardAccuracy, Timings, TrainingLog
@@ -73,19 +73,19 @@ def run(
     """
     with files_kept():
         check_studies([config])
-        with crew_of(hands_of(config), say, Shown(Path(config.output), show)) as crew:
-            check_room(config, crew, say)
-            return run_on(crew, config, command, progress, say)
+        with worker_pool_of(workers_setting(config), say, Shown(Path(config.output), show)) as pool:
+            check_room(config, pool, say)
+            return run_on(pool, config, command, progress, say)
 
 
 @collective()
-def run_on(crew: WorkerPool | None, config: RunConfig, command: str, progress: Progress, say: Say) -> Outcome | None:
+def run_on(pool: WorkerPool | None, config: RunConfig, command: str, progress: Progress, say: Say) -> Outcome | None:
     """The same with a fleet that is there already, or with None in this process. The configuration was checked."""
     output = Path(config.output).expanduser()
     with workers().first_alone():
         data = open_data(config.data, output, say)
     say(f"loading the model {config.model.options.get('path', config.model.name)}")
-    base = load_model(config, None, crew)
+    base = load_model(config, None, pool)
     config, run_id = run_of(config, base.checkpoint.digest, output, say)
     folder = output / run_id
     if len(set(workers().gather(run_id))) > 1:
@@ -97,7 +97,7 @@ def run_on(crew: WorkerPool | None, config: RunConfig, command: str, progress: P
     with locked(folder), Store(output / "store.sqlite") as store:
         check_places(folder)
         require_unchanged(config, folder, data, store, say)
-        stages = _Stages(config, run_id, folder, data, store, progress, say, crew)
+        stages = _Stages(config, run_id, folder, data, store, progress, say, pool)
         require_own_files(config, folder, store, stages.done, stages.training.digest_of, say)
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         where = str(data.folder.resolve())
@@ -127,12 +127,12 @@ class _Stages:
         store: Store,
         progress: Progress,
         say: Say,
-        crew: WorkerPool | None = None,
+        pool: WorkerPool | None = None,
     ) -> None:
-        self.config, self.run_id, self.folder, self.crew = config, run_id, folder, crew
+        self.config, self.run_id, self.folder, self.pool = config, run_id, folder, pool
         self.data, self.store, self.progress, self.say = data, store, progress, say
         self.done = {(r.label, r.benchmark) for r in store.results(run_id) if r.is_whole}
-        self.training = ArmTraining(config, folder, data, store, progress, say, crew)
+        self.training = ArmTraining(config, folder, data, store, progress, say, pool)
         self._timing, self.warn = threading.Lock(), Warnings(say)
 
     def all(self, base: Model) -> None:
@@ -140,13 +140,13 @@ class _Stages:
             check_sources(self.config, lambda a: self._aligned(a) or (self._arm(a) / "pairs.jsonl").is_file(), self.data, base)
         )
         drop_kept()  # the rows of a large file are memory that a sweep or a training can use
-        together = Together(self.config, self.crew)
+        together = Together(self.config, self.pool)
         together.each(self.config.reward_models, partial(self._pairs_of, base))
         self._align_each(together, self.config.reward_models, base)
         if not together.failed:
             self._rate_reward_models()
         together.first(partial(self._sweep_base, base))
-        first = [arm for arm in self.config.arms if self.crew is None and arm.after is None and asks_own_server(arm)]
+        first = [arm for arm in self.config.arms if self.pool is None and arm.after is None and asks_own_server(arm)]
         together.each(first, partial(self._pairs_of, base))  # by one server, which a training would end
         for arms in together.groups():
             together.each([arm for arm in arms if arm not in first], partial(self._pairs_of, base))
@@ -161,13 +161,13 @@ class _Stages:
         """Build an arm's pairs, where it is still to be trained."""
         if not self._aligned(arm):
             after = self.training.begins_with(arm)
-            self._pairs(arm, base if after is None else load_model(self.config, after, self.crew))
+            self._pairs(arm, base if after is None else load_model(self.config, after, self.pool))
 
     def _align_each(self, together: Together, arms: Sequence[Arm], base: Model) -> None:
         """Train what is not trained: side by side on the fleet, then one after the other in this process."""
         left = [arm for arm in together.alive(arms) if not self._aligned(arm)]
-        if left and self.crew is not None:
-            self.crew.stop_workers()  # its GPUs are for training now
+        if left and self.pool is not None:
+            self.pool.stop_workers()  # its GPUs are for training now
         together.each([arm for arm in left if self.training.goes_to_fleet(arm)], partial(self._align, base))
         for arm in [arm for arm in left if not self.training.goes_to_fleet(arm)]:
             together.each([arm], partial(self._align, base))
@@ -178,7 +178,7 @@ class _Stages:
 
     def _sweep_arm(self, arm: Arm) -> None:
         if left := self._left(arm.name, 1 + self.config.arms.index(arm)):
-            model = load_model(self.config, self.training.ended_in(arm), self.crew)
+            model = load_model(self.config, self.training.ended_in(arm), self.pool)
             require_same_checkpoint(self.run_id, arm.name, self.training.digests(arm.name), model.checkpoint.digest)
             self._sweep(arm.name, model, left)
 
@@ -238,8 +238,8 @@ class _Stages:
         pairs = self.training.pairs(arm)
         self.say(f"alignment of {arm.name} ({arm.align.name}) on {len(pairs)} pairs")
         with self._timed(f"align {arm.name}"):
-            if self.crew is not None and self.training.goes_to_fleet(arm):
-                done = self.training.train_on_fleet(self.crew, arm, base)
+            if self.pool is not None and self.training.goes_to_fleet(arm):
+                done = self.training.train_on_fleet(self.pool, arm, base)
             else:
                 workers().gather(arm.name)
                 done = self.training.train(arm, pairs)

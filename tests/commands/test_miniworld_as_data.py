@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from alignment.data.pairs import write_pairs
 from harness.cli import app
 from harness.core.errors import ConfigError
 from harness.core.preference import PreferencePair
 from harness.storage.label_revisions import read
 from harness.storage.run_store import Store
 from reports.web import serving
+from tests.pair_files import write_pairs
 
 
 @pytest.fixture

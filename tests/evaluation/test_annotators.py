@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner
 
 import harness
-from alignment.data.pairs import write_pairs
 from benchmarks.judges._ranking import RanksByRating
 from harness.cli import app
 from harness.config import study_tables
@@ -22,6 +21,7 @@ from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import CachedAnnotator
 from harness.run import annotators
 from harness.storage.run_store import Store
+from tests.pair_files import write_pairs
 
 
 class Said:

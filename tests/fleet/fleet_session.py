@@ -76,10 +76,10 @@ def main(data: str, folder: Path) -> None:
     came: dict[str, Any] = {"alone": steps.outcome(data, folder / "alone")}
     came["arms alone"] = steps.outcome(data, folder / "arms-alone", arms=ARMS)
     say("one process is done")
-    with hosts([2, 1, 1]) as found, models.crew_of(FleetConfig(address=f"{HEAD}:{PORT}", workers=4), say) as pool:
+    with hosts([2, 1, 1]) as found, models.worker_pool_of(FleetConfig(address=f"{HEAD}:{PORT}", workers=4), say) as pool:
         assert pool is not None
         on_hosts(data, folder, pool, found, came)
-    with models.crew_of(FleetConfig(workers=1), say) as pool:
+    with models.worker_pool_of(FleetConfig(workers=1), say) as pool:
         came["local"] = steps.outcome(data, folder / "local", pool)
     came["left over"] = len(descendants(os.getpid()))
     say("all is done")

@@ -51,12 +51,12 @@ def given(pool: WorkerPool | None) -> Iterator[None]:
     def shared(settings: Any, say: Any, shown: Any = None) -> Iterator[WorkerPool | None]:
         yield pool
 
-    before = pipeline.crew_of
-    pipeline.crew_of = sweeps.crew_of = shared  # type: ignore[attr-defined,assignment]
+    before = pipeline.worker_pool_of
+    pipeline.worker_pool_of = sweeps.worker_pool_of = shared  # type: ignore[attr-defined,assignment]
     try:
         yield
     finally:
-        pipeline.crew_of = sweeps.crew_of = before  # type: ignore[attr-defined]
+        pipeline.worker_pool_of = sweeps.worker_pool_of = before  # type: ignore[attr-defined]
 
 
 def outcome(data: str, output: Path, pool: WorkerPool | None = None, **more: Any) -> Outcome:

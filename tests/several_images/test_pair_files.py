@@ -14,7 +14,7 @@ from alignment.data.forms import tools
 from alignment.data.forms.trl_rows import to_trl
 from alignment.data.image_marks import by_number, placed
 from alignment.data.invalid_pairs import OTHER_NUMBERS, validate
-from alignment.data.pairs import pairs_digest, read_pairs, read_rated, read_trl, to_json, write_pairs, write_trl
+from alignment.data.pairs import pairs_digest, read_pairs, read_rated, read_trl, to_json, write_trl
 from alignment.data.sampling import by_images
 from alignment.quality.report import quality
 from alignment.sources.jsonl import Jsonl
@@ -27,6 +27,7 @@ from harness.core.plugins import NoModel
 from harness.core.preference import PreferencePair
 from harness.storage import codec
 from tests.alignment.scripted import FolderData
+from tests.pair_files import write_pairs
 
 PLACED = "Is <image> brighter than <image>?"
 ONE = PreferencePair("one", "a.png", "d1", "What?", "A cat.", ("A dog.",), "test")

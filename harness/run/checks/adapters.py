@@ -26,7 +26,7 @@ from harness.models._checkpoint.adapters import has_layers_of_peft
 from harness.models._checkpoint.loading import family_of
 from harness.models._checkpoint.training_view import UNMERGED
 from harness.run.models import options_of
-from harness.run.on_fleet.jobs import hands_of
+from harness.run.on_fleet.jobs import workers_setting
 
 
 def check_trained(config: RunConfig) -> None:
@@ -40,8 +40,8 @@ def check_trained(config: RunConfig) -> None:
         return
     if not isinstance(registry.get("model", config.model.name), OutlinesCheckpoints):
         return
-    hands, given = hands_of(config), {"config": config, "cwd": os.getcwd()}
-    if isinstance(hands, int) and hands > 1:
+    workers, given = workers_setting(config), {"config": config, "cwd": os.getcwd()}
+    if isinstance(workers, int) and workers > 1:
         from harness.fleet.local_processes import LocalProcesses
 
         faults = LocalProcesses(1).train(training_faults, given, no_progress)

@@ -53,7 +53,7 @@ class ArmTraining:
     store: Store | None
     progress: Progress
     say: Callable[[str], None]
-    crew: WorkerPool | None = None
+    pool: WorkerPool | None = None
     known: Mapping[str, Digests] = field(default_factory=dict)  # see `digests`, for a fleet's hosts
 
     @property
@@ -97,7 +97,7 @@ class ArmTraining:
 
     def _opened(self, name: str, path: str | None) -> Model:
         """A checkpoint to train, or beside it. Raises DataError where its files are not those that the run has results of."""
-        model = trainable_model(self.config, path, self.crew)
+        model = trainable_model(self.config, path, self.pool)
         require_same_checkpoint(self.folder.name, name, self.digests(name), model.checkpoint.digest)
         return model
 
@@ -120,7 +120,7 @@ class ArmTraining:
 
     def _digest_in(self, path: str) -> str:
         if self.config.fleet is not None:
-            return load_model(self.config, path, self.crew).checkpoint.digest
+            return load_model(self.config, path, self.pool).checkpoint.digest
         return digest_of(path, self._cache) if self.config.model.name == "transformers" else ""
 
     def aligner(self, arm: Arm, judge: Annotator | None) -> Aligner:
@@ -164,9 +164,9 @@ class ArmTraining:
 
     def goes_to_fleet(self, arm: Arm) -> bool:
         """Whether its training needs nothing of this process; a judge remembers in the store, which the driver alone writes."""
-        return self.crew is not None and arm.align.judge is None
+        return self.pool is not None and arm.align.judge is None
 
-    def train_on_fleet(self, crew: WorkerPool, arm: Arm, base: Model) -> Trained:
+    def train_on_fleet(self, pool: WorkerPool, arm: Arm, base: Model) -> Trained:
         """By as many processes as the arm asks for. Raises HarnessError as training in this process does."""
         import torch
 
@@ -183,10 +183,10 @@ class ArmTraining:
         given |= {"known": known}
         given |= {"cwd": os.getcwd(), "sharded": asked.sharded, "digest": base.checkpoint.digest if arm.after is None else None}
         try:
-            if isinstance(crew.cluster, LocalProcesses):
-                crew.cluster.train(train_arm, given | {"sharded": False, "digest": None}, self.progress)
+            if isinstance(pool.cluster, LocalProcesses):
+                pool.cluster.train(train_arm, given | {"sharded": False, "digest": None}, self.progress)
             else:
-                train_with_ray(train_arm, given, arm.name, asked, crew.cluster, place / ".ray", self.say)
+                train_with_ray(train_arm, given, arm.name, asked, pool.cluster, place / ".ray", self.say)
         except TrainingError as error:
             raise fault_in(place) or error from error
         finally:

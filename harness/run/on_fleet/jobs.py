@@ -12,7 +12,7 @@ from harness.core.edge.processes import cores
 _MOST = 8  # by `auto`: each process holds the checkpoint of its own
 
 
-def hands_of(config: RunConfig) -> FleetConfig | int | None:
+def workers_setting(config: RunConfig) -> FleetConfig | int | None:
     """Who answers besides this process: the study's fleet, or so many processes; None where training has several already."""
     if not workers().is_main or (config.fleet is None and workers().count > 1):
         return None

@@ -15,8 +15,8 @@ from harness.evaluation.side_by_side import side_by_side
 from harness.results.report_files import Outcome
 from harness.run import pipeline
 from harness.run.checks.study import check_studies
-from harness.run.models import Shown, crew_of
-from harness.run.on_fleet.jobs import hands_of
+from harness.run.models import Shown, worker_pool_of
+from harness.run.on_fleet.jobs import workers_setting
 
 if TYPE_CHECKING:
     from harness.fleet.status import Show
@@ -36,9 +36,9 @@ def sweep_all(
     """
     check_studies(configs)
     names = distinct_names([str(config.model.options.get("path", config.name)) for config in configs])
-    with crew_of(hands_of(configs[0]), say, Shown(Path(configs[0].output), show)) as crew:
-        tasks = [partial(_one, crew, config, command, names[n], progress, say) for n, config in enumerate(configs)]
-        found, errors = side_by_side(tasks, crew.size + 1 if crew is not None else 1)
+    with worker_pool_of(workers_setting(configs[0]), say, Shown(Path(configs[0].output), show)) as pool:
+        tasks = [partial(_one, pool, config, command, names[n], progress, say) for n, config in enumerate(configs)]
+        found, errors = side_by_side(tasks, pool.size + 1 if pool is not None else 1)
     failed = {name: error for name, error in zip(names, errors, strict=True) if error is not None}
     if other := next((error for error in failed.values() if not isinstance(error, HarnessError)), None):
         raise other
@@ -49,16 +49,16 @@ def sweep_all(
 
 
 def _one(
-    crew: WorkerPool | None, config: RunConfig, command: str, name: str, progress: Progress, say: pipeline.Say
+    pool: WorkerPool | None, config: RunConfig, command: str, name: str, progress: Progress, say: pipeline.Say
 ) -> Outcome | None:
     def named(what: str, done: int, total: int) -> None:
         progress(f"{name}, {what}", done, total)
 
     try:
-        return pipeline.run_on(crew, config, command, named, lambda text: say(f"{name}: {text}"))
+        return pipeline.run_on(pool, config, command, named, lambda text: say(f"{name}: {text}"))
     finally:
-        if crew is not None:
-            crew.release()
+        if pool is not None:
+            pool.release()
 
 
 def distinct_names(paths: Sequence[str]) -> list[str]:

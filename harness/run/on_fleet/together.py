@@ -15,31 +15,31 @@ if TYPE_CHECKING:
     from harness.fleet.worker_pool import WorkerPool
 
 
-def check_room(config: RunConfig, crew: WorkerPool | None, say: Callable[[str], None]) -> None:
+def check_room(config: RunConfig, pool: WorkerPool | None, say: Callable[[str], None]) -> None:
     """Raises ConfigError where an arm asks for more GPUs or CPUs than the fleet has; says where it asks and there is none."""
     arms = (*config.reward_models, *config.arms)
     asking = [arm.name for arm in arms if arm.resources is not None]
     if config.fleet is None and asking:
         say(f"not used without --fleet: resources of {', '.join(asking)}")
-    if config.fleet is None or crew is None:
+    if config.fleet is None or pool is None:
         return
     from harness.fleet.ray_train import check_resources
 
     for arm in arms:
-        check_resources(arm.name, arm.resources or ALONE, crew.cluster)
+        check_resources(arm.name, arm.resources or ALONE, pool.cluster)
 
 
 class Together:
     """Does the same to several arms. `failed`: arm -> why, of a fleet; in one process the first error ends the run."""
 
-    def __init__(self, config: RunConfig, crew: WorkerPool | None) -> None:
-        self._config, self._crew = config, crew
+    def __init__(self, config: RunConfig, pool: WorkerPool | None) -> None:
+        self._config, self._pool = config, pool
         self._first: Callable[[], None] | None = None
         self.failed: dict[str, Exception] = {}
 
     def groups(self) -> Iterator[list[Arm]]:
         """Arms that need nothing of each other: each alone in one process; with a fleet all that start from arms before."""
-        if self._crew is None:
+        if self._pool is None:
             yield from ([arm] for arm in self._config.arms)
             return
         left, done = list(self._config.arms), set[str | None]([None])
@@ -58,16 +58,16 @@ class Together:
         return [arm for arm in arms if arm.name not in self.failed]
 
     def first(self, work: Callable[[], None]) -> None:
-        """What concerns no arm: now, or with a crew beside what the first arms do next. Its error ends the run."""
-        if self._crew is None or not self._config.arms:
+        """What concerns no arm: now, or with a worker pool in parallel with the first arms. Its error ends the run."""
+        if self._pool is None or not self._config.arms:
             work()
         else:
             self._first = work
 
     def each(self, arms: Sequence[Arm], work: Callable[[Arm], None]) -> None:
         """The same with each arm, and what comes `first` where it is still to be done."""
-        arms, crew = self.alive(arms), self._crew
-        if crew is None:
+        arms, pool = self.alive(arms), self._pool
+        if pool is None:
             for arm in arms:
                 work(arm)
             return
@@ -76,13 +76,13 @@ class Together:
             try:
                 task()
             finally:
-                crew.release()
+                pool.release()
 
         first = [] if self._first is None else [self._first]
         self._first = None
         own: list[Callable[[], None]] = [partial(work, arm) for arm in arms]
         _, errors = side_by_side([partial(one, task) for task in first + own], max(len(first + own), 1))
-        crew.cluster.require_alive()  # else every arm failed of it
+        pool.cluster.require_alive()  # else every arm failed of it
         if first and (error := errors.pop(0)) is not None:
             raise error
         self.failed |= {arm.name: error for arm, error in zip(arms, errors, strict=True) if error is not None}

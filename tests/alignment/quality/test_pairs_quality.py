@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from alignment.data.pairs import write_pairs
 from alignment.quality.near_duplicates import difference_hash, near_pairs, repeated
 from alignment.quality.report import lines, quality
 from alignment.quality.text_probe import giveaways, text_probe
 from harness.cli import app
 from harness.core.preference import PreferencePair
 from harness.storage.run_store import Store, StoredRun
+from tests.pair_files import write_pairs
 
 THINGS = ("cat", "dog", "car", "boat", "tree", "cup", "chair", "lamp", "bird", "horse")
 

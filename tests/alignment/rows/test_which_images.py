@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from alignment.data.pairs import write_pairs
 from harness.core import registry
 from harness.core.edge.files import leaves_folder
 from harness.core.errors import DataError
@@ -20,6 +19,7 @@ from tests.alignment.rows.test_unread_keys import FORMS, TRL, read
 from tests.alignment.sources.test_published_datasets import ROWS, TURNS
 from tests.end_to_end.test_dry_run import row as own_row
 from tests.end_to_end.test_dry_run import said_of
+from tests.pair_files import write_pairs
 
 OUTSIDE = ("../secret.png", "img/../../secret.png", "/etc/secret.png", "..\\secret.png", "img/..")
 KEYS = {"vlfeedback": "img_path", "rlhf_v": "image_path"}

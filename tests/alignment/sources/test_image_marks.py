@@ -61,7 +61,8 @@ def test_published_sets_follow_the_rule(tmp_path, name):
 
 @pytest.mark.parametrize("form", ["own", "trl"])
 def test_pair_files_follow_the_rule(tmp_path, form):
-    from alignment.data.pairs import write_pairs, write_trl
+    from alignment.data.pairs import write_trl
+    from tests.pair_files import write_pairs
 
     pairs = [
         PreferencePair("a", "a.png", "", "<image>\nWhat is it?", "A cat.", ("A dog.",), "t"),

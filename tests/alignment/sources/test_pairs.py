@@ -6,10 +6,11 @@ import pytest
 
 from alignment.data.forms.trl_rows import to_trl
 from alignment.data.invalid_pairs import validate
-from alignment.data.pairs import pairs_digest, read_pairs, read_trl, write_pairs, write_trl
+from alignment.data.pairs import pairs_digest, read_pairs, read_trl, write_trl
 from harness.core.errors import DataError
 from harness.core.preference import PreferencePair
 from tests.alignment.tiny import GOLDEN
+from tests.pair_files import write_pairs
 
 
 def pair(name: str = "a", **fields) -> PreferencePair:

@@ -14,7 +14,7 @@ from alignment.batching.collate import Row, make_row, score_rows, score_tokens, 
 from alignment.batching.collate import collate as collated
 from alignment.data.forms.object_annotations import read_objects
 from alignment.data.forms.trl_rows import to_trl
-from alignment.data.pairs import pairs_digest, read_pairs, write_pairs
+from alignment.data.pairs import pairs_digest, read_pairs
 from alignment.sources.sentences import Sentences
 from harness.core.errors import ConfigError, DataError, TrainingError
 from harness.core.preference import PreferencePair
@@ -24,6 +24,7 @@ from tests.alignment.scripted import ScriptedModel, write_prompts
 from tests.alignment.talker import FAST, Likes, Talker
 from tests.alignment.tiny import TinyPolicy
 from tests.alignment.training.test_train import make_pairs
+from tests.pair_files import write_pairs
 
 
 def world(folder, texts=("A cat.",)):

@@ -5,13 +5,14 @@ import random
 import pytest
 
 from alignment.data.noun_counts import Vocabulary
-from alignment.data.pairs import write_pairs, write_trl
+from alignment.data.pairs import write_trl
 from alignment.data.prompts import Prompt
 from alignment.sources.jsonl import Jsonl
 from alignment.sources.random_edit import RandomEdit, edited
 from harness.core.errors import ConfigError, DataError
 from harness.core.preference import PreferencePair
 from tests.alignment.scripted import ScriptedModel, write_prompts
+from tests.pair_files import write_pairs
 
 NOUNS = "cat\ndog, dogs\nmat\napple\nteddy bear\nbus\n"
 

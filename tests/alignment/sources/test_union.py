@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from alignment.data.pairs import write_pairs
 from alignment.online.reward_model import held_out
 from alignment.sources.joined import Joined
 from alignment.sources.union import Union
@@ -13,6 +12,7 @@ from harness.core.errors import ConfigError, DataError
 from harness.core.preference import PreferencePair
 from harness.storage.data_folder import DataFolder
 from tests.alignment.scripted import ScriptedModel, write_prompts
+from tests.pair_files import write_pairs
 
 
 def pair(name: str, chosen: str, rejected: str) -> PreferencePair:

@@ -14,7 +14,7 @@ from alignment.aligners.dpo import Dpo
 from alignment.aligners.kto import Kto
 from alignment.batching.collate import Row, collate, score_rows
 from alignment.batching.rows import make_rows
-from alignment.data.pairs import read_pairs, read_rated, write_pairs, write_trl
+from alignment.data.pairs import read_pairs, read_rated, write_trl
 from alignment.training.objectives import Totals
 from alignment.training.unpaired import desirable, mismatched
 from harness.core.digests import model_digest
@@ -26,6 +26,7 @@ from tests.alignment.training.test_golden import golden_policy
 from tests.alignment.training.test_golden_losses import DATA
 from tests.alignment.training.test_train import FAST, LORA, make_pairs, without_times
 from tests.alignment.training.test_workers import trained_together, weights
+from tests.pair_files import write_pairs
 
 MODEL = json.loads((DATA / "model.json").read_text())
 CASES = [c for c in MODEL["cases"] if c["batch"] == "kto"]

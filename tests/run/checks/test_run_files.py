@@ -256,10 +256,10 @@ def test_a_checkpoint_that_is_overwritten_while_others_are_at_work_is_not_swept(
     if not knows:
         (arm_of(half_swept) / "train/done.json").unlink()
 
-    def later(config: RunConfig, path: str | None = None, crew: Any = None) -> Any:
+    def later(config: RunConfig, path: str | None = None, pool: Any = None) -> Any:
         if path is not None:
             other_weights(Path(path))
-        return load(config, path, crew)
+        return load(config, path, pool)
 
     monkeypatch.setattr(pipeline, "load_model", later)
     told = "is not what its training wrote" if knows else r"^a: the run .* has results \(pope\) of a checkpoint"

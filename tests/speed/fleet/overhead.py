@@ -110,7 +110,7 @@ def sweeps(questions: int) -> dict[str, Any]:
                     "sweep": sweep,
                 }
                 config = schema.parse({**tree, "fleet": {"workers": size}})
-                with models.crew_of(config.fleet, lambda text: None) as pool:
+                with models.worker_pool_of(config.fleet, lambda text: None) as pool:
                     assert pool is not None
                     base = models.load_model(config, None, pool)
                     while sum(worker.state == "idle" for worker in pool.workers) < size:

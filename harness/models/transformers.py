@@ -146,9 +146,8 @@ class TransformersModel:
         self._settings.check()
         if not self.family.known:
             return self.one_by_one()
-        return ImageFirstEngine(
-            self._language(), self.prompts, self._end_ids(), self.budget, self._settings, self._thinking_tokens
-        )
+        limits = self.budget, self._settings, self._thinking_tokens
+        return ImageFirstEngine(self._language(), self.prompts, self._end_ids(), *limits)
 
     def one_by_one(self, given: bool = False) -> OneByOne:
         """The careful way without sharing, by the model's own `generate`: the yardstick of the engine; `given`: of answers."""

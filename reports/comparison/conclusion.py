@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.core.stats import NO_INTERVAL
 from reports.comparison.details import same_checkpoint
-from reports.comparison.roles import HELPFULNESS, first, leading, lengths
+from reports.tables.roles import HELPFULNESS, first, leading, lengths
 from reports.text.formatting import between, change, listing, row_name, title_of, with_unit
 from reports.text.moved import MOST, NAMED, by_name, fact, movers, names_of, shift_of, untested, visible
 from reports.values.comparison import Verdict

@@ -19,11 +19,11 @@ from harness.core.flags import UNJUDGED
 from harness.core.gating import Policy
 from harness.core.run_record import FACT_FROM_FILES, IMAGES, STOPPED, BenchmarkResult, SweepResult
 from harness.core.stats import addend_names, columns_read, evaluate, fewest_clusters, holm, moving, sample
-from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
 from reports.gate.resolve import Target, targets, unmeasured
 from reports.gate.shift_test import Chances, Shift, above, below, items_needed, limits, shift_of
 from reports.gate.words import SHARE_OF_NOTHING, family_of, needed_words, of_checkpoint, of_gate, requirement
+from reports.tables.results import benchmark_names, results_of
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, WATCHED, CheckpointGate, Gate, RuleResult
 from reports.values.paired import Pair, Pairs, known, pairs
 from reports.values.table import Column

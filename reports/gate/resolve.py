@@ -9,7 +9,7 @@ from harness.core.errors import ConfigError
 from harness.core.evaluation import Formula
 from harness.core.gating import Margin, Policy, Rule
 from harness.core.nearest import did_you_mean
-from reports.comparison.roles import HALLUCINATION, HELPFULNESS
+from reports.tables.roles import HALLUCINATION, HELPFULNESS
 
 Measured = Mapping[str, Sequence[Formula]]  # benchmark -> its formulas
 _UNITS = {"share": ("points", "% of base"), "points": ("points", "% of base"), "words": ("words", "% of base")}

@@ -20,16 +20,13 @@ MMHAL_ITEMS = 96
 LLAVA_IMAGES = 24
 LLAVA_QUESTIONS = 60
 T = TypeVar("T")
-POPE_SPLITS = ("random", "popular", "adversarial")
 
 
 def pope_files(images: Sequence[tuple[str, Sequence[str]]], seed: int) -> dict[str, str]:
     """The three question files from (file name, distinct labelled objects), by our own POPE construction."""
-    from benchmarks.pope import build_questions
+    from benchmarks.pope import SPLITS, build_questions
 
-    return {
-        f"pope/coco_pope_{split}.json": json_lines(build_questions(images, split=split, seed=seed)) for split in POPE_SPLITS
-    }
+    return {f"pope/coco_pope_{split}.json": json_lines(build_questions(images, split=split, seed=seed)) for split in SPLITS}
 
 
 def mmhal_rows(scenes: Sequence[Scene], names: Mapping[int, str], settings: WorldSettings) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from harness.core.digests import value_digest
 from harness.core.edge.plugin_modules import facts_of
 from harness.core.errors import ConfigError, FactsChanged
 from harness.core.files import write_text_whole
-from harness.core.gating import Policy
+from harness.core.gating import GatePolicy
 from harness.core.plugins import Data, Model, Progress, no_progress
 from harness.core.run_record import STOPPED, BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
 from harness.evaluation.sweep import Say, sweep
@@ -53,7 +53,7 @@ class Stopped:
 @kept_servers()
 def until_decided(
     config: RunConfig,
-    policy: Policy,
+    policy: GatePolicy,
     against: str,
     command: str,
     progress: Progress = no_progress,
@@ -81,7 +81,8 @@ def until_decided(
         for spec in config.sweep:
             require_same_items(spec, results[spec.title], data, against)
         model = load_model(config)
-        run_id = _run_id(config, [config.digest, model.checkpoint.digest, base.run_id, repr(policy)])
+        written = repr(policy).removeprefix("Gate")  # as versions wrote it in which the class was named Policy
+        run_id = _run_id(config, [config.digest, model.checkpoint.digest, base.run_id, written])
         _require_free(folder := output / run_id)
         decisive = [spec for spec in config.sweep if spec.title in deciding]
         facts = _agreed_facts(decisive, results, model, data, store, against)
@@ -151,7 +152,7 @@ def _part(spec: BenchmarkConfig, result: BenchmarkResult, images: Sequence[str])
     return spec.model_copy(update={"items": [item.id for item in result.items if item.cluster in chosen], "limit": None})
 
 
-def _look(store: Store, run_id: str, name: str, base: RunRecord, policy: Policy, anytime: Anytime) -> Gate:
+def _look(store: Store, run_id: str, name: str, base: RunRecord, policy: GatePolicy, anytime: Anytime) -> Gate:
     own = records_of(store, run_id)[0].sweeps[0]
     columns = [_column("base", base.sweeps[0], base.run_id, True), _column(name, own, run_id, False)]
     return gate(policy, columns, [base.sweeps[0], own], anytime=anytime)

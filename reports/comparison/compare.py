@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from harness.core.errors import ConfigError
-from harness.core.gating import Policy
+from harness.core.gating import GatePolicy
 from harness.core.nearest import did_you_mean
 from harness.core.run_record import ADAPTER, FACT_FROM_FILES, IMAGES, BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
 from reports.comparison import reward_models as rewards
 from reports.comparison.baseline import with_baseline
-from reports.comparison.conclusion import verdict
+from reports.comparison.conclusion import conclusion
 from reports.comparison.confusion import confusions
 from reports.comparison.details import Lookup, captions, failures, flips, judge_noises, protocol_differences, protocol_fields
 from reports.comparison.length import length_curves
@@ -48,7 +48,7 @@ def compare(
     labels: Sequence[str] | None = None,
     published: Sequence[str] = (),
     baseline: str | None = None,
-    policy: Policy | None = None,
+    policy: GatePolicy | None = None,
 ) -> Comparison:
     """Compare all sweeps of all records with the first sweep of the first, or with the column `baseline`.
 
@@ -67,7 +67,7 @@ def compare(
     columns = [replace(column, differs=any(d.column == column.label for d in unlike)) for column in columns]
     tables = make_tables(columns, sweeps, found)
     said, runs, failed = Lookup(), facts_of(records, columns), failures(columns, sweeps)
-    in_words = verdict(tables.short, unlike, same_weights(tables.short.columns, tables.repeats))
+    in_words = conclusion(tables.short, unlike, same_weights(tables.short.columns, tables.repeats))
     return Comparison(
         title=title(records, labels),
         columns=tuple(columns),
@@ -104,7 +104,7 @@ def _methods(records: Sequence[RunRecord], columns: Sequence[Column], sweeps: Se
     return methods(columns, [sweep.label for sweep in sweeps], configs)
 
 
-def gated(records: Sequence[RunRecord], policy: Policy, *, only: Sequence[str] = ()) -> Gate:
+def gated(records: Sequence[RunRecord], policy: GatePolicy, *, only: Sequence[str] = ()) -> Gate:
     """The gate's verdict on all checkpoints of the records, or on those of these labels; the first sweep is the baseline.
 
     Raises ConfigError where the policy does not fit what was measured, or a label is unknown.

@@ -16,7 +16,7 @@ import numpy as np
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
-from harness.core.gating import Policy
+from harness.core.gating import GatePolicy
 from harness.core.run_record import FACT_FROM_FILES, IMAGES, STOPPED, BenchmarkResult, SweepResult
 from harness.core.stats import addend_names, columns_read, evaluate, fewest_clusters, holm, moving, sample
 from reports.gate.anytime import Anytime
@@ -45,7 +45,7 @@ class _Tested:
 
 
 def gate(
-    policy: Policy,
+    policy: GatePolicy,
     columns: Sequence[Column],
     sweeps: Sequence[SweepResult],
     pending: Sequence[str] = (),
@@ -102,7 +102,7 @@ def _pairs(base: BenchmarkResult | None, other: BenchmarkResult | None) -> Pairs
     return pairs(list(zip((base, other), sides, strict=True)))
 
 
-def _test(target: Target, policy: Policy, sides: _Sides, matched: Pairs | None, partly: bool) -> _Tested:
+def _test(target: Target, policy: GatePolicy, sides: _Sides, matched: Pairs | None, partly: bool) -> _Tested:
     rule, f = target.rule, target.formula
     better = "lower" if target.sign < 0 else "higher" if f.better != "neither" or rule.better else "neither"
     set_name = f"{rule.kind} (one is enough)" if rule.need == "any" else ""

@@ -81,8 +81,7 @@ def until_decided(
         for spec in config.sweep:
             require_same_items(spec, results[spec.title], data, against)
         model = load_model(config)
-        written = repr(policy).removeprefix("Gate")  # as versions wrote it in which the class was named Policy
-        run_id = _run_id(config, [config.digest, model.checkpoint.digest, base.run_id, written])
+        run_id = _run_id(config, model.checkpoint.digest, base.run_id, policy)
         _require_free(folder := output / run_id)
         decisive = [spec for spec in config.sweep if spec.title in deciding]
         facts = _agreed_facts(decisive, results, model, data, store, against)
@@ -136,8 +135,9 @@ def _require_same_facts(before: Mapping[str, str], now: Mapping[str, str], again
         )
 
 
-def _run_id(config: RunConfig, identity: list[str]) -> str:
-    return f"{config.name}-until-decided-{value_digest(identity)[:8]}"
+def _run_id(config: RunConfig, checkpoint: str, against: str, policy: GatePolicy) -> str:
+    written = repr(policy).removeprefix("Gate")  # older versions, whose runs go on, named the class Policy
+    return f"{config.name}-until-decided-{value_digest([config.digest, checkpoint, against, written])[:8]}"
 
 
 def _order(result: BenchmarkResult, seed: int) -> list[str]:

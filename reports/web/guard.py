@@ -45,7 +45,7 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Access:
-    """The rules of one server. `names`: host names it answers to; `token`: "" where none is asked for.
+    """Who may ask one server. `names`: host names it answers to; `token`: "" where none is asked for.
 
     `uploads`: path -> most bytes of a body, where it is not LARGEST_FORM.
     """

@@ -9,8 +9,10 @@ out. Variant "official" is the authors' parser, which makes all of these 0, a ha
 
 from __future__ import annotations
 
-from benchmarks._judged.mmhal import MmhalBase
+from benchmarks._judged.mmhal import TYPES, MmhalBase
 from harness.core import registry
+
+__all__ = ["TYPES", "MmhalBench"]
 
 
 @registry.benchmark

@@ -36,7 +36,7 @@ from harness.core.plugins import Data
 from harness.core.run_record import LABELS, PUBLISHED_LABELS
 from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
 
-__all__ = ["Pope", "build_questions"]
+__all__ = ["SPLITS", "Pope", "build_questions"]
 
 STYLES: Mapping[str, str] = {"official": "", "llava": WORD_OR_PHRASE}
 _SAYS = {"yes": ImpliedLabel(True), "no": ImpliedLabel(False)}

@@ -6,12 +6,12 @@ digest; its checkpoint is these files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 from harness.answer_files.file_judge import FileJudge
+from harness.answer_files.keep import FileRun, keep
 from harness.answer_files.matching import Matched, match
 from harness.answer_files.rows import rows_of, tool_of
 from harness.answer_files.stated_labels import labels_fact
@@ -21,21 +21,18 @@ from harness.core.capabilities import Judged
 from harness.core.digests import value_digest
 from harness.core.edge.answer_form import ChosenByAnswers, form_of
 from harness.core.edge.text import count
-from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError, DataError
-from harness.core.evaluation import Answer, Item, Score
+from harness.core.evaluation import Answer, Score
 from harness.core.final_answer import final_answer
 from harness.core.flags import UNJUDGED
 from harness.core.plugins import Benchmark, Data, Judge
-from harness.core.run_record import AS_WRITTEN, FACT_FILES, FACT_FROM_FILES, STRANGERS, Checkpoint, ProtocolRecord
+from harness.core.run_record import AS_WRITTEN, FACT_FILES, FACT_FROM_FILES, STRANGERS, Checkpoint
 from harness.evaluation.protocol import VERSION, as_written, benchmark_facts, benchmark_version, item_digest
 from harness.evaluation.scoring import build, judge_of, score_answer, together
-from harness.evaluation.server_cost import GrowingCost
 from harness.evaluation.sweep import items_of
-from harness.results.report_files import Outcome, report
-from harness.storage.artifacts import MissingItems
+from harness.results.report_files import Outcome
 from harness.storage.run_folder import locked
-from harness.storage.run_store import Store, StoredResult, StoredRun
+from harness.storage.run_store import Store
 
 _SHOWN = 3  # rows that match nothing, as examples
 _UNCHECKED = (
@@ -157,23 +154,22 @@ class _Run:
             "model": {"name": "answers", **self.used.settings(), "cut_reasoning": self.files.cut},
             "sweep": [self.spec.model_dump(exclude_none=True)],
         })  # fmt: skip
-        run_id, title, digest = self._run_id(config), self.spec.title, self.used.digest
-        checkpoint = Checkpoint(self.name, "answers from files", "", digest)
-        keys = {item: value_digest([digest, self.spec.name, item, text]) for item, text in self.matched.answers.items()}
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        run_id, digest = self._run_id(config), self.used.digest
+        texts = self.matched.answers
+        run = FileRun(
+            config=config,
+            run_id=run_id,
+            checkpoint=Checkpoint(self.name, "answers from files", "", digest),
+            items=tuple(self.matched.items),
+            answers={item: Answer(item, text, -1, "") for item, text in texts.items()},
+            keys={item: value_digest([digest, self.spec.name, item, text]) for item, text in texts.items()},
+            lacking="the files have no answer",
+            judge=self.judge,
+            score=lambda: _scores(self.benchmark, self.judge, self.matched, self.files.cut),
+            facts=self._facts,
+        )
         with locked(output / run_id):
-            store.begin(
-                StoredRun(run_id, self.name, now, "running", config.as_yaml(), command, versions(), str(data.folder.resolve()))
-            )
-            given = {keys[item]: Answer("", text, -1, "") for item, text in self.matched.answers.items()}
-            store.add_answers(digest, given)
-            missing = {item.id: "the files have no answer" for item in self.matched.items if item.id not in keys}
-            store.put(run_id, MissingItems(missing), "base", title)
-            with GrowingCost(store, (run_id, "base", title), "judge", self.judge, say):
-                scores = _scores(self.benchmark, self.judge, self.matched, self.files.cut)
-            store.add_result(run_id, 0, self._result(checkpoint, keys, scores))
-            store.set_status(run_id, store.how_complete(run_id))
-            return report(store, run_id, output / run_id)
+            return keep(run, store, data.folder, output, command, say)
 
     def _run_id(self, config: RunConfig) -> str:
         """Another run for whatever could change a number, so that none takes the place of another's."""
@@ -181,20 +177,8 @@ class _Run:
         scored = [item_digest(matched.items), matched.answers, sorted([*key, text] for key, text in matched.replies.items())]
         return config.run_id(benchmark_version(self.benchmark), *scored)
 
-    def _result(self, checkpoint: Checkpoint, keys: Mapping[str, str], scores: tuple[Score, ...]) -> StoredResult:
-        items = tuple(self.matched.items)
-        return StoredResult(
-            label="base",
-            benchmark=self.spec.title,
-            checkpoint=checkpoint,
-            options=self.spec.model_dump(exclude_none=True),
-            protocol=ProtocolRecord(self._facts(items)),
-            items=items,
-            answer_keys=tuple(keys.get(item.id) for item in items),
-            scores=scores,
-        )
-
-    def _facts(self, items: Sequence[Item]) -> dict[str, str]:
+    def _facts(self) -> dict[str, str]:
+        items = self.matched.items
         facts = {
             "benchmark": self.spec.name,
             VERSION: benchmark_version(self.benchmark),

@@ -29,14 +29,14 @@ def view(
     from harness.run.data import open_data
     from harness.storage.run_store import open_store
     from reports.web.browse.app import browser_site
-    from reports.web.serving import address, check_free, new_gate, serve
+    from reports.web.serving import address, check_free, new_access, serve
     from reports.web.shelf import Shelf
 
     check_free(host, port)
-    gate, shelf = new_gate(host, port, token), Shelf()
+    access, shelf = new_access(host, port, token), Shelf()
     with open_store(output) as store:
         folder = None if data is None else open_data(data, output, echo).folder
         archive = StoredArchive(store, output, shelf, folder)
-        echo(f"{count(len(archive.runs()), 'run')} in {output}. Open {address(host, gate)}")
+        echo(f"{count(len(archive.runs()), 'run')} in {output}. Open {address(host, access)}")
         echo("Stop with Ctrl-C.")
-        serve(browser_site(archive, shelf, gate), host, port)
+        serve(browser_site(archive, shelf, access), host, port)

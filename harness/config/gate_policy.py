@@ -1,4 +1,4 @@
-"""gate.yaml -> `Policy`: all faults at once, each with its place.
+"""gate.yaml -> `GatePolicy`: all faults at once, each with its place.
 
 name: release
 alpha: 0.05
@@ -24,7 +24,7 @@ from harness.config import yaml_text
 from harness.config.option_faults import schema_faults
 from harness.core.edge.files import is_file, is_folder
 from harness.core.errors import ConfigError
-from harness.core.gating import MARGIN_UNITS, Margin, Policy, Rule
+from harness.core.gating import MARGIN_UNITS, GatePolicy, Margin, Rule
 from harness.core.nearest import did_you_mean
 
 DEFAULT = Path(__file__).parent / "policies" / "default.yaml"
@@ -55,7 +55,7 @@ class GateRule(_Strict):
     )
 
 
-class GatePolicy(_Strict):
+class GateConfig(_Strict):
     """A gate: rules on the differences between an aligned checkpoint and its base."""
 
     name: str = Field("gate", min_length=1, max_length=80, description="name of the policy in reports")
@@ -63,7 +63,7 @@ class GatePolicy(_Strict):
     rules: list[GateRule] = Field(min_length=1)
 
 
-def load_policy(named: str) -> Policy:
+def load_policy(named: str) -> GatePolicy:
     """The policy of a YAML file, or the one that ships ("default"). Raises ConfigError naming every fault."""
     return parse_policy(read(named), named)
 
@@ -79,7 +79,7 @@ def written_out(tree: dict[str, Any], faults: list[str]) -> dict[str, Any]:
         return {**tree, "gates": None}
 
 
-def faults_of(gates: GatePolicy | None) -> list[str]:
+def faults_of(gates: GateConfig | None) -> list[str]:
     """What is wrong with a study's gate that its form alone does not show."""
     try:
         if gates is not None:
@@ -105,18 +105,18 @@ def read(named: str) -> Any:  # Any: a YAML value, checked by `parse_policy`
     return value
 
 
-def parse_policy(tree: Any, where: str = "the policy") -> Policy:
+def parse_policy(tree: Any, where: str = "the policy") -> GatePolicy:
     """A checked policy from plain values. Raises ConfigError naming every fault at once."""
     if not isinstance(tree, Mapping):
         raise ConfigError(f"{where} must hold keys and values: name, alpha, rules. docs/guides/gate.md shows a policy.")
     try:
-        policy = GatePolicy.model_validate(dict(tree))
+        policy = GateConfig.model_validate(dict(tree))
     except ValidationError as error:
-        raise ConfigError(_listed(schema_faults(error, dict(tree), GatePolicy), where)) from error
+        raise ConfigError(_listed(schema_faults(error, dict(tree), GateConfig), where)) from error
     return policy_of(policy, where)
 
 
-def policy_of(policy: GatePolicy, where: str = "the policy") -> Policy:
+def policy_of(policy: GateConfig, where: str = "the policy") -> GatePolicy:
     """The same from a model that pydantic has checked."""
     faults: list[str] = []
     rules = [rule for i, one in enumerate(policy.rules) if (rule := _rule(one, f"rules.{i}", faults)) is not None]
@@ -125,7 +125,7 @@ def policy_of(policy: GatePolicy, where: str = "the policy") -> Policy:
         faults.append("rules: every rule only watches, so the gate could never decide; give one the role guard or improve")
     if faults:
         raise ConfigError(_listed(faults, where))
-    return Policy(policy.name, tuple(rules), policy.alpha)
+    return GatePolicy(policy.name, tuple(rules), policy.alpha)
 
 
 def _rule(one: GateRule, place: str, faults: list[str]) -> Rule | None:

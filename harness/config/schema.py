@@ -19,7 +19,7 @@ from harness.config import study_tables as study
 from harness.config.arm_order import Written, baseline_faults, order_faults
 from harness.config.changes import changed
 from harness.config.fleet_form import ArmResources, FleetConfig, Jobs
-from harness.config.gate_policy import GatePolicy
+from harness.config.gate_policy import GateConfig
 from harness.config.option_faults import all_faults, option_faults, schema_faults
 from harness.config.study_tables import TableNotes
 from harness.core.digests import round_seed, value_digest
@@ -110,7 +110,7 @@ class RunConfig(_Strict):
     )
     published: list[str] = Field(default_factory=list, description="tables of the study to put beside, e.g. [Table 6]")
     table: TableNotes | None = Field(None, description="what a report says of a study of the paper; set by `study:NAME`")
-    gates: GatePolicy | None = Field(
+    gates: GateConfig | None = Field(
         None, description="policy of the report's gate: `default`, a policy file, or the policy itself (name, alpha, rules)"
     )
     output: str = Field("runs", min_length=1, description="folder of all runs and their store")

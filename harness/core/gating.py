@@ -51,7 +51,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class GatePolicy:
     """Rules that are decided together. alpha: the chance of a false pass, and of a false fail, over all its tests."""
 
     name: str

@@ -37,6 +37,7 @@ from harness.models._conversation.template_options import TEMPLATE_DATE, checked
 from harness.models._device.cuda_graphs import CudaGraphSteps
 from harness.models._device.onednn_linear import by_onednn
 from harness.models._device.option_values import check_values
+from harness.models._device.placement import device_of, dtype_of, use_threads
 from harness.models._device.token_budget import cache_slots, checked_rows, slot_bytes
 from harness.models._engine.answer_logprobs import Scorer, log_odds
 from harness.models._engine.checkpoint_checks import CheckpointChecks, as_trained, check_names
@@ -97,9 +98,9 @@ class TransformersModel:
     ) -> None:
         self.despite, self._thinking_tokens = check_names(despite), requirements.thinking_limit(thinking_tokens)
         rows = checked_rows(rows)
-        requirements.use_threads(threads)
-        self.device = requirements.device_of(device)
-        self.dtype = requirements.dtype_of(dtype, self.device)
+        use_threads(threads)
+        self.device = device_of(device)
+        self.dtype = dtype_of(dtype, self.device)
         import_ahead(image_workers, self.device)
         with refused_as(ModelError, f"The checkpoint {path} does not load", "Copy it again."):
             source, adapters = loading.resolve(path)

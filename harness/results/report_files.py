@@ -29,9 +29,14 @@ def report(store: Store, run_id: str, folder: Path, baseline: str | None = None)
     config = config_of(store.run(run_id))
     policy = policy_of(config.gates) if config.gates is not None else None
     comparison = compare(records_of(store, run_id), published=config.published, baseline=baseline, policy=policy)
+    write_reports(comparison, folder)
+    return Outcome(run_id, folder, comparison)
+
+
+def write_reports(comparison: Comparison, folder: Path) -> None:
+    """Every format of one report, and its gate, where it has one, for CI."""
     for name in registry.names("report"):
         writer = registry.get("report", name)
         write_text_whole(folder / writer.file_name, writer(comparison))
     if comparison.gate is not None:
         write_text_whole(folder / "gate.xml", junit(comparison.gate))
-    return Outcome(run_id, folder, comparison)

@@ -1,10 +1,12 @@
-"""The state of a run as reported to the user: a run whose process is gone is interrupted, never running."""
+"""The state of a run, from its beginning to its end; a run whose process is gone is interrupted, never running."""
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
-from harness.config.schema import stored
+from harness.config.schema import RunConfig, stored
+from harness.core.edge.versions import versions
 from harness.core.errors import HarnessError
 from harness.core.run_record import FACT_FROM_FILES, STOPPED
 from harness.evaluation.protocol import other_version
@@ -15,6 +17,17 @@ from harness.storage.run_store import Store, StoredRun
 
 INTERRUPTED = "interrupted"
 MADE_AGAIN = "There, pairs and trainings are made again, even finished ones; stored answers to the same requests are kept."
+
+
+def begin(store: Store, run_id: str, config: RunConfig, command: str, data: Path) -> None:
+    """Store that a run of this configuration begins now, by this code, on the data folder `data`."""
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    store.begin(StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), str(data.resolve())))
+
+
+def finish(store: Store, run_id: str) -> None:
+    """Store that a run has ended by itself, and what its results lack."""
+    store.set_status(run_id, store.how_complete(run_id))
 
 
 def state_of(run: StoredRun, output: Path) -> str:

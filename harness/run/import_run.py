@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
+from harness.answer_files.keep import FileRun, keep
 from harness.answer_files.names import Names
 from harness.answer_files.stated_labels import labels_fact, other_labels
 from harness.answer_files.taken_apart import answered
 from harness.config.schema import RunConfig, parse
 from harness.core.digests import file_digest, value_digest
 from harness.core.edge.answer_form import AnswerForm, form_of
-from harness.core.edge.versions import versions
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Item
 from harness.core.files import write_text_whole
@@ -28,18 +27,15 @@ from harness.core.run_record import (
     OTHER_PROMPTS,
     UNKNOWN_FACT,
     Checkpoint,
-    ProtocolRecord,
 )
 from harness.evaluation.protocol import VERSION, benchmark_facts, benchmark_version, item_digest
 from harness.evaluation.scoring import build, judge_of, score_all
-from harness.evaluation.server_cost import GrowingCost
 from harness.evaluation.sweep import items_of
-from harness.results.report_files import Outcome, report
+from harness.results.report_files import Outcome
 from harness.run.data import open_data
 from harness.run.sample_logs import LoggedAnswer, SampleLog, given, matched, read_sample_log
-from harness.storage.artifacts import MissingItems
 from harness.storage.run_folder import locked
-from harness.storage.run_store import Store, StoredResult, StoredRun
+from harness.storage.run_store import Store
 
 LACKING = "not in the imported log"
 
@@ -131,38 +127,35 @@ class _Run:
 
     def keep(self, store: Store, command: str, data: Path, output: Path, say: Callable[[str], None]) -> Outcome:
         """Score and store the run, and write its reports."""
-        spec, digest = self.config.sweep[0], file_digest(self.file)
+        digest = file_digest(self.file)
         answers = {item: Answer(item, row.answer, -1, "") for item, row in self.rows.items()}
-        keys = {item: value_digest(["imported", digest, spec.name, item, answer.text]) for item, answer in answers.items()}
-        kept = tuple(keys.get(item.id) for item in self.items)
-        checkpoint, options = Checkpoint(self.file.stem, self.log.tool, "", digest), spec.model_dump(exclude_none=True)
-        run = self._stored_run(digest, command, data)
-        with locked(output / run.id):
-            write_text_whole(output / run.id / "run.yaml", self.config.as_yaml())
-            store.begin(run)
-            store.add_answers(digest, {keys[item]: answer for item, answer in answers.items()})
-            missing = {item.id: LACKING for item in self.items if item.id not in answers}
-            store.put(run.id, MissingItems(missing), "base", spec.title)
-            with GrowingCost(store, (run.id, "base", spec.title), "judge", self.judge, say):
-                scores = score_all(self.benchmark, self.items, answers)
-            protocol = ProtocolRecord(self._facts(spec.name))
-            result = StoredResult("base", spec.title, checkpoint, options, protocol, self.items, kept, scores)
-            store.add_result(run.id, 0, result)
-            store.set_status(run.id, store.how_complete(run.id))
-            return report(store, run.id, output / run.id)
+        key_of = ["imported", digest, self.config.sweep[0].name]
+        run = FileRun(
+            config=self.config,
+            run_id=self._run_id(digest),
+            checkpoint=Checkpoint(self.file.stem, self.log.tool, "", digest),
+            items=self.items,
+            answers=answers,
+            keys={item: value_digest([*key_of, item, answer.text]) for item, answer in answers.items()},
+            lacking=LACKING,
+            judge=self.judge,
+            score=lambda: score_all(self.benchmark, self.items, answers),
+            facts=self._facts,
+        )
+        with locked(output / run.run_id):
+            write_text_whole(output / run.run_id / "run.yaml", self.config.as_yaml())
+            return keep(run, store, data, output, command, say)
 
-    def _stored_run(self, digest: str, command: str, data: Path) -> StoredRun:
+    def _run_id(self, digest: str) -> str:
         """Another run for whatever could change a number, so that none takes the place of another's."""
-        now, config = datetime.now(timezone.utc).isoformat(timespec="seconds"), self.config
         scored = [item_digest(self.items), {item: row.answer for item, row in self.rows.items()}]
-        run_id = config.run_id(digest, benchmark_version(self.benchmark), *scored)
-        return StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), str(data.resolve()))
+        return self.config.run_id(digest, benchmark_version(self.benchmark), *scored)
 
-    def _facts(self, benchmark: str) -> dict[str, str]:
+    def _facts(self) -> dict[str, str]:
         first = next((row.prompt for row in self.rows.values() if row.prompt), "")
         unknown = f"{UNKNOWN_FACT}: {self.log.tool}'s"
         return benchmark_facts(self.benchmark, self.items) | {
-            "benchmark": benchmark,
+            "benchmark": self.config.sweep[0].name,
             VERSION: benchmark_version(self.benchmark),
             "items": str(len(self.items)),
             "item digest": item_digest(self.items),

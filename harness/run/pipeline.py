@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,14 +21,13 @@ from alignment.training.dropped_pairs import dropped_lines
 from alignment.weights.workers import collective, is_lost, workers
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core.digests import file_digest
-from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError, LostProcess
 from harness.core.files import write_text_whole
 from harness.core.plugins import Data, Model, Progress, no_progress
 from harness.evaluation.sweep import sweep
 from harness.models._own_server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
-from harness.results.run_state import how_it_stopped
+from harness.results.run_state import begin, finish, how_it_stopped
 from harness.run.arm_pairs import make_pairs
 from harness.run.checks.plugin_files import keep_plugin_files
 from harness.run.checks.rounds import run_of
@@ -46,7 +44,7 @@ from harness.run.on_fleet.together import Together, check_room
 from harness.run.shared_prompts import keep_shared_prompts
 from harness.storage.artifacts import Pairs, RewardAccuracy, Timings, TrainingLog
 from harness.storage.run_folder import locked
-from harness.storage.run_store import Store, StoredRun
+from harness.storage.run_store import Store
 
 if TYPE_CHECKING:
     from harness.fleet.status import Show
@@ -99,9 +97,7 @@ def run_on(pool: WorkerPool | None, config: RunConfig, command: str, progress: P
         require_unchanged(config, folder, data, store, say)
         stages = _Stages(config, run_id, folder, data, store, progress, say, pool)
         require_own_files(config, folder, store, stages.done, stages.training.digest_of, say)
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        where = str(data.folder.resolve())
-        store.begin(StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), where))
+        begin(store, run_id, config, command, data.folder)
         keep_plugin_files(config, folder, store)
         write_text_whole(folder / "run.yaml", config.as_yaml())
         say(f"run {run_id} in {folder}")
@@ -111,7 +107,7 @@ def run_on(pool: WorkerPool | None, config: RunConfig, command: str, progress: P
         except BaseException as error:
             store.set_status(run_id, how_it_stopped(LostProcess() if is_lost(error) else error))
             raise
-        store.set_status(run_id, store.how_complete(run_id))
+        finish(store, run_id)
         return report(store, run_id, folder, config.baseline)
 
 

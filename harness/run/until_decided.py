@@ -9,33 +9,31 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig, RunConfig
-from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.edge.plugin_modules import facts_of
-from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError, FactsChanged
 from harness.core.files import write_text_whole
-from harness.core.gating import Policy
+from harness.core.gating import GatePolicy
 from harness.core.plugins import Data, Model, Progress, no_progress
 from harness.core.run_record import STOPPED, BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
 from harness.evaluation.sweep import Say, sweep
 from harness.models._own_server.shared_servers import kept_servers
+from harness.results.report_files import write_reports
 from harness.results.run_records import records_of
+from harness.results.run_state import begin, finish
 from harness.run.checks.decidable import base_results, require_measured, require_same_items, require_same_protocol
 from harness.run.checks.models import check_models, is_begun
 from harness.run.checks.study import check_files
 from harness.run.data import open_data
 from harness.run.models import load_model
 from harness.storage.run_folder import locked
-from harness.storage.run_store import Store, StoredRun, open_store
+from harness.storage.run_store import Store, open_store
 from reports.comparison.compare import compare
 from reports.gate.anytime import Anytime, looks
 from reports.gate.decide import gate
-from reports.gate.junit import junit
 from reports.gate.shown import as_shown
 from reports.values.gate import INCONCLUSIVE, Gate
 from reports.values.table import Column, Table
@@ -55,7 +53,7 @@ class Stopped:
 @kept_servers()
 def until_decided(
     config: RunConfig,
-    policy: Policy,
+    policy: GatePolicy,
     against: str,
     command: str,
     progress: Progress = no_progress,
@@ -83,29 +81,29 @@ def until_decided(
         for spec in config.sweep:
             require_same_items(spec, results[spec.title], data, against)
         model = load_model(config)
-        run = _stored_run(config, [config.digest, model.checkpoint.digest, base.run_id, repr(policy)], command, data.folder)
-        _require_free(folder := output / run.id)
+        run_id = _run_id(config, model.checkpoint.digest, base.run_id, policy)
+        _require_free(folder := output / run_id)
         decisive = [spec for spec in config.sweep if spec.title in deciding]
         facts = _agreed_facts(decisive, results, model, data, store, against)
         order = {name: _order(result, config.seed) for name, result in results.items()}
         planned = {name: len(images) for name, images in order.items()}
         anytime = Anytime(planned, policy.alpha, sum(rule.role != "watch" for rule in policy.rules))
         with locked(folder):
-            store.begin(run)
+            begin(store, run_id, config, command, data.folder)
             write_text_whole(folder / "run.yaml", config.as_yaml())
             for asked in looks(max(planned.values())):
                 specs = {n: _part(s, results[s.title], order[s.title][:asked]) for n, s in enumerate(config.sweep)}
-                sweep("base", model, specs, data, store, run.id, progress, say)
+                sweep("base", model, specs, data, store, run_id, progress, say)
                 _require_same_facts(facts, facts_of(model), against)
-                found = _look(store, run, base, policy, anytime)
+                found = _look(store, run_id, config.name, base, policy, anytime)
                 say(f"{asked:,} images: {found.words}")
                 if found.verdict != INCONCLUSIVE:
                     break
             found = replace(found, stopped=_words(asked, max(planned.values()), config.seed, found))
-            _say_how(store, run.id, found.stopped)
-            store.set_status(run.id, store.how_complete(run.id))
-            found = _report(store, folder, run.id, against, found)
-    return Stopped(run.id, folder, found, asked, max(planned.values()))
+            _say_how(store, run_id, found.stopped)
+            finish(store, run_id)
+            found = _report(store, folder, run_id, against, found)
+    return Stopped(run_id, folder, found, asked, max(planned.values()))
 
 
 def _require_free(folder: Path) -> None:
@@ -137,10 +135,9 @@ def _require_same_facts(before: Mapping[str, str], now: Mapping[str, str], again
         )
 
 
-def _stored_run(config: RunConfig, identity: list[str], command: str, data: Path) -> StoredRun:
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    run_id = f"{config.name}-until-decided-{value_digest(identity)[:8]}"
-    return StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), str(data.resolve()))
+def _run_id(config: RunConfig, checkpoint: str, against: str, policy: GatePolicy) -> str:
+    written = repr(policy).removeprefix("Gate")  # older versions, whose runs go on, named the class Policy
+    return f"{config.name}-until-decided-{value_digest([config.digest, checkpoint, against, written])[:8]}"
 
 
 def _order(result: BenchmarkResult, seed: int) -> list[str]:
@@ -155,9 +152,9 @@ def _part(spec: BenchmarkConfig, result: BenchmarkResult, images: Sequence[str])
     return spec.model_copy(update={"items": [item.id for item in result.items if item.cluster in chosen], "limit": None})
 
 
-def _look(store: Store, run: StoredRun, base: RunRecord, policy: Policy, anytime: Anytime) -> Gate:
-    own = records_of(store, run.id)[0].sweeps[0]
-    columns = [_column("base", base.sweeps[0], base.run_id, True), _column(run.name, own, run.id, False)]
+def _look(store: Store, run_id: str, name: str, base: RunRecord, policy: GatePolicy, anytime: Anytime) -> Gate:
+    own = records_of(store, run_id)[0].sweeps[0]
+    columns = [_column("base", base.sweeps[0], base.run_id, True), _column(name, own, run_id, False)]
     return gate(policy, columns, [base.sweeps[0], own], anytime=anytime)
 
 
@@ -190,9 +187,5 @@ def _report(store: Store, folder: Path, run_id: str, against: str, found: Gate) 
     labels = [found.base, *(one.column for one in found.checkpoints)]
     columns = tuple(replace(one, label=label) for one, label in zip(comparison.columns, labels, strict=True))
     found = as_shown(found, Table(columns, comparison.rows))
-    comparison = replace(comparison, gate=found)
-    for name in registry.names("report"):
-        writer = registry.get("report", name)
-        write_text_whole(folder / writer.file_name, writer(comparison))
-    write_text_whole(folder / "gate.xml", junit(found))
+    write_reports(replace(comparison, gate=found), folder)
     return found

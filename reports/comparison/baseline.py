@@ -11,7 +11,7 @@ from dataclasses import replace
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
 from harness.core.run_record import SweepResult
-from reports.comparison.methods import Method, pairing, without_seed
+from reports.tables.methods import Method, pairing, without_seed
 from reports.values.table import Column
 
 

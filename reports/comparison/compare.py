@@ -10,25 +10,27 @@ from dataclasses import replace
 from typing import Any
 
 from harness.core.errors import ConfigError
-from harness.core.gating import Policy
+from harness.core.gating import GatePolicy
 from harness.core.nearest import did_you_mean
 from harness.core.run_record import ADAPTER, FACT_FROM_FILES, IMAGES, BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
-from reports.comparison import published_rows as study
 from reports.comparison import reward_models as rewards
 from reports.comparison.baseline import with_baseline
-from reports.comparison.conclusion import verdict
+from reports.comparison.conclusion import conclusion
 from reports.comparison.confusion import confusions
 from reports.comparison.details import Lookup, captions, failures, flips, judge_noises, protocol_differences, protocol_fields
 from reports.comparison.length import length_curves
-from reports.comparison.methods import Method, methods
-from reports.comparison.metric_table import benchmark_names, make_tables, results_of
 from reports.comparison.objects import objects
 from reports.comparison.reliability import reliability
 from reports.comparison.subtitle import dates, subtitle, title
 from reports.gate.decide import gate
 from reports.gate.shown import as_shown
+from reports.published import published_rows as study
 from reports.questions.costs import costs
 from reports.questions.find import questions
+from reports.tables.methods import Method, methods
+from reports.tables.metric_table import make_tables
+from reports.tables.results import benchmark_names, results_of
+from reports.tables.same_weights import same_weights
 from reports.text.column_labels import column_label, has_arms, is_alone, own_name, run_label, stated, with_unique_labels
 from reports.text.flag_lines import doubt_sentence
 from reports.text.formatting import listing
@@ -37,7 +39,6 @@ from reports.text.settings import settings_of
 from reports.text.studies import merged
 from reports.values.comparison import Comparison, Curve
 from reports.values.gate import Gate
-from reports.values.same_weights import same_weights
 from reports.values.table import Column
 
 
@@ -47,7 +48,7 @@ def compare(
     labels: Sequence[str] | None = None,
     published: Sequence[str] = (),
     baseline: str | None = None,
-    policy: Policy | None = None,
+    policy: GatePolicy | None = None,
 ) -> Comparison:
     """Compare all sweeps of all records with the first sweep of the first, or with the column `baseline`.
 
@@ -64,36 +65,36 @@ def compare(
         columns, sweeps, found = with_baseline(columns, sweeps, found, baseline)
     unlike = protocol_differences(columns, sweeps)
     columns = [replace(column, differs=any(d.column == column.label for d in unlike)) for column in columns]
-    full, short, seeds = make_tables(columns, sweeps, found)
+    tables = make_tables(columns, sweeps, found)
     said, runs, failed = Lookup(), facts_of(records, columns), failures(columns, sweeps)
-    in_words = verdict(short, unlike, same_weights(columns, sweeps, short.columns))
+    in_words = conclusion(tables.short, unlike, same_weights(tables.short.columns, tables.repeats))
     return Comparison(
         title=title(records, labels),
         columns=tuple(columns),
-        rows=full.rows,
-        short=short,
+        rows=tables.full.rows,
+        short=tables.short,
         verdict=replace(in_words, overlap=overlap_sentence(runs), doubt=doubt_sentence(failed)),
         protocol_differences=unlike,
         **protocol_fields(columns, sweeps),
         flips=flips(columns, sweeps, said),
         captions=captions(columns, sweeps, said),
         failures=failed,
-        length_curves=length_curves(columns, sweeps, short.columns),
-        objects=objects(columns, sweeps, short.columns),
-        confusions=confusions(columns, sweeps, short.columns),
-        reliability=reliability(columns, sweeps, short.columns),
-        seeds=seeds,
+        length_curves=length_curves(columns, sweeps, tables.short.columns),
+        objects=objects(columns, sweeps, tables.short.columns),
+        confusions=confusions(columns, sweeps, tables.short.columns),
+        reliability=reliability(columns, sweeps, tables.short.columns),
+        seeds=tables.seeds,
         judge_noise=judge_noises(columns, sweeps),
-        questions=questions(records, columns, sweeps, found, short),
-        costs=costs(records, columns, sweeps, short.columns),
+        questions=questions(records, columns, sweeps, found, tables.short, tables.repeats),
+        costs=costs(records, columns, sweeps, tables.short.columns),
         published=study.published(published),
         study=merged([(r.run_id, r.study) for r in records]),
         **_curves(records, labels),
         **rewards.reward_fields(records, labels, published),
         runs=runs,
-        subtitle=subtitle(records, sweeps[0], short.columns),
+        subtitle=subtitle(records, sweeps[0], tables.short.columns),
         dates=dates(records),
-        gate=as_shown(decided, full) if decided is not None else None,
+        gate=as_shown(decided, tables.full) if decided is not None else None,
         data_folders=tuple(dict.fromkeys(record.data_folder for record in records)),
     )
 
@@ -103,7 +104,7 @@ def _methods(records: Sequence[RunRecord], columns: Sequence[Column], sweeps: Se
     return methods(columns, [sweep.label for sweep in sweeps], configs)
 
 
-def gated(records: Sequence[RunRecord], policy: Policy, *, only: Sequence[str] = ()) -> Gate:
+def gated(records: Sequence[RunRecord], policy: GatePolicy, *, only: Sequence[str] = ()) -> Gate:
     """The gate's verdict on all checkpoints of the records, or on those of these labels; the first sweep is the baseline.
 
     Raises ConfigError where the policy does not fit what was measured, or a label is unknown.
@@ -118,8 +119,7 @@ def gated(records: Sequence[RunRecord], policy: Policy, *, only: Sequence[str] =
     waiting = [name for name in pending if not only or name in only]
     left_out = len(columns) + len(pending) - len(kept) - len(waiting)
     decided = gate(policy, [columns[i] for i in kept], [sweeps[i] for i in kept], waiting, n_left_out=left_out)
-    table, *_ = make_tables(columns, sweeps, _methods(records, columns, sweeps))
-    return as_shown(decided, table)
+    return as_shown(decided, make_tables(columns, sweeps, _methods(records, columns, sweeps)).full)
 
 
 def columns_of(records: Sequence[RunRecord], labels: Sequence[str] | None) -> dict[tuple[str, str], str]:

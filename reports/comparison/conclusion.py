@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from harness.core.stats import NO_INTERVAL
 from reports.comparison.details import same_checkpoint
-from reports.comparison.roles import HELPFULNESS, first, leading, lengths
+from reports.tables.roles import HELPFULNESS, first, leading, lengths
 from reports.text.formatting import between, change, listing, row_name, title_of, with_unit
 from reports.text.moved import MOST, NAMED, by_name, fact, movers, names_of, shift_of, untested, visible
-from reports.values.comparison import Verdict
+from reports.values.comparison import Conclusion
 from reports.values.wordings import OTHER_ITEMS
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from reports.values.table import Cell, Column, Row, Table
 
 
-def verdict(table: Table, unlike: Sequence[ProtocolDifference] = (), repeated: str = "") -> Verdict:
+def conclusion(table: Table, unlike: Sequence[ProtocolDifference] = (), repeated: str = "") -> Conclusion:
     """Words for the headline rows of all columns but the baseline. `unlike`: where protocols differ from the baseline's.
     `repeated`: which columns are one checkpoint under several names."""
     if len(table.columns) < 2:
-        return Verdict("", "", "", "There is only one checkpoint, so there is nothing to compare.")
+        return Conclusion("", "", "", "There is only one checkpoint, so there is nothing to compare.")
     of = _of_one if len(table.columns) == 2 else _of_several
     better, worse, changed = (of(table, kind) for kind in ("better", "worse", "changed"))
     inconclusive, alone, unknown = (_open(table, kind) for kind in ("inconclusive", "not tested", "unknown"))
-    return Verdict(
+    return Conclusion(
         _headline(table.rows, table.columns) if len(table.columns) == 2 else _several(table),
         _moved(table, "better", better),
         _moved(table, "worse", worse),

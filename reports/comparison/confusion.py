@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from harness.core.run_record import BenchmarkResult, SweepResult
-from reports.comparison.metric_table import benchmark_names, results_of
+from reports.tables.results import benchmark_names, results_of
 from reports.values.details import Confusion
 from reports.values.table import Column, members
 

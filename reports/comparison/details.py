@@ -21,7 +21,7 @@ from harness.core.run_record import (
     BenchmarkResult,
     SweepResult,
 )
-from reports.comparison.metric_table import benchmark_names, results_of, samples_of
+from reports.tables.results import benchmark_names, results_of, samples_of
 from reports.text.formatting import listing, shortened, title_of
 from reports.values.alike import other_items, same_items
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Replies, Side, UnknownProtocol

@@ -17,8 +17,8 @@ from harness.core.evaluation import Formula, Score
 from harness.core.final_answer import final_answer
 from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import measure, sample
-from reports.comparison.metric_table import benchmark_names, results_of
-from reports.comparison.roles import HALLUCINATION
+from reports.tables.results import benchmark_names, results_of
+from reports.tables.roles import HALLUCINATION
 from reports.text.formatting import name as words
 from reports.text.formatting import title_of
 from reports.values.comparison import Curve

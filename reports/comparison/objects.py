@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from harness.core.evaluation import Item, Score
 from harness.core.run_record import BenchmarkResult, SweepResult
-from reports.comparison.metric_table import benchmark_names, results_of
+from reports.tables.results import benchmark_names, results_of
 from reports.values.details import OBJECT, QUESTION_TYPE, ObjectCount
 from reports.values.table import Column, members
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from harness.core.evaluation import Formula, Score, ratio
 from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import measure, sample
-from reports.comparison.metric_table import benchmark_names, results_of
+from reports.tables.results import benchmark_names, results_of
 from reports.values.details import Bin, Reliability
 from reports.values.table import Column, members
 

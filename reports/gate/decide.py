@@ -16,14 +16,14 @@ import numpy as np
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
-from harness.core.gating import Policy
+from harness.core.gating import GatePolicy
 from harness.core.run_record import FACT_FROM_FILES, IMAGES, STOPPED, BenchmarkResult, SweepResult
 from harness.core.stats import addend_names, columns_read, evaluate, fewest_clusters, holm, moving, sample
-from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
 from reports.gate.resolve import Target, targets, unmeasured
 from reports.gate.shift_test import Chances, Shift, above, below, items_needed, limits, shift_of
 from reports.gate.words import SHARE_OF_NOTHING, family_of, needed_words, of_checkpoint, of_gate, requirement
+from reports.tables.results import benchmark_names, results_of
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, WATCHED, CheckpointGate, Gate, RuleResult
 from reports.values.paired import Pair, Pairs, known, pairs
 from reports.values.table import Column
@@ -45,7 +45,7 @@ class _Tested:
 
 
 def gate(
-    policy: Policy,
+    policy: GatePolicy,
     columns: Sequence[Column],
     sweeps: Sequence[SweepResult],
     pending: Sequence[str] = (),
@@ -102,7 +102,7 @@ def _pairs(base: BenchmarkResult | None, other: BenchmarkResult | None) -> Pairs
     return pairs(list(zip((base, other), sides, strict=True)))
 
 
-def _test(target: Target, policy: Policy, sides: _Sides, matched: Pairs | None, partly: bool) -> _Tested:
+def _test(target: Target, policy: GatePolicy, sides: _Sides, matched: Pairs | None, partly: bool) -> _Tested:
     rule, f = target.rule, target.formula
     better = "lower" if target.sign < 0 else "higher" if f.better != "neither" or rule.better else "neither"
     set_name = f"{rule.kind} (one is enough)" if rule.need == "any" else ""

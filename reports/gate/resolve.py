@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Formula
-from harness.core.gating import Margin, Policy, Rule
+from harness.core.gating import GatePolicy, Margin, Rule
 from harness.core.nearest import did_you_mean
-from reports.comparison.roles import HALLUCINATION, HELPFULNESS
+from reports.tables.roles import HALLUCINATION, HELPFULNESS
 
 Measured = Mapping[str, Sequence[Formula]]  # benchmark -> its formulas
 _UNITS = {"share": ("points", "% of base"), "points": ("points", "% of base"), "words": ("words", "% of base")}
@@ -30,7 +30,7 @@ class Target:
     relative: float = 0.0
 
 
-def targets(policy: Policy, measured: Measured) -> tuple[Target, ...]:
+def targets(policy: GatePolicy, measured: Measured) -> tuple[Target, ...]:
     """Every metric of every rule; a metric with a rule of its own is left out of the rules over kinds.
 
     Raises ConfigError naming every fault: metrics that are not measured, margins in another unit, no direction.
@@ -50,7 +50,7 @@ def targets(policy: Policy, measured: Measured) -> tuple[Target, ...]:
     return tuple(found)
 
 
-def unmeasured(policy: Policy, measured: Measured) -> list[str]:
+def unmeasured(policy: GatePolicy, measured: Measured) -> list[str]:
     """Kinds that a rule decides on and no benchmark measures: what was not measured cannot be passed."""
     kinds = dict.fromkeys(rule.kind for rule in policy.rules if rule.kind and rule.role != "watch")
     return [kind for kind in kinds if not _of_kind(kind, measured, set())]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from reports.comparison.roles import HALLUCINATION, HELPFULNESS, first
 from reports.page.figures import names_beside, reach_of, room_for, scale_of
 from reports.page.questions import base_value, titled
 from reports.page.svg import Plot, padded
+from reports.tables.roles import HALLUCINATION, HELPFULNESS, first
 from reports.text.formatting import ARROWS, UNKNOWN, cell_text, difference_text, duration, number, row_name
 from reports.values.comparison import Comparison
 from reports.values.table import Row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.comparison.published_rows import SOURCE
+from reports.published.published_rows import SOURCE
 from reports.text.formatting import UNKNOWN, between, number, row_name, title_of, who
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Row

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from harness.core.edge.text import count
-from reports.comparison.roles import planes
 from reports.page import cards, figures
+from reports.tables.roles import planes
 from reports.text.formatting import (
     ARROWS,
     MINUS,

@@ -6,7 +6,7 @@ answered; whether the groups differ from each other is not tested.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import Linear, Sample, evaluate, holm, linearise, mean_of, moving
-from reports.comparison.methods import TEST as SEEDS_TEST
-from reports.comparison.methods import Method, pairing
-from reports.comparison.metric_table import results_of, samples_of, significance
+from reports.tables.methods import TEST as SEEDS_TEST
+from reports.tables.methods import Method, pairing
+from reports.tables.metric_table import significance
+from reports.tables.results import results_of, samples_of
+from reports.tables.same_weights import Repeats
 from reports.text.formatting import listing, row_name
 from reports.values.common import on_common_items
 from reports.values.paired import Difference, known, tested_change, width_of
 from reports.values.questions import DirectTest, Level
-from reports.values.same_weights import Repeats, repeats
 from reports.values.seeds import seeds_of_difference
 from reports.values.table import Row, Table
 
@@ -34,15 +35,18 @@ MOST_PAIRS = 3  # levels of which every two are tested; of more, all against one
 
 @dataclass(eq=False)
 class Measured:
-    """Results and samples of all columns, read once for all questions; methods are the columns of the short table."""
+    """Results and samples of all columns, read once for all questions; methods are the columns of the short table.
+
+    repeats: by benchmark, the methods that repeat an earlier one.
+    """
 
     sweeps: Sequence[SweepResult]
     methods: Sequence[Method]
+    repeats: Mapping[str, Repeats]
     _samples: dict[str, list[Sample | None]] = field(default_factory=dict)
     _linear: dict[tuple[object, ...], Linear] = field(default_factory=dict)
     _moving: dict[tuple[object, ...], NDArray[np.bool_]] = field(default_factory=dict)
     _common: dict[tuple[object, ...], list[Sample]] = field(default_factory=dict)
-    _again: dict[str, Repeats] = field(default_factory=dict)
     _kept: list[Sample] = field(default_factory=list)  # so that an id in a key of these two is never used again
 
     def of(self, benchmark: str, places: Sequence[int]) -> list[tuple[BenchmarkResult, Sample]] | None:
@@ -63,9 +67,7 @@ class Measured:
 
     def compared(self, benchmark: str, both: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
         """The pairs of columns, each by the first column that it repeats on this benchmark, in one order."""
-        if benchmark not in self._again:
-            self._again[benchmark] = repeats(self.sweeps, [method.places for method in self.methods], [benchmark])
-        again = self._again[benchmark]
+        again = self.repeats.get(benchmark, {})
         named = [(again.get(a, a), again.get(b, b)) for a, b in both]
         return tuple(sorted((min(pair), max(pair)) for pair in named))
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.core.run_record import RunRecord, SweepResult
-from reports.comparison.methods import Method
 from reports.questions import factors as varied
 from reports.questions import words
 from reports.questions.direct_tests import Measured, direct_tests, level_pairs
+from reports.tables.methods import Method
+from reports.tables.same_weights import Repeats
 from reports.text.settings import settings_of
 from reports.values.questions import Question, Settings
 from reports.values.table import Column, Table
@@ -23,12 +24,14 @@ def questions(
     sweeps: Sequence[SweepResult],
     found: Sequence[Method],
     table: Table,
+    repeated: Mapping[str, Repeats],
 ) -> tuple[Question, ...]:
     """At most `MOST_QUESTIONS`, those with most arms first; none for fewer than two arms. Of arms that cannot be tested against
     each other (other seeds, another protocol) the question stays, with the reason in place of tests.
 
     Args:
         columns, sweeps: of all checkpoints; found: the methods among them; table: the short one, of these columns.
+        repeated: by benchmark, the columns of the table that repeat an earlier one.
     """
     place = {column.label: i for i, column in enumerate(columns)}
     of_run = {record.run_id: record for record in records}
@@ -43,7 +46,7 @@ def questions(
     if len(arms) < 2:
         return ()
     methods = [_method(column, place, found, seed) for column, seed in zip(table.columns, seeds, strict=True)]
-    measured = Measured(sweeps, methods)
+    measured = Measured(sweeps, methods, repeated)
     made = [_question(factor, arms, table, measured) for factor in varied.factors([settings for _, settings in arms])]
     asked = sorted((one for one in made if one.tests or one.not_tested), key=lambda one: -_size(one))
     return tuple(replace(one, claims=words.claims(one, table)) for one in asked[:MOST_QUESTIONS])

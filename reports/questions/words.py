@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core.edge.text import count
-from reports.comparison.roles import HALLUCINATION, HELPFULNESS
+from reports.tables.roles import HALLUCINATION, HELPFULNESS
 from reports.text.formatting import between, change, listing, number, probability, row_name
 from reports.values.questions import DirectTest, Level, Question
 from reports.values.table import Row, Table

@@ -57,7 +57,7 @@ class SeedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Conclusion:
     """The report in words. `headline` is empty unless one checkpoint stands against its baseline.
 
     `worse` names every significant loss, those outside the headline table too; `scope` says what the intervals leave out;
@@ -116,7 +116,7 @@ class Comparison:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     short: Table  # seeds of one method put together; else the same columns and rows
-    verdict: Verdict
+    verdict: Conclusion
     protocols: Mapping[str, Mapping[str, str]]  # benchmark -> the facts of the first column that has it
     protocol_differences: tuple[ProtocolDifference, ...] = ()
     protocol_unknown: tuple[UnknownProtocol, ...] = ()

@@ -44,8 +44,8 @@ _HEADERS = {
 
 
 @dataclass(frozen=True)
-class Gate:
-    """The rules of one server. `names`: host names it answers to; `token`: "" where none is asked for.
+class Access:
+    """Who may ask one server. `names`: host names it answers to; `token`: "" where none is asked for.
 
     `uploads`: path -> most bytes of a body, where it is not LARGEST_FORM.
     """
@@ -90,8 +90,8 @@ def _is_address(name: str) -> bool:
 class Guard:
     """The middleware around an application: refuses, or lets pass with `scope["state"]["form_secret"]` set."""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
-        self.app, self.gate = app, gate
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self.app, self.access = app, access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -107,47 +107,47 @@ class Guard:
         if answer is not None:
             await answer(scope, receive, dressed)
             return
-        scope.setdefault("state", {})["form_secret"] = self.gate.sign("form", self.gate.nonce_of(session))
-        limit = self.gate.uploads.get(scope["path"], LARGEST_FORM)
+        scope.setdefault("state", {})["form_secret"] = self.access.sign("form", self.access.nonce_of(session))
+        limit = self.access.uploads.get(scope["path"], LARGEST_FORM)
         await self.app(scope, _counted(receive, limit), dressed if self._has(scope, session) else self._with(session, dressed))
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or not self.gate.knows(hosts[0]):
+        if len(hosts) != 1 or not self.access.knows(hosts[0]):
             return _said(421, "This server does not go by that name. Open it under the address that the command printed.")
         if scope["method"] not in ("GET", "HEAD", "POST"):
             return _said(405, "Only GET and POST are answered here.")
         if scope["method"] == "POST" and not _same_origin(headers, hosts[0]):
             return _said(403, "This form was sent from another site. Open the page here and send it again.")
         length = headers.get("content-length", "0")
-        limit = self.gate.uploads.get(scope["path"], LARGEST_FORM)
+        limit = self.access.uploads.get(scope["path"], LARGEST_FORM)
         if not length.isdigit() or int(length) > limit:
             return _said(413, f"That is more than the {limit:,} bytes that are taken here.")
         return None
 
     def _session(self, scope: Scope) -> tuple[str, Response | None]:
         """This browser's session, and the answer where it has none and needs a token for it."""
-        gate = self.gate
-        known = HTTPConnection(scope).cookies.get(gate.cookie, "")
-        if gate.nonce_of(known):
+        access = self.access
+        known = HTTPConnection(scope).cookies.get(access.cookie, "")
+        if access.nonce_of(known):
             return known, None
-        if not gate.token:
-            return gate.new_session(), None
+        if not access.token:
+            return access.new_session(), None
         given = QueryParams(scope["query_string"]).get("token", "")
-        if not hmac.compare_digest(given.encode(), gate.token.encode()):
+        if not hmac.compare_digest(given.encode(), access.token.encode()):
             return "", _said(401, "Open this page with its token, as the command printed it: ...?token=...")
         response = RedirectResponse("/", 303)  # the token does not stay in the address bar
-        _set_cookie(response.headers, gate.cookie, gate.new_session())
+        _set_cookie(response.headers, access.cookie, access.new_session())
         return "", response
 
     def _has(self, scope: Scope, session: str) -> bool:
-        return HTTPConnection(scope).cookies.get(self.gate.cookie) == session
+        return HTTPConnection(scope).cookies.get(self.access.cookie) == session
 
     def _with(self, session: str, send: Send) -> Send:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _set_cookie(MutableHeaders(scope=message), self.gate.cookie, session)
+                _set_cookie(MutableHeaders(scope=message), self.access.cookie, session)
             await send(message)
 
         return sending

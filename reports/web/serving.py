@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from harness.core.errors import ConfigError
-from reports.web.guard import LOOPBACK, SHORTEST_TOKEN, Gate
+from reports.web.guard import LOOPBACK, SHORTEST_TOKEN, Access
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -24,7 +24,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def new_gate(host: str, port: int, token: str = "", uploads: Mapping[str, int] | None = None) -> Gate:
+def new_access(host: str, port: int, token: str = "", uploads: Mapping[str, int] | None = None) -> Access:
     """The rules for a server on that address. Beyond loopback there is always a token: the given one, or a new one.
 
     Raises ConfigError for a token that can be guessed or cannot stand in an address.
@@ -35,16 +35,16 @@ def new_gate(host: str, port: int, token: str = "", uploads: Mapping[str, int] |
             "leave --token out and a good one is made."
         )
     if is_loopback(host):
-        return Gate(port, token=token, uploads=uploads or {})
+        return Access(port, token=token, uploads=uploads or {})
     names = LOOPBACK | {host.lower(), platform.node().lower()}
-    return Gate(port, names, any_address=True, token=token or secrets.token_urlsafe(24), uploads=uploads or {})
+    return Access(port, names, any_address=True, token=token or secrets.token_urlsafe(24), uploads=uploads or {})
 
 
-def address(host: str, gate: Gate) -> str:
+def address(host: str, access: Access) -> str:
     """What to open: with the token, where there is one."""
     everywhere = host in ("0.0.0.0", "::")
     name = platform.node() if everywhere else f"[{host}]" if ":" in host else host
-    return f"http://{name}:{gate.port}/" + (f"?token={gate.token}" if gate.token else "")
+    return f"http://{name}:{access.port}/" + (f"?token={access.token}" if access.token else "")
 
 
 def check_free(host: str, port: int) -> None:

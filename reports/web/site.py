@@ -19,7 +19,7 @@ from harness.core.edge.text import count, ending
 from harness.core.errors import HarnessError, StoreError
 from reports.page import cards
 from reports.text.formatting import shortened, title_of
-from reports.web.guard import Gate, Guard
+from reports.web.guard import Access, Guard
 from reports.web.shelf import ImageUnavailable, Shelf
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ _FOREVER = "private, max-age=31536000, immutable"  # the address changes with th
 class Site:
     """One application. `package` holds its own `templates` and `static` beside those that both pages share."""
 
-    def __init__(self, package: str, gate: Gate, shelf: Shelf, title: str) -> None:
+    def __init__(self, package: str, access: Access, shelf: Shelf, title: str) -> None:
         self.title = title
         self.app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
-        self.guarded = Guard(self.app, gate)
+        self.guarded = Guard(self.app, access)
         self._static = _static_files(package)
         self._templates = _environment(package, {name: text_digest(text)[:12] for name, text in self._static.items()})
         self.app.add_exception_handler(HTTPException, self._refused)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from harness.core import registry
 from harness.core.edge.text import count
-from reports.comparison.published_rows import SOURCE
 from reports.gate import words as gate
 from reports.label_audit import text as audit
 from reports.page import cards, costs, figures
@@ -23,6 +22,7 @@ from reports.page import tables as page
 from reports.page import training as training_views
 from reports.page.pair_yields import explanations, pairs_view, provenance
 from reports.page.thumbnails import Thumbnails
+from reports.published.published_rows import SOURCE
 from reports.questions import words as question_words
 from reports.text.explored import explored
 from reports.text.flag_lines import flag_banner, flag_lines

@@ -14,7 +14,7 @@ from harness.results.archive import StoredArchive
 from harness.storage.data_folder import DataFolder
 from harness.storage.run_store import Store
 from reports.web.browse.app import browser_site
-from reports.web.guard import Gate
+from reports.web.guard import Access
 from reports.web.shelf import Shelf
 from tests.answer_files.test_commands import done, log
 from tests.benchmarks.scoring import put
@@ -44,7 +44,7 @@ def test_length_and_end_of_an_answer_are_empty(output: Path, name: str) -> None:
 def test_the_items_page_shows_neither(output: Path, name: str) -> None:
     with Store(output / "store.sqlite") as store:
         shelf, run = Shelf(), store.run(name).id
-        site = browser_site(StoredArchive(store, output, shelf), shelf, Gate(PORT))
+        site = browser_site(StoredArchive(store, output, shelf), shelf, Access(PORT))
         page = TestClient(site, base_url=ADDRESS).get(f"/run/{run}/items/pope/0").text
     assert "What it adds" in page and "1 token" not in page and "stopped at" not in page
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reports.comparison.published_rows import COLUMNS
+from reports.published.published_rows import COLUMNS
 from reports.text.formatting import ARROWS, between, detectable_text, number
 
 Document = Mapping[str, Any]  # report.json

@@ -17,8 +17,8 @@ import yaml
 from harness.config import schema as config
 from harness.config import study_tables as study
 from harness.config.schema import Arm, RunConfig
-from reports.comparison.published_rows import COLUMNS, published
-from reports.comparison.reward_models import published_rewards
+from reports.published.published_rows import COLUMNS, published
+from reports.published.reward_rows import published_rewards
 
 PAPER: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "data" / "paper_tables.yaml").read_text())
 TABLES: dict[str, dict[str, Any]] = PAPER["tables"]

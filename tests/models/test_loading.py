@@ -22,7 +22,8 @@ from harness.core.plugins import KEPT
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.models._checkpoint import loading
 from harness.models._checkpoint.loading import load, resolve
-from harness.models._checkpoint.own_files import identity_ahead, identity_of
+from harness.models._checkpoint.own_files import identity_ahead, identity_of, require_own_files
+from harness.models._checkpoint.requirements import two_sets
 from harness.models.transformers import TransformersModel
 
 READ = (
@@ -233,6 +234,14 @@ def test_weights_named_outside_the_folder_or_as_a_pickle_are_refused(name: str, 
     write(folder / "config.json", config | {"transformers_weights": name})
     with pytest.raises(ModelError, match=rf"config\.json names {name}; only \*\.safetensors"):
         resolve(str(folder))
+
+
+@pytest.mark.parametrize("index", ["[]", "{", '{"weight_map": ["a"]}', "{}"])
+def test_both_readers_of_a_damaged_index_of_weights_name_it(index: str, folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text(index)
+    for read in (require_own_files, two_sets):
+        with pytest.raises(ModelError, match=r"model\.safetensors\.index\.json is not .*Copy the checkpoint again\."):
+            read(folder)
 
 
 def test_code_of_another_repository_is_refused_where_remote_code_is_allowed(folder: Path) -> None:

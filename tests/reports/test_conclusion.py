@@ -9,7 +9,7 @@ import pytest
 from harness.core.run_record import JUDGE_CHECK
 from harness.core.stats import NO_INTERVAL
 from reports.comparison.compare import compare
-from reports.comparison.conclusion import verdict
+from reports.comparison.conclusion import conclusion
 from reports.text.formatting import change, number, with_unit
 from reports.text.interval_note import digits_note
 from reports.text.settings import settings_of
@@ -30,7 +30,7 @@ def row(metric: str, before: float, after: float, significant: str = "", headlin
 
 
 def told(*rows: Row) -> str:
-    return verdict(Table(COLUMNS, rows)).worse
+    return conclusion(Table(COLUMNS, rows)).worse
 
 
 def test_losses_outside_the_headline_table_are_named_all_of_them() -> None:
@@ -42,7 +42,7 @@ def test_losses_outside_the_headline_table_are_named_all_of_them() -> None:
 
 def test_gains_outside_the_headline_table_are_named_too_the_first_of_them() -> None:
     gained = [row(f"slice{n}", 0.4, 0.5, "better", headline=False) for n in range(7)]
-    said = verdict(Table(COLUMNS, (row("accuracy", 0.5, 0.6), *gained))).improved
+    said = conclusion(Table(COLUMNS, (row("accuracy", 0.5, 0.6), *gained))).improved
     assert said.startswith(
         "No significant improvement in the headline table. Outside the headline table, significantly better: "
     )
@@ -63,11 +63,12 @@ def test_several_checkpoints_name_theirs() -> None:
     loss = row("brier", 0.5, 0.4, "worse", headline=False)
     both = Table(columns, (replace(row("accuracy", 0.5, 0.6), cells=(*row("accuracy", 0.5, 0.6).cells, None)),
                            replace(loss, cells=(*loss.cells, replace(loss.cells[1], significant=""))),))  # type: ignore[type-var]  # fmt: skip
-    assert "Outside the headline table, significantly worse: Bench brier with dpo (\u221210.0 points)." in verdict(both).worse
+    worse = conclusion(both).worse
+    assert "Outside the headline table, significantly worse: Bench brier with dpo (\u221210.0 points)." in worse
 
 
 def headline(*rows: Row) -> str:
-    return verdict(Table(COLUMNS, rows)).headline
+    return conclusion(Table(COLUMNS, rows)).headline
 
 
 def test_the_first_sentence_is_about_the_hallucination_metric_that_moved_and_a_loss_comes_first() -> None:
@@ -83,7 +84,7 @@ def test_the_first_sentence_is_about_the_hallucination_metric_that_moved_and_a_l
 def test_of_a_checkpoint_that_no_run_here_aligned_nothing_is_said_of_alignment() -> None:
     other = (COLUMNS[0], replace(COLUMNS[1], label="other", trained=False))
     worse = row("rose", 0.1, 0.2, "worse", role="hallucination")
-    assert verdict(Table(other, (worse,))).headline.startswith("More hallucination with other than with base: Bench rose")
+    assert conclusion(Table(other, (worse,))).headline.startswith("More hallucination with other than with base: Bench rose")
 
 
 def lone(metric: str, before: float, after: float, role: str = "") -> Row:
@@ -96,7 +97,7 @@ def lone(metric: str, before: float, after: float, role: str = "") -> Row:
 
 
 def test_what_was_not_tested_is_not_said_to_have_stayed() -> None:
-    said = verdict(Table(COLUMNS, (lone("accuracy", 0.98, 0.31),)))
+    said = conclusion(Table(COLUMNS, (lone("accuracy", 0.98, 0.31),)))
     assert said.headline == "Bench accuracy was not tested (fewer than 5 images count): \u221267.0 points."
     assert said.unknown == "Not tested: Bench accuracy \u221267.0 points."
     invents = lone("invents", 0.3, 0.1, role="hallucination")
@@ -106,7 +107,7 @@ def test_what_was_not_tested_is_not_said_to_have_stayed() -> None:
 def test_of_several_checkpoints_those_that_were_not_tested_are_named() -> None:
     columns, invents = (*COLUMNS, replace(COLUMNS[1], label="ipo")), row("invents", 0.3, 0.29, role="hallucination")
     both = replace(invents, cells=(*invents.cells, lone("invents", 0.3, 0.1).cells[1]))
-    said = verdict(Table(columns, (both,)))
+    said = conclusion(Table(columns, (both,)))
     assert "was not tested with ipo (\u221220.0 points)" in said.headline
     assert said.unknown == "Inconclusive with these items: Bench invents with dpo. Not tested: Bench invents with ipo."
 
@@ -114,14 +115,14 @@ def test_of_several_checkpoints_those_that_were_not_tested_are_named() -> None:
 def test_the_scope_names_the_methods_that_have_several_seeds() -> None:
     columns = (*COLUMNS, replace(COLUMNS[1], label="ipo", places=(2, 3)))
     made = row("accuracy", 0.5, 0.6)
-    said = verdict(Table(columns, (replace(made, cells=(*made.cells, made.cells[1])),))).scope
+    said = conclusion(Table(columns, (replace(made, cells=(*made.cells, made.cells[1])),))).scope
     assert "images (of ipo also of training seeds), not that of another training seed (of dpo), another wording" in said
 
 
 def test_the_scope_of_one_seed_and_of_several() -> None:
-    one = verdict(Table(COLUMNS, (row("accuracy", 0.5, 0.6),)))
+    one = conclusion(Table(COLUMNS, (row("accuracy", 0.5, 0.6),)))
     assert "not that of another training seed" in one.scope and one.scope in one.sentences
-    several = verdict(Table((COLUMNS[0], replace(COLUMNS[1], places=(1, 2))), (row("accuracy", 0.5, 0.6),)))
+    several = conclusion(Table((COLUMNS[0], replace(COLUMNS[1], places=(1, 2))), (row("accuracy", 0.5, 0.6),)))
     assert "images and training seeds" in several.scope and "another training seed" not in several.scope
 
 
@@ -148,7 +149,8 @@ def test_a_digit_that_does_not_make_a_row_add_up_is_not_shown() -> None:
 
 def test_a_significant_difference_is_not_shown_as_0() -> None:
     loss = row("brier", 0.0001, 0.0003, "worse", headline=False)
-    assert "significantly worse: Bench brier +0.02 points." in verdict(Table(COLUMNS, (row("accuracy", 0.5, 0.6), loss))).worse
+    table = Table(COLUMNS, (row("accuracy", 0.5, 0.6), loss))
+    assert "significantly worse: Bench brier +0.02 points." in conclusion(table).worse
     assert row("brier", 0.5001, 0.5003).shown_unit == Unit("share", 1)
 
 
@@ -189,7 +191,7 @@ def measured_again(*facts: tuple[str, str]) -> tuple[str, str]:
     """Headline and the sentence on the checkpoint, of one checkpoint under two protocols."""
     again = replace(COLUMNS[1], digest=COLUMNS[0].digest, label="again")
     unlike = [ProtocolDifference(benchmark, "again", fact, "x", "y") for benchmark, fact in facts]
-    found = verdict(Table((COLUMNS[0], again), (row("bad", 0.1, 0.2, "worse", role="hallucination"),)), unlike)
+    found = conclusion(Table((COLUMNS[0], again), (row("bad", 0.1, 0.2, "worse", role="hallucination"),)), unlike)
     assert found.same in found.sentences
     return found.headline, found.same
 
@@ -208,4 +210,4 @@ def test_a_checkpoint_under_two_judges_is_said_to_be_one_and_its_differences_the
 def test_a_checkpoint_under_two_protocols_is_said_to_be_one() -> None:
     _, same = measured_again(("mmhal_bench", "judge"), ("pope", "token limit"))
     assert "(judge on MMHal-Bench and token limit on POPE): their differences come from how it was measured" in same
-    assert measured_again()[1] == "" and verdict(Table(COLUMNS, (row("accuracy", 0.5, 0.6),))).same == ""
+    assert measured_again()[1] == "" and conclusion(Table(COLUMNS, (row("accuracy", 0.5, 0.6),))).same == ""

@@ -13,6 +13,7 @@ import pytest
 import harness
 from harness.config.gate_policy import parse_policy
 from harness.config.schema import RunConfig, parse
+from harness.core.digests import value_digest
 from harness.core.errors import ConfigError, RunLocked
 from harness.models.scripted import Scripted
 from harness.run import pipeline
@@ -49,6 +50,18 @@ def test_a_checkpoint_that_sees_nothing_any_more_fails_at_the_first_look(world: 
     items = harness.open_store(base).run(done.run_id).items()
     assert items["group"].nunique() == 50 and items.missing.isna().all()
     assert "Stopped when the gate was decided, after 50 of" in done.gate.stopped
+
+
+def test_a_run_that_an_older_version_began_goes_on_under_its_id(world: Path, base: Path) -> None:
+    config = study(world, base, "blind", "No.")
+    done = until_decided(config, RECALL, "base", "test")
+    rule = "Rule(role='guard', metric='pope.recall[random]', kind='', margin=Margin(value=5.0, unit='points'), "
+    rule += "need='all', better='')"
+    with open_store(base) as store:
+        (result,) = store.results(done.run_id)
+        identity = [config.digest, result.checkpoint.digest, store.run("base").id]
+    written = f"Policy(name='gate', rules=({rule},), alpha=0.05)"
+    assert done.run_id == f"blind-until-decided-{value_digest([*identity, written])[:8]}"
 
 
 def test_the_report_and_every_later_comparison_say_how_it_was_stopped(world: Path, base: Path) -> None:

@@ -41,15 +41,15 @@ def audit(
     from harness.storage.run_store import open_store
     from harness.storage.vote_store import Reviews
     from reports.web.review.app import UPLOADS, review_site
-    from reports.web.serving import address, check_free, new_gate, serve
+    from reports.web.serving import address, check_free, new_access, serve
 
-    gate = new_gate(host, port, token, UPLOADS)
+    access = new_access(host, port, token, UPLOADS)
     check_free(host, port)
     scope = ReviewScope(benchmark, tuple(runs or ()), most, sample, captions)
     with open_store(output, reading=False) as store, Reviews(store.path) as reviews:
         with Display() as display:
             display.say(f"Reading what {'these' if runs else 'all'} runs answered to {benchmark}, to rank its labels ...")
             desk = open_desk(store, reviews, scope, reviewer, display.progress)
-        echo(f"{len(desk.cases):,} cases of {benchmark}. Open {address(host, gate)}")
+        echo(f"{len(desk.cases):,} cases of {benchmark}. Open {address(host, access)}")
         echo("Every vote is kept at once; stop with Ctrl-C and go on whenever you like.")
-        serve(review_site(desk, gate), host, port)
+        serve(review_site(desk, access), host, port)

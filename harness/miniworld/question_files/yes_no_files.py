@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from benchmarks.yes_no.hallucinogen import SPLITS
 from benchmarks.yes_no.mme import TASKS
 from harness.miniworld.question_files.choice_files import Made, without
 from harness.miniworld.world.benchmark_files import json_lines, json_text, take
@@ -178,7 +179,7 @@ _WORDINGS = {
 
 def _hallucinogen(scenes: list[Scene], rng: random.Random) -> Made:
     made = Made()
-    for split, share in (("rand", 0.2), ("pop", 0.6), ("adv", 1.0)):
+    for split, share in zip(SPLITS.values(), (0.2, 0.6, 1.0), strict=True):
         asked = []
         for number in range(ROWS):
             scene, present = scenes[number // 2 % len(scenes)], number % 2 == 0

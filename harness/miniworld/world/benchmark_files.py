@@ -11,25 +11,23 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from benchmarks.llava_bench import CATEGORIES
+from benchmarks.mmhal_bench import TYPES
+from benchmarks.pope import SPLITS, build_questions
 from harness.miniworld.world.captions import DETAIL_PROMPTS, Turn, by_size, detailed_caption
 from harness.miniworld.world.icons import all_icons
-from harness.miniworld.world.questions import MAKERS, MMHAL_TYPES
+from harness.miniworld.world.questions import MAKERS
 from harness.miniworld.world.scenes import Scene, WorldSettings
 
 MMHAL_ITEMS = 96
 LLAVA_IMAGES = 24
 LLAVA_QUESTIONS = 60
 T = TypeVar("T")
-POPE_SPLITS = ("random", "popular", "adversarial")
 
 
 def pope_files(images: Sequence[tuple[str, Sequence[str]]], seed: int) -> dict[str, str]:
     """The three question files from (file name, distinct labelled objects), by our own POPE construction."""
-    from benchmarks.pope import build_questions
-
-    return {
-        f"pope/coco_pope_{split}.json": json_lines(build_questions(images, split=split, seed=seed)) for split in POPE_SPLITS
-    }
+    return {f"pope/coco_pope_{split}.json": json_lines(build_questions(images, split=split, seed=seed)) for split in SPLITS}
 
 
 def mmhal_rows(scenes: Sequence[Scene], names: Mapping[int, str], settings: WorldSettings) -> list[dict[str, Any]]:
@@ -38,7 +36,7 @@ def mmhal_rows(scenes: Sequence[Scene], names: Mapping[int, str], settings: Worl
     left = rng.sample(list(scenes), len(scenes))
     rows = []
     for number in range(MMHAL_ITEMS):
-        kind = MMHAL_TYPES[number % len(MMHAL_TYPES)]
+        kind = TYPES[number % len(TYPES)]
         scene, (question, answer) = take(left, MAKERS[kind], rng)
         rows.append({
             "question_type": kind,
@@ -72,7 +70,7 @@ def llava_files(scenes: Sequence[Scene], names: Mapping[int, str], settings: Wor
     questions, answers = [], []
     for number in range(LLAVA_QUESTIONS):
         scene = chosen[number % len(chosen)]
-        category = ("conv", "detail", "complex")[number // len(chosen) % 3]
+        category = CATEGORIES[number // len(chosen) % len(CATEGORIES)]
         question, answer = _llava_turn(category, scene, rng)
         image = names[scene.image_id]
         questions.append({"question_id": number, "image": image, "text": question, "category": category})

@@ -26,8 +26,6 @@ from harness.miniworld.world.captions import (
 from harness.miniworld.world.icons import all_icons
 from harness.miniworld.world.scenes import Scene, Thing
 
-MMHAL_TYPES = ("attribute", "adversarial", "comparison", "counting", "relation", "environment", "holistic", "other")
-
 
 def _single(scene: Scene) -> list[Thing]:
     """Objects whose kind occurs once, so that "the dog" is clear."""

@@ -22,7 +22,7 @@ from harness.core.errors import ModelError
 from harness.core.plugins import KEPT
 from harness.core.run_record import Checkpoint
 from harness.models._checkpoint.adapters import PICKLES
-from harness.models._checkpoint.requirements import INDEX, SINGLE, two_sets
+from harness.models._checkpoint.requirements import INDEX, SINGLE, indexed, read_object, two_sets
 
 WEIGHTS = "weights"  # the name of the check
 PROVENANCE, MERGED_DIGEST = "alignment.json", "merged_base_digest"  # as alignment/weights/checkpoint.py writes them
@@ -41,7 +41,7 @@ def require_own_files(folder: Path) -> None:
         if path.suffix in _READ and not is_file(path) and (found := instead_of_file(path)):
             raise ModelError(f"{path} {found}. Copy the checkpoint again, its files with what links lead to.")
     for name in _OBJECTS:
-        _read(folder / name)  # transformers goes on without a damaged generation_config.json
+        read_object(folder / name)  # transformers goes on without a damaged generation_config.json
     _require_safetensors(folder)
     _require_own_shards(folder)
 
@@ -83,7 +83,7 @@ def _template(folder: Path) -> str:
     """The chat template of a folder in the order in which transformers looks for it; "" where it has none."""
     if (folder / "chat_template.jinja").is_file():
         return (folder / "chat_template.jinja").read_text(encoding="utf-8", errors="replace")
-    named = [_read(folder / name).get("chat_template") for name in ("chat_template.json", *_NAMING_CODE[1:])]
+    named = [read_object(folder / name).get("chat_template") for name in ("chat_template.json", *_NAMING_CODE[1:])]
     return next((str(template) for template in named if template), "")
 
 
@@ -99,13 +99,10 @@ def _require_safetensors(folder: Path) -> None:
 
 def _require_own_shards(folder: Path) -> None:
     """An index, or `transformers_weights` in config.json, may name weights anywhere."""
-    named = _read(folder / "config.json").get("transformers_weights")
+    named = read_object(folder / "config.json").get("transformers_weights")
     shards = {folder / "config.json": {str(named)}} if named else {}
     if (folder / INDEX).is_file():
-        try:
-            shards[folder / INDEX] = {str(name) for name in _read(folder / INDEX)["weight_map"].values()}
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ModelError(f"{folder / INDEX} is not an index of weights ({error}). Copy the checkpoint again.") from error
+        shards[folder / INDEX] = set(indexed(folder).values())
     for path, names in shards.items():
         if outside := sorted(name for name in names if not _is_own(name)):
             raise ModelError(
@@ -123,7 +120,7 @@ def _is_own(name: str) -> bool:
 def require_own_code(folder: Path) -> None:
     """`auto_map` may name code of another repository ("owner/name--module.Class"), which no digest of this folder sees."""
     for name in _NAMING_CODE:
-        auto_map = _read(folder / name).get("auto_map")
+        auto_map = read_object(folder / name).get("auto_map")
         for reference in _texts(auto_map):
             if "--" in reference or "/" in reference:
                 raise ModelError(
@@ -138,23 +135,6 @@ def _texts(value: Any) -> Iterator[str]:  # Any: a JSON value
     elif isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
             yield from _texts(part)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where the file is not there."""
-    if not path.is_file():
-        return {}
-    try:
-        text = path.read_text(encoding="utf-8")
-        if text.startswith("\ufeff"):
-            raise ModelError(f"{path} begins with a byte order mark, which is no JSON. Save it as UTF-8 without.")
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        what = "an index of weights" if path.name == INDEX else "JSON"
-        raise ModelError(f"{path} is not {what} ({error}). Copy the checkpoint again.") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{path} is not a JSON object. Copy the checkpoint again.")
-    return value
 
 
 # ------------------------------------------------------------ identity
@@ -211,7 +191,7 @@ def _written(done: Path) -> str:
 
 def _other_base(adapter: Path, base: Path, digest: str) -> str:
     """That what was trained here says it was trained on other files than the base's; adapters from elsewhere say nothing."""
-    facts = _read(adapter / PROVENANCE)
+    facts = read_object(adapter / PROVENANCE)
     trained_on = [str(facts[name]) for name in ("base_digest", MERGED_DIGEST) if facts.get(name)]
     beside = adapter.name == _TRAINED and base.resolve() == adapter.resolve().parent / "base"
     if not trained_on or digest in trained_on or (beside and MERGED_DIGEST not in facts):

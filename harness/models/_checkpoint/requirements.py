@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from math import prod
@@ -17,26 +16,13 @@ from safetensors import safe_open
 from harness.core.errors import ConfigError, ModelError
 from harness.core.nearest import did_you_mean
 from harness.models._checkpoint.adapters import base_of, is_adapter
-from harness.models._device.sdpa_kernels import of_any_shape
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 _SMALL = 100_000_000  # parameters; up to here the missing tensors are named instead
-MOST_THREADS = 1024
 MOST_LAYERS = 1_000  # the deepest published models have some 130
 _PLACE_MARK = re.compile(r"<(loc|seg)\d+>")  # PaliGemma's processor adds them to any tokenizer
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _TORCHVISION_ALONE = ("molmo2", "gemma4_unified", "llama4")
 _MOST_REPEATS = 10_000  # of a text by a constant, in a chat template
-
-
-def dtype_of(name: str, device: torch.device) -> torch.dtype:
-    """ "auto" is float32 on a CPU and bfloat16 elsewhere. Raises ModelError for another name."""
-    if name == "auto":
-        return torch.float32 if device.type == "cpu" else torch.bfloat16
-    if name not in _DTYPES:
-        near = did_you_mean(name, _DTYPES)
-        raise ModelError(f"There is no dtype {name!r}.{near} Choose auto, {', '.join(_DTYPES)}.")
-    return _DTYPES[name]
 
 
 def thinking_limit(tokens: int) -> int:
@@ -44,46 +30,6 @@ def thinking_limit(tokens: int) -> int:
     if tokens < 0:
         raise ConfigError(f"model.thinking_tokens is {tokens}; give the largest number of tokens of reasoning, or 0 for none.")
     return tokens
-
-
-def use_threads(number: int | None) -> None:
-    """Let torch compute with so many CPU threads; None: as it is. Raises ModelError for a number that no machine can use: torch
-    takes it and ends the process later."""
-    if number is not None:
-        torch.set_num_threads(checked_threads(number))
-
-
-def checked_threads(number: int) -> int:
-    if not 1 <= number <= MOST_THREADS:
-        raise ModelError(f"model.threads is {number:,}; give 1 to {MOST_THREADS:,}, at most the cores of this machine.")
-    return number
-
-
-def device_of(name: str) -> torch.device:
-    """ "auto" is this process's own GPU where several train together, the GPU where there is one, else the CPU. It also
-    chooses the kernels that this process computes with there.
-
-    Raises ModelError for a device that torch does not know or that this machine does not have.
-    """
-    if name == "auto":
-        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
-    device = named_device(name)
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device.type == "cuda" and (device.index or 0) >= count:
-        raise ModelError(
-            f"model.device is {name}, and torch {torch.__version__} sees {count or 'no'} GPU{'s' * (count > 1)} here. Set "
-            "model.device=auto or cpu, or install a torch built for this GPU and its driver."
-        )
-    of_any_shape(device)
-    return device
-
-
-def named_device(name: str) -> torch.device:
-    """A device by its name, whether this machine has it or not."""
-    try:
-        return torch.device(name)
-    except RuntimeError:
-        raise ModelError(f"There is no device {name!r}. Set model.device to auto, cpu, cuda or cuda:N.") from None
 
 
 def checked_attention(name: str) -> str:
@@ -187,6 +133,31 @@ def _elements(folder: Path) -> int:
     return held
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where the file is not there."""
+    if not path.is_file():
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8")
+        if text.startswith("\ufeff"):
+            raise ModelError(f"{path} begins with a byte order mark, which is no JSON. Save it as UTF-8 without.")
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        what = "an index of weights" if path.name == INDEX else "JSON"
+        raise ModelError(f"{path} is not {what} ({error}). Copy the checkpoint again.") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} is not a JSON object. Copy the checkpoint again.")
+    return value
+
+
+def indexed(folder: Path) -> dict[str, str]:
+    """Name of a tensor -> name of its file, by the folder's index of weights. Raises ModelError where that is not one."""
+    try:
+        return {str(name): str(place) for name, place in read_object(folder / INDEX)["weight_map"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{folder / INDEX} is not an index of weights ({error}). Copy the checkpoint again.") from error
+
+
 def two_sets(folder: Path) -> str:
     """What to say of other weights in shards beside the single file, which transformers reads; "" where there are none.
 
@@ -194,13 +165,13 @@ def two_sets(folder: Path) -> str:
     """
     if not ((folder / SINGLE).is_file() and (folder / INDEX).is_file()):
         return ""
-    places = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
-    if not all((folder / str(name)).is_file() for name in places.values()):
+    places = indexed(folder)
+    if not all((folder / name).is_file() for name in places.values()):
         return ""
     with safe_open(folder / SINGLE, "pt") as single:
         unlike = set(single.keys()) ^ set(places)
         for name, place in () if unlike else places.items():
-            with safe_open(folder / str(place), "pt") as shard:
+            with safe_open(folder / place, "pt") as shard:
                 if name not in shard.keys() or not torch.equal(single.get_tensor(name), shard.get_tensor(name)):  # noqa: SIM118
                     unlike = {name}
                     break

@@ -8,14 +8,9 @@ from typing import Any
 import torch
 
 from harness.core.errors import ConfigError, ModelError
-from harness.models._checkpoint.requirements import (
-    checked_attention,
-    checked_threads,
-    dtype_of,
-    named_device,
-    thinking_limit,
-)
+from harness.models._checkpoint.requirements import checked_attention, thinking_limit
 from harness.models._conversation.template_options import checked_date
+from harness.models._device.placement import checked_threads, dtype_of, named_device
 from harness.models._device.token_budget import checked_rows, checked_slots
 from harness.models._engine.checkpoint_checks import check_names
 from harness.models._engine.generation_settings import checked_use

@@ -10,7 +10,7 @@ from harness.core.digests import digest_if_readable
 from harness.core.edge.text import count
 from harness.core.errors import ConfigError
 from harness.core.flags import UNJUDGED
-from harness.core.gating import Policy
+from harness.core.gating import GatePolicy
 from harness.core.plugins import Data, Model
 from harness.core.run_record import IMAGES, STOPPED, BenchmarkResult, RunRecord
 from harness.evaluation.protocol import image_digest, protocol_of
@@ -45,7 +45,7 @@ def base_results(run: StoredRun, base: RunRecord, specs: Sequence[BenchmarkConfi
     return found
 
 
-def require_measured(policy: Policy, results: Mapping[str, BenchmarkResult], run: StoredRun) -> set[str]:
+def require_measured(policy: GatePolicy, results: Mapping[str, BenchmarkResult], run: StoredRun) -> set[str]:
     """The benchmarks that decide. Raises ConfigError where the policy does not fit, or nothing could pass: what a rule needs is
     not measured, or the base lacks answers or verdicts there."""
     measured = {name: result.formulas for name, result in results.items()}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from harness.config.gate_policy import policy_of
 from harness.config.schema import RunConfig
 from harness.evaluation.scoring import unjudged
-from reports.comparison.published_rows import published
 from reports.gate.resolve import targets
+from reports.published.published_rows import published
 
 
 def check_report(config: RunConfig) -> None:

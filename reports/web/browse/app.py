@@ -15,16 +15,16 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from reports.page import cards
 from reports.web.browse.records import SHOWS, Archive, Filter, Listing, RunCard, sorted_runs
 from reports.web.browse.summary import headline_rows, marks, partial, said
-from reports.web.guard import Gate
+from reports.web.guard import Access
 from reports.web.shelf import Shelf
 from reports.web.site import Site
 
 ROWS = 50  # items on one page of a list
 
 
-def browser_site(archive: Archive, shelf: Shelf, gate: Gate) -> Site:
+def browser_site(archive: Archive, shelf: Shelf, access: Access) -> Site:
     """The application; it only reads."""
-    site = Site("reports.web.browse", gate, shelf, "Runs")
+    site = Site("reports.web.browse", access, shelf, "Runs")
     _runs(site, archive)
     _items(site, archive, shelf)
     _by_id(site, archive)

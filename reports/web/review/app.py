@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from harness.core.errors import ConfigError, StoreError
 from harness.labels.cases import JUDGEMENTS, Vote
 from harness.labels.votes import UNDO, check_name
-from reports.web.guard import Gate, posted
+from reports.web.guard import Access, posted
 from reports.web.review.case_view import buttons, case_view, judgement_name, read_marks, statement
 from reports.web.review.desk import Desk
 from reports.web.site import Site
@@ -50,9 +50,9 @@ class Undo(BaseModel):
     adjudication: bool = False
 
 
-def review_site(desk: Desk, gate: Gate) -> Site:
+def review_site(desk: Desk, access: Access) -> Site:
     """The application; its pages use `desk` only."""
-    site = Site("reports.web.review", gate, desk.shelf, desk.title)
+    site = Site("reports.web.review", access, desk.shelf, desk.title)
     _looking(site, desk)
     _settling(site, desk)
     _judging(site, desk)

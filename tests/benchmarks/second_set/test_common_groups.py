@@ -22,7 +22,7 @@ from harness.core.plugins import Benchmark
 from harness.core.run_record import BenchmarkResult, ProtocolRecord
 from harness.evaluation.scoring import StoredTogether, score_all
 from harness.storage.data_folder import DataFolder
-from reports.comparison.metric_table import samples_of
+from reports.tables.results import samples_of
 from reports.values.paired import change, pairs
 from tests.benchmarks.second_set.golden_cases import ById
 

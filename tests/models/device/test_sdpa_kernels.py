@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from harness.models._checkpoint import requirements
+from harness.models._device import placement
 
 
 @pytest.fixture
@@ -24,6 +24,6 @@ def test_cudnn_which_plans_every_new_shape_is_left_out_on_a_gpu(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert requirements.device_of(device).type == device
+    assert placement.device_of(device).type == device
     assert torch.backends.cuda.cudnn_sdp_enabled() is used
     assert torch.backends.cuda.flash_sdp_enabled() and torch.backends.cuda.mem_efficient_sdp_enabled()

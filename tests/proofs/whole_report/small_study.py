@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.config import schema as config
 from harness.core import registry
-from harness.core.gating import Policy
+from harness.core.gating import GatePolicy
 from harness.results.run_records import records_of
 from harness.run import pipeline
 from harness.storage.run_store import Store
@@ -53,7 +53,7 @@ def run_study(folder: Path, world: Path) -> None:
     pipeline.run(config.parse(STUDY | {"data": str(folder / "data"), "output": str(folder)}), "test")
 
 
-def written(study: Path, arms: Sequence[str], policy: Policy | None = None) -> Written:
+def written(study: Path, arms: Sequence[str], policy: GatePolicy | None = None) -> Written:
     """The report of these arms of the finished study."""
     with Store(study / "store.sqlite") as store:
         records = [record for record in records_of(store, store.run("small").id) if record.name in arms]

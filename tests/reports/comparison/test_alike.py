@@ -10,7 +10,7 @@ from benchmarks._pope.answer_form import ANSWER_FORM
 from harness.core.evaluation import Item, Score
 from harness.core.run_record import BenchmarkResult, ProtocolRecord
 from harness.core.stats import sample
-from reports.comparison.order import comparable
+from reports.tables.order import comparable
 from reports.values.alike import alike, other_items, same_items
 from reports.values.common import on_common_items
 

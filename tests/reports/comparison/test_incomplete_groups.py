@@ -15,9 +15,9 @@ from harness.core.errors import JudgeError
 from harness.core.evaluation import Answer, Formula, Item, Score, ratio
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord
 from reports.comparison.compare import compare, gated
-from reports.comparison.metric_table import samples_of
 from reports.gate import words
 from reports.page import tables
+from reports.tables.results import samples_of
 from reports.text.unpaired import unpaired
 from reports.values.common import on_common_items
 from reports.values.paired import pairs

@@ -5,6 +5,9 @@ from dataclasses import replace
 import pytest
 
 from reports.comparison.compare import compare
+from reports.tables import metric_table
+from reports.tables.same_weights import repeats, same_weights
+from reports.values.table import Column
 from tests.reports.questions.test_questions import study
 
 SAME = "are the same checkpoint (the same weights, with the same scores)"
@@ -52,3 +55,19 @@ def test_arms_with_the_same_weights_are_not_tested_against_each_other_and_count_
     for first in (0, 1):
         tests = {(t.benchmark, t.key): (t.difference.p, t.p_holm) for t in question.tests if (t.first, t.second) == (first, 2)}
         assert tests == {(t.benchmark, t.key): (t.difference.p, t.p_holm) for t in alone.tests}
+
+
+def test_which_columns_repeat_is_found_once_for_the_tables_the_sentence_and_the_direct_tests(make, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        metric_table, "repeats", lambda sweeps, places, names: asked.append(names) or repeats(sweeps, places, names)
+    )
+    few, many = make.Habits(0.14, 0.74, 0.10, 16), make.Habits(0.34, 0.72, 0.30, 18)
+    made = compare(study(make, [("half", many, {"pairs.limit": 400}), ("full", few, {})]))
+    assert made.questions and asked == [[name] for name in made.benchmarks]
+
+
+def test_the_sentence_names_every_column_that_repeats_another_on_some_benchmark():
+    columns = [Column(label, "", "", "", "", "", True) for label in ("base", "first", "twin", "other")]
+    said = same_weights(columns, {"pope": {2: 1}, "chair": {2: 1, 3: 1}, "mme": {}})
+    assert said.startswith(f"first, twin and other {SAME}") and said.count(SAME) == 1

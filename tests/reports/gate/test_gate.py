@@ -10,7 +10,7 @@ import pytest
 
 from harness.config.gate_policy import load_policy, parse_policy
 from harness.core.errors import ConfigError
-from harness.core.gating import Policy
+from harness.core.gating import GatePolicy
 from harness.core.run_record import ProtocolRecord
 from reports.comparison.compare import compare, gated
 from reports.gate.anytime import Anytime
@@ -20,7 +20,7 @@ from reports.values.gate import Gate
 from reports.writers import html, json, markdown
 
 
-def policy(*rules: dict[str, Any]) -> Policy:
+def policy(*rules: dict[str, Any]) -> GatePolicy:
     return parse_policy({"name": "release", "rules": list(rules)})
 
 

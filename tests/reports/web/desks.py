@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from harness.core.evaluation import Span
 from harness.labels.cases import Box, Case, Vote, caption_field
 from harness.labels.votes import Ballots, checked
-from reports.web.guard import Gate
+from reports.web.guard import Access
 from reports.web.review.app import UPLOADS, review_site
 from reports.web.review.desk import Desk
 from reports.web.shelf import Shelf
@@ -84,13 +84,13 @@ def new_desk(folder: Path, votes=None, cases=None, **more) -> Desk:
     return Desk("POPE", cases, votes or Memory(), shelf, lambda: f"2026-01-01T00:00:{next(clock):05}", **more)
 
 
-def new_site(desk: Desk, **gate):
-    return review_site(desk, Gate(PORT, uploads=UPLOADS, **gate))
+def new_site(desk: Desk, **access):
+    return review_site(desk, Access(PORT, uploads=UPLOADS, **access))
 
 
-def new_client(desk: Desk, **gate) -> TestClient:
+def new_client(desk: Desk, **access) -> TestClient:
     """A browser with a session of its own on the review page of a desk."""
-    return TestClient(new_site(desk, **gate), base_url=ADDRESS)
+    return TestClient(new_site(desk, **access), base_url=ADDRESS)
 
 
 def secret_of(client: TestClient | httpx.Client, path: str = "/") -> str:

@@ -6,7 +6,7 @@ import time
 
 import uvicorn
 
-from reports.web.guard import Gate
+from reports.web.guard import Access
 from reports.web.review.app import UPLOADS
 
 
@@ -17,7 +17,7 @@ class Served:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
-        site = make_site(Gate(port, uploads=UPLOADS))
+        site = make_site(Access(port, uploads=UPLOADS))
         self.server = uvicorn.Server(uvicorn.Config(site, port=port, log_config=None, lifespan="off", access_log=False))
         self.thread = threading.Thread(target=self.server.run)
 

@@ -13,7 +13,7 @@ from harness.storage.run_store import Store, StoredRun
 from reports.web.browse.app import browser_site, neighbours, report_policy
 from reports.web.browse.records import Filter, Listing, Mark, RunLine, sorted_runs
 from reports.web.browse.summary import headline_rows, partial
-from reports.web.guard import Gate
+from reports.web.guard import Access
 from reports.web.shelf import Shelf
 from tests.reports.web.desks import ADDRESS, HOSTILE, PORT
 from tests.reports.web.runs import RUN, N, fill, pope_score, result
@@ -35,7 +35,7 @@ def output(tmp_path_factory):
 def client(output):
     shelf = Shelf()
     with Store(output / "store.sqlite") as store:
-        site = browser_site(StoredArchive(store, output, shelf), shelf, Gate(PORT))
+        site = browser_site(StoredArchive(store, output, shelf), shelf, Access(PORT))
         yield TestClient(site, base_url=ADDRESS)
 
 

@@ -32,7 +32,7 @@ def address(tmp_path_factory):
     shelf = Shelf()
     with (
         Store(output / "store.sqlite") as store,
-        Served(lambda gate: browser_site(StoredArchive(store, output, shelf), shelf, gate)) as running,
+        Served(lambda access: browser_site(StoredArchive(store, output, shelf), shelf, access)) as running,
     ):
         yield running.address
 

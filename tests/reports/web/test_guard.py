@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from harness.core.errors import ConfigError
-from reports.web.guard import LARGEST_FORM, Gate
-from reports.web.serving import address, new_gate, serve
+from reports.web.guard import LARGEST_FORM, Access
+from reports.web.serving import address, new_access, serve
 from reports.web.shelf import ImageUnavailable, Shelf
 from tests.reports.web.desks import ADDRESS, HOSTILE, draw_images, label_case, new_client, new_desk, new_site, secret_of
 
@@ -96,15 +96,15 @@ def test_other_methods_are_refused(client, method):
 
 
 def test_beyond_loopback_there_is_always_a_token():
-    gate = new_gate("0.0.0.0", 1)
-    assert len(gate.token) >= 32 and gate.token in address("10.0.0.5", gate)
-    assert new_gate("127.0.0.1", 1).token == new_gate("localhost", 1).token == new_gate("::1", 1).token == ""
+    access = new_access("0.0.0.0", 1)
+    assert len(access.token) >= 32 and access.token in address("10.0.0.5", access)
+    assert new_access("127.0.0.1", 1).token == new_access("localhost", 1).token == new_access("::1", 1).token == ""
 
 
 @pytest.mark.parametrize("token", ["short", "with spaces in the token", "with&ampersand-in-it", "ümläutümläutümläut"])
 def test_a_token_that_can_be_guessed_or_mangled_is_refused(token):
     with pytest.raises(ConfigError, match="at least 16 characters"):
-        new_gate("0.0.0.0", 1, token)
+        new_access("0.0.0.0", 1, token)
 
 
 @pytest.mark.parametrize("path", ["/", "/progress", "/static/web.css", "/queue", "/image/0", "/?token=", "/?token=wrong"])
@@ -124,9 +124,9 @@ def test_the_token_opens_the_page_and_leaves_the_address_bar(desk):
 
 
 def test_an_address_is_answered_beyond_loopback_and_a_strange_name_is_not():
-    gate = Gate(1, frozenset({"box"}), any_address=True, token=TOKEN)
-    assert gate.knows("10.0.0.5:1") and gate.knows("[fe80::1]:1") and gate.knows("box:1")
-    assert not gate.knows("evil.example:1")
+    access = Access(1, frozenset({"box"}), any_address=True, token=TOKEN)
+    assert access.knows("10.0.0.5:1") and access.knows("[fe80::1]:1") and access.knows("box:1")
+    assert not access.knows("evil.example:1")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # uvicorn leaves its socket open

@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def served(folder):
     desk = new_desk(folder)
-    with Served(lambda gate: review_site(desk, gate)) as running:
+    with Served(lambda access: review_site(desk, access)) as running:
         running.desk = desk
         yield running
 
@@ -262,7 +262,7 @@ def test_hostile_answers_run_nothing(folder, open_page):
     case = label_case(0, question=HOSTILE, reasons=(HOSTILE,), answers={HOSTILE: HOSTILE + "\u0430" * 100_000})
     caption = replace(caption_case(), caption=HOSTILE, spans=())
     desk = new_desk(folder, cases=[case, caption], votes=Memory())
-    with Served(lambda gate: review_site(desk, gate)) as running:
+    with Served(lambda access: review_site(desk, access)) as running:
         page = open_page(running.address)
         sit_down(page, HOSTILE[:-1][:60])
         page.keyboard.press("w")

@@ -22,10 +22,10 @@ from harness.core.stats import (
     linearise,
     moving,
 )
+from reports.tables.same_weights import Repeats
 from reports.values.alike import other_items
 from reports.values.common import compared_items
 from reports.values.paired import known
-from reports.values.same_weights import Repeats
 from reports.values.table import Cell
 
 ALPHA = 0.05

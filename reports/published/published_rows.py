@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
-from reports.comparison.reward_models import TABLE as REWARD_MODELS
+from reports.published.reward_rows import TABLE as REWARD_MODELS
 from reports.values.comparison import PublishedRow
 
 SOURCE = "arXiv:2407.02477v1, LLaVA-1.6-7B unless named otherwise"
@@ -100,7 +100,7 @@ def published(tables: Sequence[str]) -> tuple[PublishedRow, ...]:
     found = []
     for table in tables:
         if table == REWARD_MODELS:
-            continue  # other columns, see `reward_models`
+            continue  # other columns, see `reward_rows`
         if table not in _TABLES:
             near = did_you_mean(table, TABLES)
             raise ConfigError(f"The study's {table!r} is not here.{near} Choose one of {', '.join(TABLES)}.")

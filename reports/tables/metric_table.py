@@ -9,40 +9,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from harness.core.evaluation import Formula, Metric
 from harness.core.flags import UNJUDGED
 from harness.core.run_record import BenchmarkResult, SweepResult
-from harness.core.stats import Sample, addend_names, benjamini_hochberg, holm, measure, sample
-from reports.comparison.methods import Method, Together, short_columns
-from reports.comparison.order import comparable, significantly_better, together, with_joint_intervals
+from harness.core.stats import Sample, benjamini_hochberg, holm, measure
+from reports.tables.methods import Method, Together, short_columns
+from reports.tables.order import comparable, significantly_better, together, with_joint_intervals
+from reports.tables.results import Results, benchmark_names, results_of, samples_of
+from reports.tables.same_weights import Repeats, repeats
 from reports.values.common_items import why_of_seeds
 from reports.values.comparison import SeedRow
 from reports.values.judge_noise import with_judge_noise
 from reports.values.paired import Difference, differences, pairs, width_of
-from reports.values.same_weights import Repeats, repeats
 from reports.values.table import Cell, Column, Row, Significance, Table, members
 from reports.values.wordings import Wordings, wording_groups
 
 ALPHA = 0.05
-Results = Sequence[BenchmarkResult | None]
 
 
-def benchmark_names(sweeps: Sequence[SweepResult]) -> list[str]:
-    """All benchmarks in order of appearance."""
-    return list(dict.fromkeys(result.benchmark for sweep in sweeps for result in sweep.results))
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The table of all columns, the one with each method's seeds as one column, and what the seeds tell in full.
+
+    repeats: by benchmark as it was asked, the columns of the short table that repeat an earlier one.
+    """
+
+    full: Table
+    short: Table
+    seeds: tuple[SeedRow, ...]
+    repeats: Mapping[str, Repeats]
 
 
-def results_of(sweeps: Sequence[SweepResult], benchmark: str) -> list[BenchmarkResult | None]:
-    """That benchmark's result in each sweep, None where it is missing."""
-    return [next((r for r in sweep.results if r.benchmark == benchmark), None) for sweep in sweeps]
-
-
-def make_tables(
-    columns: Sequence[Column], sweeps: Sequence[SweepResult], found: Sequence[Method]
-) -> tuple[Table, Table, tuple[SeedRow, ...]]:
-    """The table of all columns, the one with each method's seeds as one column, and what the seeds tell in full."""
+def make_tables(columns: Sequence[Column], sweeps: Sequence[SweepResult], found: Sequence[Method]) -> Tables:
+    """The tables of all sweeps, whose methods are `found`."""
     full: list[Row] = []
     short: list[Row] = []
     seeds: list[SeedRow] = []
@@ -50,7 +51,8 @@ def make_tables(
     base = next((method for method in found if 0 in method.places), Method("", (0,), ("",)))
     groups = wording_groups(benchmark_names(sweeps)) if len(base.places) == 1 else {}
     asked = {**{name: [name] for name in benchmark_names(sweeps)}, **groups}
-    again, again_short = (_repeats(columns, sweeps, shown, asked) for shown in (columns, names))
+    again = _repeats(columns, sweeps, columns, asked)
+    again_short = _repeats(columns, sweeps, names, asked) if found else again
     for benchmark in benchmark_names(sweeps):
         whole = next((name for name, wordings in groups.items() if benchmark in wordings), "")
         if whole and benchmark == groups[whole][0]:
@@ -70,7 +72,8 @@ def make_tables(
             seeds += seed_rows
     full_rows = _corrected(_with_headline(full), again)
     short_rows = _corrected(_with_headline(short), again_short) if found else full_rows
-    return Table(tuple(columns), full_rows), Table(names, short_rows), tuple(seeds)
+    repeated = {name: again_short[name] for name in benchmark_names(sweeps)}
+    return Tables(Table(tuple(columns), full_rows), Table(names, short_rows), tuple(seeds), repeated)
 
 
 def _repeats(
@@ -147,16 +150,6 @@ def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None],
         about = (f.name, f.group, f.better, f.unit, f.headline, f.about, f.role)
         rows.append((Row(benchmark, *about, cells, f.title, f.published_as, order), f))
     return rows
-
-
-def samples_of(results: Results) -> list[Sample | None]:
-    """One sample a column, all with the same names, in the order of the columns."""
-    names = addend_names(score for result in results if result for score in result.scores)
-    samples: list[Sample | None] = []
-    for result in results:
-        clusters = {item.id: item.cluster for item in result.items} if result else {}
-        samples.append(sample([clusters[s.item_id] for s in result.scores], result.scores, names) if result else None)
-    return samples
 
 
 def _cells(

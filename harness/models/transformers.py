@@ -67,8 +67,7 @@ class TransformersModel:
             suppress_tokens, ..) are applied as `generate` does, beams and the like refused; "ignored": all left out.
         threads: CPU threads of torch; fix it to get the same last bits on machines with other numbers of cores.
         remote_code: allow the checkpoint's own Python code; off, because an untrusted checkpoint must not run code.
-        despite: checks of `doctor` that may fail (weights, tokenisation, image placeholders, log-probs, precision); sweeps
-            and trainings are refused otherwise.
+        despite: failed checks of `doctor` to go on with (weights, tokenisation, image placeholders, log-probs, precision).
         enable_thinking: given to the chat template, where it has such a switch; None leaves the template's own default.
         template_date: the day that a chat template takes for today where it writes the date, as YYYY-MM-DD.
         thinking_tokens: tokens of reasoning at most, besides a benchmark's limit for the answer; 0: one limit over both.

@@ -88,7 +88,8 @@ class Collapse:
     """A policy under reinforcement that has left what its reward model knows: the study saw PPO and RLOO end so.
 
     max_kl: mean KL to the reference, nats an answer. max_unfinished: share of answers that never end.
-    min_distinct: share of a step's answers that differ.
+    min_distinct: share of a step's answers that differ, as a part of that share in the first step: answers to yes/no questions
+        are few from the start, and have not collapsed.
     """
 
     max_kl: float = 100.0
@@ -104,12 +105,13 @@ class Collapse:
             fmean(row.get(name, usual) for row in last)
             for name, usual in (("objective/kl", 0.0), ("rl/unfinished", 0.0), ("rl/distinct", 1.0))
         )
+        at_first = log[0].get("rl/distinct", 1.0)  # of the policy as it was loaded
         if kl > self.max_kl:
             return f"collapse: the policy is {kl:.1f} nats an answer away from the reference (limit {self.max_kl:g})"
         if unfinished > self.max_unfinished:
             return f"collapse: {unfinished:.0%} of the answers run into the token limit"
-        if distinct < self.min_distinct:
-            return f"collapse: only {distinct:.0%} of a step's answers differ from each other"
+        if distinct < self.min_distinct * at_first:
+            return f"collapse: only {distinct:.1%} of a step's answers differ from each other, {at_first:.1%} in the first step"
         return ""
 
 

@@ -152,6 +152,10 @@ class Group:
     cap: float | None = None
     needs_reference: bool = True
 
+    @property
+    def corrects_sampling(self) -> bool:
+        return self.cap is not None
+
     def facts(self) -> dict[str, Any]:
         made = {name: getattr(self.made, name) for name in self.made.__dataclass_fields__}
         return {

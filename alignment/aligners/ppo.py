@@ -142,7 +142,7 @@ class _Rollouts(RepeatedRollouts):
             references = self.reference([r.row for r in rollouts], True, self.objective.temperature)
             samples = [self._sample(r, theirs) for r, theirs in zip(rollouts, references, strict=True)]
         rewards = of_all_processes(float(r.rewards[0]) for r in rollouts)
-        return _whitened(samples), figures | ({REWARD_RANGE: max(rewards) - min(rewards)} if rewards else {})
+        return _whitened(samples), figures | ({REWARD_RANGE: max(rewards) - min(rewards)} if len(rewards) > 1 else {})
 
     @torch.no_grad()
     def _sample(self, rollout: Rollout, reference: Tensor) -> Sample:

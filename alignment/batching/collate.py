@@ -101,8 +101,10 @@ NO_EXTRAS = Extras()
 
 def make_row(policy: Policy, pair: PreferencePair, image_root: Path, extras: Extras = NO_EXTRAS) -> Row:
     """Tokens of a pair. Raises ImageError for an image that cannot be read, TrainingError for an answer without tokens."""
-    own = _line(policy, pair, image_of(pair, image_root), (*pair.answers, *extras.answers))
-    others = (_line(policy, pair, view.paths(image_root), view.answers, view) for view in extras.views)
+    own = plain_row(policy, pair, image_of(pair, image_root), (*pair.answers, *extras.answers))
+    others = [plain_row(policy, pair, view.paths(image_root), view.answers, view) for view in extras.views]
+    if any(len(answer) == 0 for row in (own, *others) for answer in row.answers):
+        raise TrainingError(f"Pair {pair.id!r} has an answer without tokens; drop it or correct the pair file.")
     return replace(own, others=tuple(others))
 
 
@@ -115,14 +117,13 @@ def prompt_of(policy: Policy, image: Images, text: str, view: View | None = None
     return PromptInputs(*policy.damaged_prompt(image, text, view.hidden, view.noise))
 
 
-def _line(policy: Policy, pair: PreferencePair, image: Images, texts: Sequence[str], view: View | None = None) -> Row:
+def plain_row(policy: Policy, pair: PreferencePair, image: Images, texts: Sequence[str], view: View | None = None) -> Row:
+    """A pair's prompt about an image and these answers behind it. Raises ImageError for an image that cannot be read."""
     try:
         prompt = prompt_of(policy, image, pair.prompt, view)
     except OSError as error:
         raise ImageError(next(iter(paths_of(image)), Path()), f"of pair {pair.id!r} cannot be read ({error}).") from error
     prompt, answers = behind(policy, pair, image, prompt, texts)
-    if any(len(a) == 0 for a in answers):
-        raise TrainingError(f"Pair {pair.id!r} has an answer without tokens; drop it or correct the pair file.")
     return Row(pair.id, prompt, answers)
 
 
@@ -206,7 +207,7 @@ def predictors(hidden: Tensor, batch: Batch) -> Tensor:
 
 
 def answer_states(hidden: Tensor, batch: Batch) -> Tensor:
-    """Hidden states (A, D) at the end of each answer: it has read all of it but its end token."""
+    """Hidden states (A, D) that predict the last token of each answer: all before it was read (`Row`)."""
     ends = answer_tokens(batch).cumsum(0) - 1
     return predictors(hidden, batch)[ends.to(hidden.device)]
 

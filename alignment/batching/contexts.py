@@ -23,8 +23,7 @@ def behind(
         return prompt, tuple(policy.answer_ids(image, pair.prompt, text) for text in texts)
     gap = "" if pair.context[-1].isspace() else " "
     whole = [policy.answer_ids(image, pair.prompt, pair.context + gap + text.lstrip()).tolist() for text in texts]
-    ends = [policy.answer_ids(image, pair.prompt, text).tolist()[::-1] for text in ("Yes", "cat")]
-    tail = _common(ends)
+    tail = len(written_behind(policy, image, pair.prompt))
     whole = [ids[: len(ids) - tail] for ids in whole]
     given = policy.answer_ids(image, pair.prompt, pair.context).tolist()
     border = _common([given[: len(given) - tail], *whole])
@@ -32,6 +31,12 @@ def behind(
     hidden = prompt.hidden if prompt.hidden is None else torch.cat([prompt.hidden, torch.zeros(border, dtype=torch.bool)])
     answers = tuple(torch.tensor(own[border:], dtype=torch.long) for own in whole)
     return PromptInputs(ids, prompt.vision, hidden), answers
+
+
+def written_behind(policy: Policy, image: Images = None, prompt: str = "?") -> list[int]:
+    """The tokens that the chat template writes behind every answer (the end token, a line break); none where it writes none."""
+    ends = [policy.answer_ids(image, prompt, text).tolist()[::-1] for text in ("Yes", "cat")]
+    return ends[0][: _common(ends)][::-1]
 
 
 def _common(rows: Sequence[Sequence[int]]) -> int:

@@ -89,6 +89,13 @@ class PreparesImages(Protocol):
 
 
 @runtime_checkable
+class KnowsItsEnds(Protocol):
+    """A policy that says which tokens end an answer."""
+
+    def end_ids(self) -> frozenset[int]: ...
+
+
+@runtime_checkable
 class AnsweringPolicy(Policy, Model, Protocol):
     """A policy that also answers while it trains, for online methods.
 

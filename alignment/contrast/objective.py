@@ -120,7 +120,7 @@ class ImageContrast:
         now, base, terms = self._scored(policy, batch, known)
         got = self.loss(now, base, **terms, **self.options)
         margin = got.chosen_reward - got.rejected_reward
-        elsewhere = self.options["beta"] * (now.chosen_elsewhere - base.chosen_elsewhere).detach()
+        here, there = now.chosen - base.chosen, (now.chosen_elsewhere - base.chosen_elsewhere).detach()
         return Part(
             got.loss.sum() / totals.pairs,
             {
@@ -128,8 +128,8 @@ class ImageContrast:
                 "rewards/rejected": got.rejected_reward,
                 "rewards/accuracies": (margin > 0).float(),
                 "rewards/margins": margin,
-                "rewards/chosen_elsewhere": elsewhere,
-                "rewards/image_accuracies": (got.chosen_reward > elsewhere).float(),
+                "rewards/chosen_elsewhere": self.options["beta"] * there,
+                "rewards/image_accuracies": (here > there).float(),  # without CHiP's divergence, which one side alone has
                 "logps/chosen": now.chosen.detach(),
                 "logps/rejected": now.rejected.detach(),
                 "logps/chosen_elsewhere": now.chosen_elsewhere.detach(),

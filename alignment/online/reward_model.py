@@ -1,13 +1,17 @@
 """A reward model: the policy's own body with one number on top, and what rates answers in reinforcement.
 
 Bradley-Terry loss of arXiv:2407.02477, equation 1: -log sigma(r(chosen) - r(rejected)). The reward is read from the hidden
-state at the end of an answer. It is shift-free, so only differences mean anything.
+state that has read the whole answer: it predicts the end token that the chat template writes. Where the template writes nothing
+behind an answer, or a pair's answer is a sentence behind a context, it is the state behind the answer's last token (`whole`).
+The reward is shift-free, so only differences mean anything.
 """
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Protocol
@@ -17,19 +21,22 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alignment.batching.collate import Batch, Row, answer_states, answer_tokens, collate, make_row, pair_logps, states
+from alignment.batching.collate import Batch, Row, answer_states, answer_tokens, collate, make_row, pair_logps, plain_row, states
+from alignment.batching.contexts import written_behind
 from alignment.batching.logps import head_weight
 from alignment.batching.policy import Policy
 from alignment.data.pairs import image_of
 from alignment.data.sampling import by_images
 from alignment.training.objectives import Known, Part, Totals
-from alignment.weights.checkpoint import HEADS
+from alignment.weights.checkpoint import HEADS, PROVENANCE
 from harness.core.digests import parts_digest, seed_of
 from harness.core.errors import TrainingError
 from harness.core.plugins import Annotator
 from harness.core.preference import PreferencePair, names_of
 
 HEAD = "reward_head"
+READ_BEHIND = {"reward read": "behind the last token of an answer"}  # in the provenance where the template ends no answer
+_ROUNDING = 1e-6
 _AT_ONCE = 16
 
 
@@ -46,16 +53,21 @@ class BradleyTerry:
 
     head: nn.Linear | None = None
     needs_reference: bool = False
+    tail: Sequence[int] = ()  # see `written_behind`
+    pad: int = 0
 
     def facts(self) -> dict[str, Any]:
         return {"loss": "bradley_terry"}
 
+    def facts_of(self, policy: Policy, pairs: Sequence[PreferencePair]) -> dict[str, str]:
+        return READ_BEHIND if any(pair.context for pair in pairs) or not written_behind(policy) else {}
+
     def heads(self, policy: Policy, seed: int) -> dict[str, nn.Module]:
-        self.head = new_head(policy, seed)
+        self.head, self.tail, self.pad = new_head(policy, seed), written_behind(policy), policy.pad_token_id
         return {HEAD: self.head}
 
     def row(self, row: Row) -> Row:
-        return row
+        return whole(row, self.tail, self.pad)
 
     def totals(self, rows: Sequence[Row]) -> Totals:
         return Totals(sum(len(r.answers) - 1 for r in rows), 0)
@@ -72,6 +84,14 @@ class BradleyTerry:
             "rewards/accuracies": (margin > 0).float(),
         }
         return Part(-functional.logsigmoid(margin).sum() / totals.pairs, values)
+
+
+def whole(row: Row, tail: Sequence[int], pad: int) -> Row:
+    """A row of which `answer_states` reads whole answers: its last token is a target and is not read (`Row`), so that an answer
+    which does not end in `tail`, the tokens that the template writes behind it, gets a further token."""
+    ends = [bool(tail) and answer[-len(tail) :].tolist() == list(tail) for answer in row.answers]
+    longer = (a if is_closed else torch.cat([a, a.new_tensor([pad])]) for a, is_closed in zip(row.answers, ends, strict=True))
+    return replace(row, answers=tuple(longer))
 
 
 def new_head(policy: Policy, seed: int) -> nn.Linear:
@@ -99,9 +119,22 @@ class ModelReward:
         if not (folder / HEADS).is_file():
             raise TrainingError(f"{folder} is not a reward model: it has no {HEADS}. Train one with the aligner reward_model.")
         self._policy, self._name = policy, name
+        self._tail = written_behind(policy)
+        self._require_read_whole(folder)
         self._head = new_head(policy, 0)
         tensors = load_file(folder / HEADS)
         self._head.load_state_dict({n.removeprefix(f"{HEAD}."): t for n, t in tensors.items() if n.startswith(HEAD)})
+
+    def _require_read_whole(self, folder: Path) -> None:
+        """Raises TrainingError for a reward model of an earlier version that did not read the last token of an answer."""
+        provenance = folder / PROVENANCE
+        made = json.loads(provenance.read_text(encoding="utf-8")) if provenance.is_file() else {}
+        if not self._tail and not READ_BEHIND.items() <= made.items():
+            raise TrainingError(
+                f"The reward model {folder} was trained by an earlier version, which did not read the last token of an answer "
+                "where the chat template writes no end token: 'Yes' and 'No' had one reward. Train it again (in a run: under "
+                "another name)."
+            )
 
     def facts(self) -> dict[str, str]:
         return {"reward": self._name, "reward digest": self.digest}
@@ -113,7 +146,7 @@ class ModelReward:
 
     def __call__(self, pair: PreferencePair, answers: Sequence[str], image_root: Path) -> list[float | None]:
         different = list(dict.fromkeys(answers))  # equal answers have equal rewards, whatever stands beside them in a batch
-        row = make_row(self._policy, _asked(pair, different), image_root)
+        row = plain_row(self._policy, pair, image_of(pair, image_root), different)  # one that ended at once is rated, too
         known = dict(zip(different, map(float, self.of([row])[0]), strict=True))
         return [known[answer] for answer in answers]
 
@@ -122,15 +155,20 @@ class ModelReward:
         """Rewards of each row's answers."""
         found = list[Tensor]()
         for start in range(0, len(rows), _AT_ONCE):
-            batch = collate(rows[start : start + _AT_ONCE], self._policy.pad_token_id)
+            pad = self._policy.pad_token_id
+            batch = collate([whole(row, self._tail, pad) for row in rows[start : start + _AT_ONCE]], pad)
             rewards = rate(self._head, answer_states(states(self._policy, batch), batch))
             found += torch.split(rewards.cpu(), list(batch.answers_of_row))
         return found
 
     def accuracy(self, pairs: Sequence[PreferencePair], image_root: Path) -> float | None:
-        """Share of pairs (every rejected answer on its own) whose chosen answer gets the higher reward; None without pairs."""
+        """Share of pairs (every rejected answer on its own) whose chosen answer gets the higher reward; None without pairs.
+
+        Equal rewards count half, as chance decides them; they are equal where they differ by no more than rounding.
+        """
         rewards = self.of([make_row(self._policy, pair, image_root) for pair in pairs])
-        right = [bool(own[0] > other) for own in rewards for other in own[1:]]
+        both = [(float(own[0]), float(other)) for own in rewards for other in own[1:]]
+        right = [0.5 if math.isclose(a, b, rel_tol=_ROUNDING, abs_tol=_ROUNDING) else float(a > b) for a, b in both]
         return sum(right) / len(right) if right else None
 
 
@@ -197,6 +235,3 @@ def trained_on_by_none(
 def _about(pair: PreferencePair) -> tuple[str, ...]:
     return names_of(pair.shown) or (pair.id,)
 
-
-def _asked(pair: PreferencePair, answers: Sequence[str]) -> PreferencePair:
-    return PreferencePair(pair.id, pair.image, pair.image_digest, pair.prompt, answers[0], tuple(answers[1:]), pair.source)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from alignment.training.objectives import Rewards
+from alignment.training.objectives import CorrectsSampling, Objective, Rewards, rewards_of
 
 ENOUGH = 8  # rows; a trend over fewer is chance
 FAR = 25.0  # nats an answer
@@ -14,17 +14,27 @@ UNCHANGED = 0.1  # nats an answer
 UNKNOWN = Rewards()
 MISMATCH = "sampling/sampling_logp_difference/mean"  # TRL's name
 EQUAL_REWARDS = "frac_reward_zero_std"  # TRL's name: share of the prompts of which all answers have one reward
-REWARD_RANGE = "rl/reward_range"  # of PPO: largest less smallest reward of a step's answers, one a prompt
+REWARD_RANGE = "rl/reward_range"  # of PPO: largest less smallest reward of a step's answers, where it has several
+PPO_ALONE = "loss/value"  # in every step of PPO that learned
 LARGE_MISMATCH = 0.01  # nats a token; float32 gives 1e-6, bfloat16 about 0.01
 
 
-def diagnose(log: Sequence[Mapping[str, float]], of: Rewards | None = UNKNOWN) -> tuple[str, ...]:
+def diagnosed(log: Sequence[Mapping[str, float]], objective: Objective, has_other_reference: bool) -> tuple[str, ...]:
+    """Notes on a finished training with this objective."""
+    corrects_sampling = isinstance(objective, CorrectsSampling) and objective.corrects_sampling
+    return diagnose(log, rewards_of(objective, has_other_reference), corrects_sampling)
+
+
+def diagnose(
+    log: Sequence[Mapping[str, float]], of: Rewards | None = UNKNOWN, corrects_sampling: bool = False
+) -> tuple[str, ...]:
     """Notes on a finished training: too easy pairs, a falling chosen reward, no learning, a divergence that explodes.
 
-    of: what the log's rewards are; None where they say nothing of how likely answers are.
+    of: what the log's rewards are; None where they say nothing of how likely answers are. corrects_sampling: whether tokens
+    were weighted by the trainer's probability over the sampler's.
     """
     notes = [*_no_gradient(log), *_divergence(log), *_without_pairs(log), *_unrated(log)]
-    notes += [*_equal_groups(log), *_equal_steps(log), *_mismatch(log)]
+    notes += [*_equal_groups(log), *_equal_steps(log), *_mismatch(log, corrects_sampling)]
     log = [row for row in log if "skipped" not in row]
     if not log or not {"rewards/margins", "rewards/chosen"} <= log[0].keys() & log[-1].keys():
         return tuple(notes)
@@ -140,15 +150,16 @@ def _equal_groups(log: Sequence[Mapping[str, float]]) -> list[str]:
 def _equal_steps(log: Sequence[Mapping[str, float]]) -> list[str]:
     """Steps of PPO whose answers all have the same reward: whitened, the value head's errors look like advantages.
 
-    With one answer a step, where a step says nothing, the rewards of all steps are compared.
+    A step of one answer says nothing; with no other, the rewards of all steps are compared.
     """
     rows = [row for row in log if REWARD_RANGE in row]
     equal = [row for row in rows if row[REWARD_RANGE] == 0]
-    scores = [row["objective/scores"] for row in rows if "objective/scores" in row]
-    if not equal or not scores:
+    of_ppo = [row for row in log if REWARD_RANGE in row or PPO_ALONE in row]
+    scores = [row["objective/scores"] for row in of_ppo if "objective/scores" in row]
+    if not scores or (rows and not equal):
         return []
     is_constant = len(equal) == len(rows) and all(math.isclose(score, scores[0], abs_tol=1e-9) for score in scores)
-    if len(equal) == len(rows) and not is_constant:
+    if not rows and not is_constant:
         return []
     what = f"All answers had the reward {scores[0]:g}" if is_constant else f"In {len(equal) / len(rows):.0%} of the steps all"
     what += ", and" if is_constant else " answers had the same reward, and"
@@ -158,15 +169,16 @@ def _equal_steps(log: Sequence[Mapping[str, float]]) -> list[str]:
     ]
 
 
-def _mismatch(log: Sequence[Mapping[str, float]]) -> list[str]:
+def _mismatch(log: Sequence[Mapping[str, float]], is_corrected: bool) -> list[str]:
     """Sampler and trainer that do not agree on the log-probabilities of what was sampled."""
     gaps = [row[MISMATCH] for row in log if MISMATCH in row]
     if not gaps or fmean(gaps) < LARGE_MISMATCH:
         return []
+    how = "Use one precision for both, or importance_sampling_correction."
     return [
         f"Sampler and trainer differed by {fmean(gaps):.4f} nats a token on average in the log-probabilities of the sampled "
-        "answers: the gradient is not quite that of the policy that was sampled. Use one precision for both, or "
-        "importance_sampling_correction."
+        "answers: the gradient is not quite that of the policy that was sampled. "
+        + ("It was corrected for by importance weights." if is_corrected else how)
     ]
 
 

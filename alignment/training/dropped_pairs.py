@@ -44,9 +44,11 @@ def write_dropped(folder: Path, dropped: Sequence[Dropped], pairs: Sequence[Pref
         write_text_whole(folder / FILE, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-def dropped_lines(done: Trained) -> tuple[str, ...]:
-    """What a run says of them when a training has ended, or nothing."""
+def training_lines(done: Trained) -> tuple[str, ...]:
+    """What a run says when a training has ended: its notes, that on pairs that were left out with the path of their list."""
     if not isinstance(done, CountsDropped):
-        return ()
+        return tuple(done.notes)
     listed = done.folder.parent / FILE
-    return dropped_note(done.dropped, done.asked, str(listed) if is_file(listed) else "")
+    left_out = dropped_note(done.dropped, done.asked, str(listed) if is_file(listed) else "")
+    short = tuple(note.rstrip(".") for note in dropped_note(done.dropped, done.asked))
+    return (*left_out, *(note for note in done.notes if not (short and note.startswith(short))))

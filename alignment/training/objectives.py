@@ -71,11 +71,26 @@ class LogsRewards(Protocol):
     def rewards(self) -> Rewards: ...
 
 
+@runtime_checkable
+class CorrectsSampling(Protocol):
+    """An objective that may weigh tokens by the trainer's probability over the sampler's."""
+
+    @property
+    def corrects_sampling(self) -> bool: ...
+
+
 def rewards_of(objective: Objective, has_other_reference: bool) -> Rewards | None:
     """What the rewards in the log are; None where they say nothing of how likely answers are (a reward model's)."""
     if not isinstance(objective, LogsRewards):
         return None
     return objective.rewards._replace(beta=None) if has_other_reference else objective.rewards
+
+
+@runtime_checkable
+class DependsOnTemplate(Protocol):
+    """An objective that reads the answers of some chat templates otherwise: what a training on these pairs states of it."""
+
+    def facts_of(self, policy: Policy, pairs: Sequence[PreferencePair]) -> dict[str, str]: ...
 
 
 @runtime_checkable

@@ -29,13 +29,14 @@ from alignment.data.invalid_pairs import require_some, table, validate
 from alignment.data.pairs import pairs_digest
 from alignment.early_stopping import Rule
 from alignment.settings import Settings
-from alignment.training.diagnosis import diagnose, dropped_note, lost_rows_note
+from alignment.training.diagnosis import diagnosed, dropped_note, lost_rows_note
 from alignment.training.dropped_pairs import FILE, write_dropped
+from alignment.training.end_token import end_token_note
 from alignment.training.identity import identity, with_digests
 from alignment.training.loop import Loop
 from alignment.training.moving_reference import MIXED, Moving, note_on_mixing
 from alignment.training.no_randomness import require_no_randomness
-from alignment.training.objectives import NeedsExtras, Objective, ReadsStates, ReadsTokens, ShowsNoise, rewards_of
+from alignment.training.objectives import DependsOnTemplate, NeedsExtras, Objective, ReadsStates, ReadsTokens, ShowsNoise
 from alignment.training.preference import Preference
 from alignment.training.reference_logps import ANSWERS, STATES, TOKENS, reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
@@ -101,10 +102,11 @@ def train(
     _require_trainable(policy, named, online)
     kept = with_digests(named, image_root, progress)
     noise = _noise_of(objective, policy)
-    made = {**objective.facts(), **noise, **settings.facts(), **(online.facts() if online else {}), **_facts_of(reference)}
-    asked = identity(made, named, kept, policy)
+    read = objective.facts_of(policy, kept) if isinstance(objective, DependsOnTemplate) else {}
+    made = {**objective.facts(), **noise, **read, **settings.facts(), **(online.facts() if online else {}), **_facts_of(reference)}
+    asked, ends = identity(made, named, kept, policy), end_token_note(policy, objective, kept, online)
     if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():
-        return _finished(folder, asked, objective, settings, reference)
+        return _finished(folder, asked, objective, settings, reference, ends)
     folder.mkdir(parents=True, exist_ok=True)
     extras, drawn_from = _extras(objective, kept, image_root, (cache or folder) / "images", noise)
     rows, too_long = make_rows(
@@ -132,7 +134,7 @@ def train(
         write_dropped(folder, dropped, pairs)
         write_text_whole(folder / DONE, json.dumps(done) + "\n")
     workers().wait()
-    return _finished(folder, asked, objective, settings, reference)
+    return _finished(folder, asked, objective, settings, reference, ends)
 
 
 def _facts_of(reference: Policy | None) -> dict[str, Any]:
@@ -234,7 +236,9 @@ def _done(folder: Path) -> Mapping[str, Any]:
     return facts
 
 
-def _finished(folder: Path, asked: Identity, objective: Objective, settings: Settings, reference: Policy | None) -> Alignment:
+def _finished(
+    folder: Path, asked: Identity, objective: Objective, settings: Settings, reference: Policy | None, ends: tuple[str, ...]
+) -> Alignment:
     facts = _done(folder)
     asked.require_same(folder, facts)
     if facts.get("digest") not in (None, model_digest(folder / CHECKPOINT)):  # None: of an older version
@@ -248,6 +252,6 @@ def _finished(folder: Path, asked: Identity, objective: Objective, settings: Set
     left_out = dropped_note(dropped, asked_for, FILE if is_file(folder / FILE) else "")  # an older version wrote none
     lost = lost_rows_note(len(log), facts["step"])
     mixing = note_on_mixing(objective.sync, settings, facts) if isinstance(objective, Preference) else ()
-    told = rewards_of(objective, reference is not None)
-    notes = (*left_out, *early, *lost, *mixing, *diagnose(log, told), *filter(None, [facts.get("precision")]))
+    told = diagnosed(log, objective, reference is not None)
+    notes = (*left_out, *early, *ends, *lost, *mixing, *told, *filter(None, [facts.get("precision")]))
     return Alignment(tuple(log), folder / CHECKPOINT, facts["step"], notes, dropped, asked_for)

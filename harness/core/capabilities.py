@@ -200,7 +200,7 @@ class SharesPrefixes(Protocol):
     def unshared(self) -> str: ...
 
 
-OK, NOTE, WRONG = "ok", "note", "WRONG"
+OK, NOTE, WRONG, END_TOKEN = "ok", "note", "WRONG", "end token"  # states, and the check whose note a training says
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,8 @@ class RunRecord:
     `reward_pairs`: whose held-out pairs -> how many comparisons; empty where an older version did not keep it.
     `reward_pairs_left_out`: whose held-out pairs -> how many comparisons a reward model was trained on the images of.
     `rater_checks`: reward model, or judge and arm, that rated answers in training -> how it agrees with people, in words.
+    `reward_notes`: reward model -> what its training reports in words. `overlap_rewards`: reward model by which the checkpoint was
+    trained -> as `overlap`, of the images of its pairs.
     `overlap`: image digests that training and benchmark share -> file names; `overlap_unknown`: why it is not known, or not
     of all images. `timings`: stage -> seconds.
     """
@@ -222,6 +224,8 @@ class RunRecord:
     rater_checks: Mapping[str, str] = field(default_factory=dict)
     overlap: Mapping[str, str] = field(default_factory=dict)
     overlap_unknown: str = ""
+    overlap_rewards: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    reward_notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.core.capabilities import WRONG, ChecksItself
+from harness.core.capabilities import END_TOKEN, NOTE, WRONG, ChecksItself
 from harness.core.errors import ModelError
 
 _SIZES = ((96, 96), (160, 80), (80, 140))
@@ -27,15 +27,18 @@ def drawn_images(folder: Path, n: int = len(_SIZES)) -> list[Path]:
 
 
 def require_sound(label: str, model: object, say: Callable[[str], None], training: bool = False) -> None:
-    """Raises ModelError where a checkpoint fails a check that its options do not name in `despite`; says so where they do.
+    """Raises ModelError where a checkpoint fails a check that its options do not name in `despite`; says so where they do, and
+    before a training where that will not teach answers to end.
 
     One image and one question: two passes of the model for a sweep, three for a training.
     """
     if not isinstance(model, ChecksItself):
         return
     with tempfile.TemporaryDirectory() as folder:
-        failed = [f for f in model.checks(drawn_images(Path(folder), 1), training) if f.state == WRONG]
-    for finding in failed:
+        found = list(model.checks(drawn_images(Path(folder), 1), training))
+    for note in (f for f in found if (f.what, f.state) == (END_TOKEN, NOTE)):
+        say(f"{label}: {note.words}")
+    for finding in (f for f in found if f.state == WRONG):
         if finding.what in model.despite:
             say(f"{label}: the checkpoint fails the check of its {finding.what}, and goes on as asked: {finding.words}")
             continue

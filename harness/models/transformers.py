@@ -147,12 +147,12 @@ class TransformersModel:
         if not self.family.known:
             return self.one_by_one()
         limits = self.budget, self._settings, self._thinking_tokens
-        return ImageFirstEngine(self._language(), self.prompts, self._end_ids(), *limits)
+        return ImageFirstEngine(self._language(), self.prompts, self.end_ids(), *limits)
 
     def one_by_one(self, given: bool = False) -> OneByOne:
         """The careful way without sharing, by the model's own `generate`: the yardstick of the engine; `given`: of answers."""
         settings, thinking, prompts = self._settings, self._thinking_tokens, self.prompts.given if given else self.prompts
-        return OneByOne(self.module, prompts, self._end_ids(), self.family.name, settings, thinking)
+        return OneByOne(self.module, prompts, self.end_ids(), self.family.name, settings, thinking)
 
     @property
     def slots(self) -> int:
@@ -177,7 +177,7 @@ class TransformersModel:
 
     def guesses(self, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:
         """What the model holds likeliest at every token of each answer, given the tokens before it (teacher forcing)."""
-        found, end_ids = [""] * len(requests), self._end_ids()
+        found, end_ids = [""] * len(requests), self.end_ids()
         for forced in self._scorer().forced(requests, answers):
             kept = [token for token in forced.log_probs.argmax(-1).tolist() if token not in end_ids]
             found[forced.answer] = self.prompts.tokenizer.decode(kept, skip_special_tokens=True).strip()
@@ -215,7 +215,7 @@ class TransformersModel:
             "transformers": transformers.__version__,
         }
 
-    def _end_ids(self) -> frozenset[int]:
+    def end_ids(self) -> frozenset[int]:
         return end_tokens(self.module, self.prompts.tokenizer)
 
     # ------------------------------------------------------------ the training view (alignment's `Policy`)

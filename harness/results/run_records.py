@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.config.schema import BenchmarkConfig, RunConfig, stored
 from harness.core.capabilities import AsksAboutObjects, CountsYesNo, DescribesItems, ScoresTogether
 from harness.core.edge.answer_form import form_of
+from harness.core.edge.text import count
 from harness.core.edge.versions import CODE
 from harness.core.errors import ConfigError
 from harness.core.judging import CountsUnread, RatesOnAScale
@@ -19,7 +20,7 @@ from harness.evaluation.scoring import StoredTogether, unjudged
 from harness.results.judge_results import training_checks, with_judge_check
 from harness.results.server_use import served
 from harness.results.study_notes import partial_sweep, study_notes
-from harness.results.training_images import BenchmarkImages, benchmark_images, trained_on
+from harness.results.training_images import BenchmarkImages, benchmark_images, rewarded_by, trained_on
 from harness.storage.artifacts import (
     JudgeRepeats,
     MissingItems,
@@ -138,7 +139,9 @@ def _record(
     labels = ("base", arm) if arm else ("base",)
     present = tuple(sweeps[label] for label in labels if label in sweeps)
     pairs = store.get(Pairs, run.id, arm) or Pairs({})
-    shared, unknown = images.shared_with(trained_on(store, run.id, arm, [sweep.checkpoint for sweep in present]), bool(arm))
+    came_of = run.id, arm, [sweep.checkpoint for sweep in present]
+    shared, unknown = images.shared_with(trained_on(store, *came_of), bool(arm))
+    rewarded = {name: images.shared_with(seen, True)[0] for name, seen in rewarded_by(store, *came_of).items()}
     training = store.get(TrainingLog, run.id, arm) or TrainingLog()
     swept = {result.benchmark: result for sweep in present for result in sweep.results}
     rewards = store.get(RewardAccuracy, run.id) or RewardAccuracy()
@@ -162,6 +165,8 @@ def _record(
         rater_checks=training_checks(store.path.parent / run.id, rewards.digests, {arm: training.rated_by}),
         overlap=shared,
         overlap_unknown=unknown,
+        overlap_rewards={name: files for name, files in rewarded.items() if files},
+        reward_notes={name: _training_notes(store, run.id, name) for name in models},
         versions=run.versions,
         timings=(store.get(Timings, run.id) or Timings()).seconds,
         notes=(*training.notes, *_of_other_code(run, training.code)),
@@ -169,6 +174,12 @@ def _record(
         study=replace(notes, partial=partial_sweep(config, swept), unlike=unlike),
         begun=run.created_at,
     )
+
+
+def _training_notes(store: Store, run: str, model: str) -> tuple[str, ...]:
+    """How long a reward model was trained, and what its training reports."""
+    log = store.get(TrainingLog, run, model)
+    return () if log is None else (f"trained in {count(len(log.steps), 'step')}.", *log.notes)
 
 
 def _rated_before(rewards: RewardAccuracy, config: RunConfig) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.config.schema import stored
 from harness.core.digests import file_digest
 from harness.core.edge.files import is_file
 from harness.core.run_record import Checkpoint
@@ -44,15 +45,38 @@ def benchmark_images(run: StoredRun, results: Sequence[StoredResult]) -> Benchma
 def trained_on(store: Store, run: str, arm: str, checkpoints: Sequence[Checkpoint]) -> frozenset[str] | None:
     """Digests of the images of an arm's pairs, and of all trainings of this store that its `checkpoints` came of: they are
     followed by the digests of their weights. None where no pairs are known."""
-    pairs = store.get(Pairs, run, arm) if arm else None
-    found = set(pairs.images) if pairs is not None else None
+    pairs = [store.get(Pairs, *training) for training in _trainings(store, run, arm, checkpoints)]
+    known = [frozenset(one.images) for one in pairs if one is not None]
+    return frozenset().union(*known) if known else None
+
+
+def rewarded_by(store: Store, run: str, arm: str, checkpoints: Sequence[Checkpoint]) -> dict[str, frozenset[str]]:
+    """Reward model -> digests of the images of its pairs, of each that rated answers in one of the same trainings: what they
+    show has reached the checkpoint by its reward."""
+    found = dict[str, frozenset[str]]()
+    for other, label in _trainings(store, run, arm, checkpoints):
+        name = _reward_of(store, other, label)
+        if name and (pairs := store.get(Pairs, other, name)) is not None:
+            found[name if other == run else f"{name} of {other}"] = frozenset(pairs.images)
+    return found
+
+
+def _trainings(store: Store, run: str, arm: str, checkpoints: Sequence[Checkpoint]) -> list[tuple[str, str]]:
+    """(run, arm) of an arm's own training and of all that its checkpoints came of."""
+    found = [(run, arm)] if arm else []
     queries, left, seen = ResultQueries(store), [d for c in checkpoints for d in (c.digest, c.parent) if d], set[str]()
     while left:
         if (digest := left.pop()) in seen:
             continue
         seen.add(digest)
         for other, label, checkpoint in queries.trained_to(digest):
-            if (earlier := store.get(Pairs, other, label)) is not None:
-                found = (found or set()) | set(earlier.images)
+            found.append((other, label))
             left += [checkpoint.parent] if checkpoint.parent else []
-    return frozenset(found) if found is not None else None
+    return list(dict.fromkeys(found))
+
+
+def _reward_of(store: Store, run: str, arm: str) -> str:
+    """The reward model that rated answers in a training, by its configuration; "" where none did."""
+    text = next((one.config for one in store.runs() if one.id == run), "")
+    config = stored(text, f"The stored configuration of {run}") if text else None
+    return next((one.align.reward or "" for one in (config.arms if config else ()) if one.name == arm), "")

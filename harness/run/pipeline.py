@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from alignment.data.forms.kept_files import drop_kept, files_kept
 from alignment.data.yield_report import left_out
-from alignment.training.dropped_pairs import dropped_lines
+from alignment.training.dropped_pairs import training_lines
 from alignment.weights.workers import collective, is_lost, workers
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core.digests import file_digest
@@ -240,7 +240,7 @@ class _Stages:
                 workers().gather(arm.name)
                 done = self.training.train(arm, pairs)
         digest = self.training.require_same(arm, done.folder)
-        for line in dropped_lines(done):
+        for line in training_lines(done):
             self.say(f"{arm.name}: {line}")
         notes = (*done.notes, *self.training.notes(arm, base, pairs))
         facts = rated_by(done.folder), digest, code_of(done.folder)

@@ -34,7 +34,19 @@ def reward_fields(records: Sequence[RunRecord], labels: Sequence[str] | None, pu
     beside = published_rewards(published) if shares else ()
     checks = rater_checks(records, labels)
     made = {"reward_accuracy": shares, "reward_pairs": pairs, "rater_checks": checks, "published_rewards": beside}
+    made |= {"reward_notes": reward_notes(records, labels)}
     return made | {"reward_pairs_left_out": left, "reward_costs": reward_model_costs(records, labels)}
+
+
+def reward_notes(records: Sequence[RunRecord], labels: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+    """Reward model -> notes on its training; of several runs with their label (else their id) in front."""
+    several = len({record.run_id for record in records}) > 1
+    found: dict[str, tuple[str, ...]] = {}
+    for i, record in reversed(list(enumerate(records))):  # the first record of a run names it, as in `reward_accuracy`
+        front = f"{labels[i] if labels is not None else record.run_id}: " if several else ""
+        of_run = {front + name: tuple(notes) for name, notes in record.reward_notes.items() if notes}
+        found = {**of_run, **{k: v for k, v in found.items() if k not in of_run}}
+    return found
 
 
 def rater_checks(records: Sequence[RunRecord], labels: Sequence[str] | None) -> dict[str, str]:

@@ -120,14 +120,16 @@ def _variance_share(row: Row, cell: Cell | None, error: float) -> str:
 
 
 REWARD_TOLD = (
-    "Share of held-out pairs whose chosen answer a reward model rates higher; 50 % is chance. Far below it, the model has "
-    "learned who wrote an answer, not which is better. Published values are of other held-out pairs: for orientation only."
+    "Share of held-out pairs whose chosen answer a reward model rates higher, equal rewards counting half; 50 % is chance. "
+    "Far below it, the model has learned who wrote an answer, not which is better. Published values are of other held-out pairs: for orientation only."
 )
 
 
 def rater_lines(comparison: Comparison) -> list[str]:
-    """A line for each reward model or judge that rated answers in training: its agreement with people."""
-    return [f"{who}, on pairs that people ranked: {words}." for who, words in comparison.rater_checks.items()]
+    """A line for each reward model or judge that rated answers in training, its agreement with people, and one for each note
+    on the training of a reward model."""
+    notes = [f"{who}: {note}" for who, told in comparison.reward_notes.items() for note in told]
+    return [*(f"{who}, on pairs that people ranked: {words}." for who, words in comparison.rater_checks.items()), *notes]
 
 
 def reward_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:

@@ -31,6 +31,7 @@ def _facts(record: RunRecord, column: str) -> RunFacts:
         notes=tuple(record.notes),
         overlap=dict(record.overlap),
         overlap_unknown=record.overlap_unknown,
+        overlap_rewards={name: dict(files) for name, files in record.overlap_rewards.items()},
         pairs_report=dict(record.pairs_report),
         example_pairs=tuple(record.example_pairs[:10]),
         timings=dict(record.timings),
@@ -71,12 +72,19 @@ def overlap_sentence(runs: Sequence[RunFacts]) -> str:
 
 
 def overlaps(runs: Sequence[RunFacts]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """(names of the columns, (digest, file) of the images that their training shares with a benchmark), where there are any."""
-    by_files: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    """(names of the columns, (digest, file) of the images that their training shares with a benchmark), where there are any;
+    then the same of the reward models by which columns were trained."""
+    by_files: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = {}
     for run in runs:
-        if run.overlap:
-            by_files.setdefault(tuple(sorted(run.overlap.items())), []).append(run.column)
-    return [(_named(names), list(files)) for files, names in by_files.items()]
+        for reward, files in (("", run.overlap), *run.overlap_rewards.items()):
+            if files:
+                by_files.setdefault((reward, tuple(sorted(files.items()))), []).append(run.column)
+    found = [(_named(names), list(files)) for (reward, files), names in by_files.items() if not reward]
+    rewards = [(reward, names, list(files)) for (reward, files), names in by_files.items() if reward]
+    return [
+        *found,
+        *((f"the reward model {reward}, by which {_named(names)} {_were(names)} trained", f) for reward, names, f in rewards),
+    ]
 
 
 def overlap_notes(runs: Sequence[RunFacts]) -> list[str]:
@@ -87,8 +95,12 @@ def overlap_notes(runs: Sequence[RunFacts]) -> list[str]:
             by_reason.setdefault(run.overlap_unknown, []).append(run.column)
     alone = len({run.column for run in runs}) == 1
     notes = [f"Not known{'' if alone else f' of {_named(names)}'}: {why}." for why, names in by_reason.items()]
-    clean = [run.column for run in runs if not run.overlap and not run.overlap_unknown]
+    clean = [run.column for run in runs if not (run.overlap or run.overlap_rewards or run.overlap_unknown)]
     return [*notes, *([f"None{f' of {_named(clean)}' if len(clean) < len(runs) else ''}."] if clean else [])]
+
+
+def _were(names: Sequence[str]) -> str:
+    return "were" if len(set(names)) > 1 else "was"
 
 
 def _named(names: Sequence[str]) -> str:

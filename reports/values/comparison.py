@@ -103,6 +103,7 @@ class RunFacts:
     notes: tuple[str, ...]
     overlap: Mapping[str, str]
     overlap_unknown: str
+    overlap_rewards: Mapping[str, Mapping[str, str]]  # reward model by which it was trained -> as `overlap`, of its pairs
     pairs_report: Mapping[str, Any]
     example_pairs: tuple[PreferencePair, ...]
     timings: Mapping[str, float]
@@ -135,6 +136,7 @@ class Comparison:
     reward_pairs: Mapping[str, int] = field(default_factory=dict)  # whose held-out pairs -> their comparisons
     reward_pairs_left_out: Mapping[str, int] = field(default_factory=dict)  # those that a reward model was trained on
     rater_checks: Mapping[str, str] = field(default_factory=dict)  # who rated answers in training -> agreement with people
+    reward_notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # reward model -> notes on its training
     published_rewards: tuple[PublishedRow, ...] = ()
     runs: tuple[RunFacts, ...] = ()
     published: tuple[PublishedRow, ...] = ()

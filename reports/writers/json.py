@@ -74,6 +74,7 @@ _SAME = (
     "reward_pairs",
     "reward_pairs_left_out",
     "rater_checks",
+    "reward_notes",
     "published_rewards",
 )
 

@@ -109,7 +109,7 @@ def _check_answer(model: TransformersModel, plain: Plain, situation: Situation, 
         and not decoding.stop
         and not decoding.min_new_tokens
     ):
-        free = plain.generate(request, before, decoding.max_new_tokens, sorted(model._end_ids()))
+        free = plain.generate(request, before, decoding.max_new_tokens, sorted(model.end_ids()))
         differ = next((n for n, (a, b) in enumerate(zip(tokens, free, strict=False)) if a != b), None)
         if differ is None or (theirs[differ][tokens[differ]] - theirs[differ][free[differ]]).abs() > 3 * LIMIT:
             found.agree(f"request {i} by generate", tokens, free)
@@ -123,7 +123,7 @@ def _check_end(model: TransformersModel, request: Request, watched: Watched, i: 
         said: str = model.prompts.tokenizer.decode(tokens[:n], skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return said
 
-    ended = tokens[-1] in model._end_ids()
+    ended = tokens[-1] in model.end_ids()
     hits = [n for n in range(1, len(tokens) + 1 - ended) if any(s in text(n) for s in stop)]
     expected = "stop" if hits else "end" if ended else "length"
     found.agree(f"request {i} stopped", (answer.stopped, len(tokens)), (expected, hits[0] if hits else len(tokens)))

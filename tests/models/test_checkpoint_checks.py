@@ -43,8 +43,8 @@ def test_a_sound_checkpoint_says_so_in_one_line_a_check(
     request: pytest.FixtureRequest, folder: str, images: list[Path]
 ) -> None:
     found = checked(TransformersModel(str(request.getfixturevalue(folder)), device="cpu"), images)
-    assert [f.state for f in found.values()] == [OK] * 4, found
-    assert list(found) == ["tokenisation", "image placeholders", "log-probs", "precision"]
+    assert [f.state for f in found.values()] == [OK] * 5, found
+    assert list(found) == ["tokenisation", "image placeholders", "log-probs", "precision", "end token"]
     assert found["tokenisation"].words == "6 of 6 answers have the tokens of their whole conversation"
     assert "nats a token in float32" in found["log-probs"].words
 
@@ -67,9 +67,13 @@ def test_a_prompt_that_ends_inside_a_token_stops_a_sweep_unless_forced_by_name(
 
 
 def test_a_template_without_an_end_token_is_worth_a_note(made: Callable[..., TransformersModel], images: list[Path]) -> None:
-    found = checked(made(NO_END), images)
-    assert found["tokenisation"].state == NOTE and "no end token" in found["tokenisation"].words
-    assert [f.state for f in found.values()][1:] == [OK] * 3
+    found, said = checked(made(NO_END), images), list[str]()
+    assert found["end token"].state == NOTE and "no end token" in found["end token"].words
+    assert [f.state for f in found.values()][:-1] == [OK] * 4
+    require_sound("dpo", made(NO_END), said.append, training=True)
+    assert said == [f"dpo: {found['end token'].words}"]
+    require_sound("sweep", made(NO_END), said.append)  # an evaluation teaches nothing
+    assert len(said) == 1
 
 
 def test_a_pass_that_fails_is_told_with_its_kind_and_what_to_compare(llava_folder: Path, images: list[Path]) -> None:

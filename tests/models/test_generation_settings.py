@@ -133,5 +133,5 @@ def test_asking_for_the_end_tokens_leaves_the_checkpoints_own_list_as_it_is(conf
     model = configured()
     model.module.generation_config.eos_token_id = [2, 7]
     with torch.inference_mode():
-        assert model._end_ids() == model._end_ids() == {2, 7}
+        assert model.end_ids() == model.end_ids() == {2, 7}
     assert model.module.generation_config.eos_token_id == [2, 7]

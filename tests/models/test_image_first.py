@@ -36,7 +36,7 @@ def model(llava_folder: Path) -> TransformersModel:
 
 
 def engine(model: TransformersModel, tokens: int = 32_768, rows: int = 256) -> ImageFirstEngine:
-    return ImageFirstEngine(model._language(), model.prompts, model._end_ids(), Budget(tokens, rows))
+    return ImageFirstEngine(model._language(), model.prompts, model.end_ids(), Budget(tokens, rows))
 
 
 def answers(scheduler: ImageFirstEngine, requests: list[Request], **known: Any) -> list[Answer]:

@@ -56,7 +56,7 @@ def test_a_model_that_has_no_end_token_stops_at_the_limit_and_says_so(folder: Pa
             part["eos_token_id"] = None
         (folder / name).write_text(json.dumps(text))
     model = TransformersModel(str(folder), device="cpu")
-    assert not model._end_ids()
+    assert not model.end_ids()
     (((_, answer),),) = model.generate([Request(images[0], "Why?", Decoding(9, min_new_tokens=3))])
     assert (answer.n_tokens, answer.stopped) == (9, "length")
 

@@ -232,7 +232,7 @@ def test_guesses_are_the_likeliest_tokens_along_a_given_answer(model: Transforme
     ids = torch.cat([prompt, model.answer_ids(request.image, request.text, answer)[:-1]])[None]
     with torch.inference_mode():
         likeliest = model.module(input_ids=ids, **vision).logits[0, len(prompt) - 1 : -1].argmax(-1).tolist()
-    kept = [i for i in likeliest if i not in model._end_ids()]
+    kept = [i for i in likeliest if i not in model.end_ids()]
     assert model.guesses([request], [answer]) == [model.prompts.tokenizer.decode(kept, skip_special_tokens=True).strip()]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.core.capabilities import NOTE, OK, WRONG, Finding
+from harness.core.capabilities import END_TOKEN, NOTE, OK, WRONG, Finding
 from harness.core.errors import ImageError, ModelError
 from harness.core.evaluation import Request
 from harness.core.nearest import did_you_mean
@@ -47,7 +47,7 @@ class CheckpointChecks:
     def run(self, images: Sequence[Path], training: bool) -> Iterator[Finding]:
         """One finding a check; `images`: with a second one it is also checked that another image gives other numbers."""
         looks = [(TOKENS, self._tokens), (PLACEHOLDERS, self._placeholders), (LOG_PROBS, self._log_probs)]
-        for name, look in [*looks, *([(PRECISION, self._precision)] if training else [])]:
+        for name, look in [*looks, *([(PRECISION, self._precision), (END_TOKEN, self._end_token)] if training else [])]:
             fails = False
             try:
                 state, words = look(images)
@@ -82,9 +82,16 @@ class CheckpointChecks:
         agreed = f"{len(_ANSWERS)} of {len(_ANSWERS)} answers have the tokens of their whole conversation"
         if prompts.template.answered:
             return NOTE, f"{agreed}; {prompts.template.name} writes another prompt to generate from"
-        if not set(said) & self.plain.end_ids:
-            return NOTE, f"{agreed}; the chat template writes no end token behind an answer, so training does not teach to end"
         return OK, agreed
+
+    def _end_token(self, images: Sequence[Path]) -> tuple[str, str]:
+        """Whether stored answers end as training reads them; no fault, since they may be meant to."""
+        prompts = self.plain.prompts.given
+        if why := prompts.template.around(True).why:
+            return NOTE, why
+        if not self.plain.end_ids & set(prompts.whole_answer_ids(images[0], _QUESTION, _ANSWER)):
+            return NOTE, "the chat template writes no end token behind an answer, so training on stored answers does not teach to end"
+        return OK, "the chat template writes an end token behind an answer"
 
     def _whole(self, image: Path) -> dict[str, Tensor]:
         """The processor's tensors of the whole conversation."""

@@ -142,6 +142,9 @@ def test_the_mismatch_is_logged_and_a_large_one_is_reported(llava_next, images, 
     log = made.align(policy, pairs, images, tmp_path).log
     assert log[0][MISMATCH] < 1e-4
     assert diagnose([{"step": 1.0, MISMATCH: 0.05}])[0].startswith("Sampler and trainer differed by 0.0500 nats")
+    assert diagnose([{MISMATCH: 0.05}])[0].endswith("Use one precision for both, or importance_sampling_correction.")
+    assert "importance_sampling_correction" not in diagnose([{MISMATCH: 0.05}], corrects_sampling=True)[0]
+    assert Grpo(Likes("o"), importance_sampling_correction=True).objective.corrects_sampling
 
 
 def test_tokens_are_weighed_by_what_the_sampler_overlooked(llava_next, images, pairs):

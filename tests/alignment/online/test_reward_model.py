@@ -57,6 +57,63 @@ def test_the_loss_is_bradley_terry_on_the_head_over_the_last_state(trained, pair
     assert rated[0] > rated[1]
 
 
+class Endless(TinyPolicy):
+    """Behind a chat template that writes no end token."""
+
+    def answer_ids(self, image, text, answer):
+        return super().answer_ids(image, text, answer)[:-1]
+
+
+def endless(folder) -> Endless:
+    policy = Endless(folder)
+    policy.checkpoint = Checkpoint("rm", str(folder), str(folder), "digest")
+    return policy
+
+
+def test_answers_that_differ_in_their_last_token_alone_are_told_apart_without_an_end_token(llava_next, images, tmp_path):
+    wide = [PreferencePair(str(i), "wide.png", "", f"{i}?", "Yes", ("No",), "t") for i in range(4)]
+    done = RewardModel(held_out=0.0, training=TRAINING).align(Endless(llava_next), wide, images, tmp_path)
+    assert done.log[0]["grad_norm"] > 0 and done.log[-1]["rewards/accuracies"] == 1.0
+    reward, policy = ModelReward(endless(done.folder)), endless(done.folder)
+    prompt, vision, _ = policy.prompt(images / "wide.png", "0?")
+    with torch.no_grad():  # the state behind all tokens of the answer
+        own = [
+            policy.module.model(input_ids=torch.cat([prompt, policy.answer_ids(None, "", text)])[None], **vision)
+            for text in ("Yes", "No")
+        ]
+        expected = [float(reward._head(out.last_hidden_state[0, -1])) for out in own]
+    assert reward(wide[0], ["Yes", "No"], images) == pytest.approx(expected, abs=1e-4)
+    assert reward.accuracy(wide, images) == 1.0
+
+
+def test_an_answer_without_tokens_is_rated(llava_next, images, tmp_path):
+    pair = PreferencePair("1", "wide.png", "", "What?", "A cat.", ("A dog.",), "t")
+    once = {**TRAINING, "epochs": 1, "learning_rate": 1e-9}
+    done = RewardModel(held_out=0.0, training=once).align(Endless(llava_next), [pair], images, tmp_path)
+    first, empty = ModelReward(endless(done.folder))(pair, ["A cat.", ""], images)
+    assert first is not None and empty is not None and first != empty
+
+
+def test_the_last_token_of_a_sentence_behind_a_context_is_read(llava_next, images, tmp_path):
+    sentences = [
+        PreferencePair(str(i), "wide.png", "", f"{i}?", "A cat", ("A dog",), "t", context="It is so.") for i in range(4)
+    ]
+    done = RewardModel(held_out=0.0, training=TRAINING).align(TinyPolicy(llava_next), sentences, images, tmp_path)
+    assert done.log[-1]["rewards/accuracies"] == 1.0 and done.log[-1]["loss"] < 0.5
+    assert ModelReward(loaded(done.folder)).accuracy(sentences, images) == 1.0
+
+
+def test_a_reward_model_of_a_version_that_did_not_read_the_last_token_is_refused(trained):
+    with pytest.raises(TrainingError, match="did not read the last token of an answer"):
+        ModelReward(endless(trained.folder))
+
+
+def test_equal_rewards_are_right_by_half(trained, pairs, images):
+    reward = ModelReward(loaded(trained.folder))
+    reward.of = lambda rows: [torch.tensor([-0.69083530, -0.69083542]), torch.tensor([1.0, 0.0])]  # rounding, and a margin
+    assert reward.accuracy(pairs[:2], images) == 0.75
+
+
 def test_a_checkpoint_without_a_head_is_refused(llava_next):
     with pytest.raises(TrainingError, match=r"heads\.safetensors"):
         ModelReward(TinyPolicy(llava_next))

@@ -79,7 +79,7 @@ def test_ppo_tells_that_all_answers_have_one_reward(llava_next, images, pairs, t
     training = {**FAST, "batch_size": batch}
     done = Ppo(Likes(""), unfinished_penalty=0, training=training).align(Talker(llava_next), pairs, images, tmp_path)
     (reward,) = {row["objective/scores"] for row in done.log}
-    assert {row["rl/reward_range"] for row in done.log} == {0.0}
+    assert {row.get("rl/reward_range") for row in done.log} == {0.0 if batch > 1 else None}  # one answer has no range
     (note,) = [note for note in done.notes if "reward" in note]
     assert note.startswith(f"All answers had the reward {reward:g}, and taught nothing but the KL penalty")
 
@@ -90,7 +90,15 @@ def test_ppo_counts_the_steps_whose_answers_have_one_reward() -> None:
     (note,) = diagnose(rows)
     assert note.startswith("In 50% of the steps all answers had the same reward, and taught nothing but")
     assert diagnose(rows[1:3]) == ()
-    assert diagnose([rows[0], rows[3]]) == ()  # one answer a step, of other rewards
+    alone = [{"loss/value": 0.1, "objective/scores": n} for n in range(4)]  # one answer a step
+    assert diagnose(alone) == () and diagnose([alone[2], alone[2]])[0].startswith("All answers had the reward 2, and")
+    assert diagnose([*rows[1:3], *alone]) == ()  # the last batch of an epoch may have one prompt
+
+
+def test_ppo_logs_no_range_of_rewards_for_a_step_of_one_answer(llava_next, images, pairs, tmp_path):
+    training = {**FAST, "batch_size": 3, "epochs": 1}  # of 4 prompts
+    done = Ppo(Likes("o"), epochs_a_batch=1, training=training).align(Talker(llava_next), pairs[:4], images, tmp_path)
+    assert ["rl/reward_range" in row for row in done.log] == [True, False]
 
 
 def test_a_gradient_of_0_in_every_step_is_told():

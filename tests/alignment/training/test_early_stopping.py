@@ -33,7 +33,9 @@ def test_the_mean_of_the_last_steps_decides():
 @pytest.mark.parametrize(("columns", "said"), [
     ({"objective__kl": [0, 101, 101, 101]}, "101.0 nats"),
     ({"rl__unfinished": [0, 0.95, 0.95, 0.95]}, "95% of the answers"),
-    ({"rl__distinct": [1, 0.05, 0.05, 0.05]}, "only 5%"),
+    ({"rl__distinct": [1, 0.05, 0.05, 0.05]}, "only 5.0% of a step's answers differ from each other, 100.0% in the first step"),
+    ({"rl__distinct": [0.06, 0.07, 0.05, 0.06]}, ""),  # yes/no questions: 2 or 3 texts in all from the start
+    ({"rl__distinct": [0.5, 0.05, 0.04, 0.05]}, "only 4.7%"),  # below a tenth of the first step's
     ({"objective__kl": [300, 0, 0, 0]}, ""),
     ({"objective__kl": [200, 200]}, ""),
     ({"loss": [1, 1, 1, 1]}, ""),

@@ -25,6 +25,16 @@ class Aligner:
     objective: Objective
     settings: Settings
     rules: tuple[Rule, ...] = ()
+    repeats: int = 1  # steps in a row that learn from the same answers, see `Supply`
+
+    def trained_of(self, n_pairs: int) -> int:
+        """About how many of so many pairs are trained on."""
+        return n_pairs
+
+    def judge_requests(self, n_prompts: int, n_stored: int) -> int:
+        """What a judge is asked at most where answers are drawn to so many prompts, each time that one is taken counting, and
+        the pairs have so many answers."""
+        return 0
 
     @staticmethod
     def check_pairs(pairs: Sequence[PreferencePair], options: Mapping[str, Any]) -> None:

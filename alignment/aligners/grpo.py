@@ -88,7 +88,7 @@ class Grpo(Aligner):
         self._sampling = make_own_sampling("grpo", {"temperature": 1.0, **(sampling or {})})
         self.rules = (make_collapse("grpo", collapse or {}),)
         self._reward, self._k, self._penalty, self._seed = reward, num_generations, check_penalty(unfinished_penalty), seed
-        self._scale, self._repeats, self.settings = scale_rewards, num_iterations, make_settings(training, seed=seed)
+        self._scale, self.repeats, self.settings = scale_rewards, num_iterations, make_settings(training, seed=seed)
         made = Surrogate(
             loss_type, epsilon, epsilon_high, delta, importance_sampling_level, beta, use_bias_correction_kl,
             self._sampling.max_new_tokens,
@@ -98,15 +98,18 @@ class Grpo(Aligner):
 
     def facts(self) -> dict[str, Any]:
         options = {"num_generations": self._k, "unfinished_penalty": self._penalty, "sampling": repr(self._sampling)}
-        options |= {"scale_rewards": self._scale, "num_iterations": self._repeats}
+        options |= {"scale_rewards": self._scale, "num_iterations": self.repeats}
         return {**options, "collapse": repr(self.rules[0]), **self._reward.facts()}
+
+    def judge_requests(self, n_prompts: int, n_stored: int) -> int:
+        return n_prompts * self._k
 
     def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
         answering = require_own_distribution(policy, "grpo")
         sampler = Sampler(
             answering, rows, image_root, self._reward, self._sampling, self._k, self._penalty, self._seed, some_unrated=True
         )
-        return _Groups(sampler, self._repeats, reference, self.objective, self._k, self._scale, self.settings.micro_batch)
+        return _Groups(sampler, self.repeats, reference, self.objective, self._k, self._scale, self.settings.micro_batch)
 
 
 def _choose(option: str, value: str, known: Sequence[str]) -> None:

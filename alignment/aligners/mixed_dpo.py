@@ -11,6 +11,7 @@ report gives the number of such steps.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,9 @@ class MixedDpo(Aligner):
         judge = f"{self._judge.name} {self._judge.version}"
         more = {"candidates": self._candidates} if self._candidates != 2 else {}
         return {"p_stored": self._p, "ties": self._ties, "annotator": judge, "sampling": repr(self._sampling), **more}
+
+    def judge_requests(self, n_prompts: int, n_stored: int) -> int:
+        return round((1 - self._p) * n_prompts) * comb(self._candidates, 2)
 
     def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
         answering = require_answering(policy, self.name)

@@ -61,19 +61,22 @@ class Ppo(Aligner):
         if not 0 < clip_range < 1 or not 0 <= gae_lambda <= 1 or epochs_a_batch < 1 or value_weight < 0:
             wanted = "clip_range in (0, 1), gae_lambda in [0, 1], value_weight of at least 0 and epochs_a_batch of at least 1"
             raise ConfigError(f"ppo needs {wanted}.")
-        self._reward, self._penalty, self._seed, self._repeats = reward, check_penalty(unfinished_penalty), seed, epochs_a_batch
+        self._reward, self._penalty, self._seed, self.repeats = reward, check_penalty(unfinished_penalty), seed, epochs_a_batch
         self.rules = (make_collapse("ppo", collapse or {}),)
         self._sampling, self.settings = make_own_sampling("ppo", sampling or {}), make_settings(training, seed=seed)
         self.objective = PpoObjective(check_beta(beta), clip_range, value_weight, gae_lambda, self._sampling.temperature)
 
     def facts(self) -> dict[str, Any]:
-        options = {"unfinished_penalty": self._penalty, "sampling": repr(self._sampling), "epochs_a_batch": self._repeats}
+        options = {"unfinished_penalty": self._penalty, "sampling": repr(self._sampling), "epochs_a_batch": self.repeats}
         return {**options, "collapse": repr(self.rules[0]), **self._reward.facts()}
+
+    def judge_requests(self, n_prompts: int, n_stored: int) -> int:
+        return n_prompts
 
     def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
         answering = require_own_distribution(policy, "ppo")
         sampler = Sampler(answering, rows, image_root, self._reward, self._sampling, 1, self._penalty, self._seed)
-        return _Rollouts(sampler, self._repeats, reference, self.objective)
+        return _Rollouts(sampler, self.repeats, reference, self.objective)
 
 
 @dataclass(slots=True)

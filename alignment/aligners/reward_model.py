@@ -14,7 +14,7 @@ from alignment.aligners._base import Aligner
 from alignment.online.reward_model import BradleyTerry, held_out
 from alignment.settings import make_settings
 from harness.core import registry
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, TrainingError
 from harness.core.preference import PreferencePair
 
 _USUAL = {"learning_rate": 2e-5, "schedule": "constant", "warmup_ratio": 0.03}
@@ -36,7 +36,17 @@ class RewardModel(Aligner):
         self.settings = make_settings({**_USUAL, **(training or {})}, seed=seed)
 
     def trained_on(self, pairs: Sequence[PreferencePair]) -> Sequence[PreferencePair]:
-        return held_out(pairs, self.share, self.seed)[0]
+        """Raises TrainingError where all pairs are held out."""
+        trained = held_out(pairs, self.share, self.seed)[0]
+        if pairs and not trained:
+            raise TrainingError(
+                f"All {len(pairs):,} pairs are held out to measure the reward model on (held_out {self.share:g}, by image): "
+                "none is left to train on. Lower held_out, or give pairs about more images."
+            )
+        return trained
+
+    def trained_of(self, n_pairs: int) -> int:
+        return max(1, round(n_pairs * (1 - self.share)))
 
     def tested_on(self, pairs: Sequence[PreferencePair]) -> list[PreferencePair]:
         """The pairs that were held out."""

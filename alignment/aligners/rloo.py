@@ -68,6 +68,9 @@ class Rloo(Aligner):
         options |= {"normalize_rewards": self._normalize}
         return {**options, "collapse": repr(self.rules[0]), **self._reward.facts()}
 
+    def judge_requests(self, n_prompts: int, n_stored: int) -> int:
+        return n_prompts * self._k + (n_stored if self._normalize else 0)
+
     def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
         answering = require_own_distribution(policy, "rloo")
         reward = normalized(self._reward, rows.pairs, image_root) if self._normalize else self._reward

@@ -21,7 +21,17 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alignment.batching.collate import Batch, Row, answer_states, answer_tokens, collate, make_row, pair_logps, plain_row, states
+from alignment.batching.collate import (
+    Batch,
+    Row,
+    answer_states,
+    answer_tokens,
+    collate,
+    make_row,
+    pair_logps,
+    plain_row,
+    states,
+)
 from alignment.batching.contexts import written_behind
 from alignment.batching.logps import head_weight
 from alignment.batching.policy import Policy
@@ -234,4 +244,3 @@ def trained_on_by_none(
 
 def _about(pair: PreferencePair) -> tuple[str, ...]:
     return names_of(pair.shown) or (pair.id,)
-

@@ -12,7 +12,7 @@ from harness.core.preference import PreferencePair
 
 NOTE = (
     "The chat template writes no end token behind an answer: this training did not teach answers to end, so that more of them "
-    "may run on to the token limit (\"truncated\" in the report), whatever the method. Use the template that the model was "
+    'may run on to the token limit ("truncated" in the report), whatever the method. Use the template that the model was '
     "made with."
 )
 

@@ -103,7 +103,14 @@ def train(
     kept = with_digests(named, image_root, progress)
     noise = _noise_of(objective, policy)
     read = objective.facts_of(policy, kept) if isinstance(objective, DependsOnTemplate) else {}
-    made = {**objective.facts(), **noise, **read, **settings.facts(), **(online.facts() if online else {}), **_facts_of(reference)}
+    made = {
+        **objective.facts(),
+        **noise,
+        **read,
+        **settings.facts(),
+        **(online.facts() if online else {}),
+        **_facts_of(reference),
+    }
     asked, ends = identity(made, named, kept, policy), end_token_note(policy, objective, kept, online)
     if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():
         return _finished(folder, asked, objective, settings, reference, ends)

@@ -202,8 +202,8 @@ class RunRecord:
     `reward_pairs`: whose held-out pairs -> how many comparisons; empty where an older version did not keep it.
     `reward_pairs_left_out`: whose held-out pairs -> how many comparisons a reward model was trained on the images of.
     `rater_checks`: reward model, or judge and arm, that rated answers in training -> how it agrees with people, in words.
-    `reward_notes`: reward model -> what its training reports in words. `overlap_rewards`: reward model by which the checkpoint was
-    trained -> as `overlap`, of the images of its pairs.
+    `reward_notes`: reward model -> what its training reports in words. `overlap_rewards`: reward model by which the checkpoint
+    was trained -> as `overlap`, of the images of its pairs.
     `overlap`: image digests that training and benchmark share -> file names; `overlap_unknown`: why it is not known, or not
     of all images. `timings`: stage -> seconds.
     """

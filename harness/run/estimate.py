@@ -6,12 +6,10 @@ counted, and everything missing is reported at the end.
 
 from __future__ import annotations
 
-import itertools
 import resource
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,21 +23,21 @@ from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.edge.text import count
 from harness.core.errors import ConfigError, DataError, HarnessError, TrainingError
-from harness.core.plugins import Aligner, Data, Model
+from harness.core.plugins import Data, Model
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import judge_faults
 from harness.evaluation.sweep import check_before_asking
 from harness.run.checks.adapters import check_layers
 from harness.run.checks.report import check_report
 from harness.run.checks.sources import Looked, Warnings, indented, known_ahead, looked_at, refused_prompts
-from harness.run.count import counted
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import annotator_of, check_divided, make_aligner
 from harness.run.models import load_model
 from harness.run.on_fleet.jobs import jobs_of
 from harness.run.sample_questions import Asked, asked_of, question_seconds, timed
+from harness.run.training_cost import Counting, amount_of, counted, judge_requests, pair_seconds, steps_of
 
-PROMPTS, STEPS = 2, 2  # measured of each: an order of magnitude, for seconds of work
+PROMPTS = 2  # measured of each source: an order of magnitude, for seconds of work
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +110,8 @@ def _estimate(config: RunConfig, opened: ExitStack, say: Callable[[str], None]) 
     measured = _Measured({}, {}, {}, [])
     for arm in (*config.reward_models, *config.arms):
         yield from _arm(config, arm, totals[arm.name], base, data, measured)
+    if asked_now := sum(measured.asked):
+        say(f"this dry run asked the judges of trainings {count(asked_now, 'time')}, about answers that it drew itself")
     if measured.faults:
         raise TrainingError("Arms whose training could not be tried:" + indented(measured.faults))
 
@@ -191,12 +191,13 @@ def _refused(work: Callable[[], object]) -> list[str]:
 class _Measured:
     """What arms have in common is measured once. `pairs`: a source -> its first pairs and the seconds of a prompt; `steps`: an
     alignment -> the seconds of a step's pair; `first`: a source and who answers it -> the arm that makes these pairs first,
-    whose answers the others find in the store; `faults`: of arms whose training was refused."""
+    whose answers the others find in the store; `faults`: of arms whose training was refused; `asked`: how often a judge was."""
 
     pairs: dict[str, tuple[list[PreferencePair], float]]
     steps: dict[str, float]
     first: dict[str, str]
     faults: list[str]
+    asked: list[int] = field(default_factory=list)
 
 
 def _arm(config: RunConfig, arm: Arm, total: int, base: Model, data: Data, measured: _Measured) -> Iterator[Cost]:
@@ -217,7 +218,7 @@ def _arm(config: RunConfig, arm: Arm, total: int, base: Model, data: Data, measu
         yield Cost(f"pairs: {arm.name}", f"{amount}, shared with {first}", 0.0)
     if pairs and arm.align.reward is None:
         try:
-            yield _training(config, arm, pairs, total, data, measured.steps)
+            yield _training(config, arm, pairs, total, data, measured)
         except TrainingError as error:
             measured.faults.append(f"arm {arm.name}, with {len(pairs):,} of its pairs: {error}")
             yield Cost(f"align: {arm.name}", f"{arm.align.name}: could not be tried, see below", None)
@@ -233,24 +234,18 @@ def _is_not_kept(arm: Arm) -> bool:
 
 
 def _training(
-    config: RunConfig, arm: Arm, pairs: Sequence[PreferencePair], total: int, data: Data, pair_seconds: dict[str, float]
+    config: RunConfig, arm: Arm, pairs: Sequence[PreferencePair], total: int, data: Data, measured: _Measured
 ) -> Cost:
-    """Two steps of two pairs each; the time of a step grows with its pairs."""
-    aligner = make_aligner(arm.align, arm.align.options, annotator_of(arm.align, data))
-    settings = aligner.settings
-    batch, steps, alike = min(settings.batch_size, total), settings.steps(total), value_digest(arm.align.model_dump())
-    if alike not in pair_seconds:
-        small = min(settings.micro_batch, batch, 2)
-        aligner.settings = replace(settings, max_steps=STEPS, batch_size=small)
-        pair_seconds[alike] = _step_seconds(config, aligner, pairs, small * STEPS, data) / small
-    seconds = pair_seconds[alike] * batch * steps
-    return Cost(f"align: {arm.name}", f"{count(steps, 'step')} of {count(batch, 'pair')} ({arm.align.name})", seconds)
-
-
-def _step_seconds(config: RunConfig, aligner: Aligner, pairs: Sequence[PreferencePair], n: int, data: Data) -> float:
-    """How long one step takes on `n` pairs, the same few over and over."""
-    wanted = range(n)
-    many = [replace(p, id=f"{p.id}/{i}") for i, p in zip(wanted, itertools.cycle(pairs), strict=False)]
-    with tempfile.TemporaryDirectory() as folder:
-        done = aligner.align(load_model(config), many, data.folder, Path(folder))
-    return float(done.log[-1]["time/step_s"])
+    """A few steps of two pairs each; the time of a step grows with its pairs."""
+    found = annotator_of(arm.align, data)
+    judge = None if found is None else Counting(found)
+    aligner = make_aligner(arm.align, arm.align.options, judge)
+    steps, batch = steps_of(aligner, total)
+    alike = value_digest(arm.align.model_dump())
+    if alike not in measured.steps:
+        measured.steps[alike] = pair_seconds(config, arm, pairs, judge, data)
+    if judge is not None:
+        measured.asked.append(judge.asked)
+    asked = judge_requests(aligner, total, pairs) if judge is not None else 0
+    seconds = measured.steps[alike] * batch * steps
+    return Cost(f"align: {arm.name}", amount_of(aligner, total, arm.align.name), seconds, asked)

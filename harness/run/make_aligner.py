@@ -32,9 +32,16 @@ def annotator_of(spec: AlignConfig, data: Data, store: Store | None = None) -> A
 
 
 def make_aligner(
-    spec: AlignConfig, options: Mapping[str, Any], judge: Annotator | None = None, reward: Reward | None = None
+    spec: AlignConfig,
+    options: Mapping[str, Any],
+    judge: Annotator | None = None,
+    reward: Reward | None = None,
+    stands_in: bool = False,
 ) -> Aligner:
-    """Args: `options` the aligner's own; `judge` of `annotator_of`; `reward` of a reward model, where it has one."""
+    """Args: `options` the aligner's own; `judge` of `annotator_of`; `reward` of a reward model, where it has one; `stands_in`:
+    it will not train, so that it gets neither."""
+    if stands_in:
+        return registry.make("aligner", spec.name, dict(options), judge=None, reward=None)
     if reward is None and judge is not None:
         reward = JudgeReward(judge)
     given = {name: value for name, value in (("judge", judge), ("reward", reward)) if value is not None}

@@ -121,7 +121,8 @@ def _variance_share(row: Row, cell: Cell | None, error: float) -> str:
 
 REWARD_TOLD = (
     "Share of held-out pairs whose chosen answer a reward model rates higher, equal rewards counting half; 50 % is chance. "
-    "Far below it, the model has learned who wrote an answer, not which is better. Published values are of other held-out pairs: for orientation only."
+    "Far below it, the model has learned who wrote an answer, not which is better. Published values are of other held-out "
+    "pairs: for orientation only."
 )
 
 

@@ -12,9 +12,9 @@ from harness.config.schema import BenchmarkConfig, parse
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.miniworld.world.sketch import SketchedWorld
 from harness.run import estimate
-from harness.run.count import counted
 from harness.run.estimate import _arm, _Measured
 from harness.run.sample_questions import Asked, asked_of, question_seconds
+from harness.run.training_cost import counted
 from tests.end_to_end.conftest import SMALL as STUDY
 from tests.small_world import SMALL
 
@@ -105,9 +105,9 @@ def test_arms_with_the_same_pairs_are_measured_once(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(("total", "amount", "seconds"), [(4, "3 steps of 4 pairs", 12.0), (64, "6 steps of 32 pairs", 192.0)])
 def test_a_step_is_reckoned_with_the_pairs_that_are_there(total, amount, seconds, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "_step_seconds", lambda config, aligner, pairs, n, data: 2.0)  # of two pairs
+    monkeypatch.setattr(estimate, "pair_seconds", lambda config, arm, pairs, judge, data: 1.0)
     config = parse(STUDY | {"arms": [{**STUDY["arms"][0], "align": {"name": "dpo", "training": {"epochs": 3}}}]})
     data: Any = None
-    cost = estimate._training(config, config.arms[0], [], total, data, {})
+    cost = estimate._training(config, config.arms[0], [], total, data, _Measured({}, {}, {}, []))
     assert cost.amount == f"{amount} (dpo)" and cost.seconds == seconds
     assert (cost.stage, cost.amount) in list(counted(config, {config.arms[0].name: total}))

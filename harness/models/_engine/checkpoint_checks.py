@@ -90,7 +90,10 @@ class CheckpointChecks:
         if why := prompts.template.around(True).why:
             return NOTE, why
         if not self.plain.end_ids & set(prompts.whole_answer_ids(images[0], _QUESTION, _ANSWER)):
-            return NOTE, "the chat template writes no end token behind an answer, so training on stored answers does not teach to end"
+            return (
+                NOTE,
+                "the chat template writes no end token behind an answer, so training on stored answers does not teach to end",
+            )
         return OK, "the chat template writes an end token behind an answer"
 
     def _whole(self, image: Path) -> dict[str, Tensor]:

@@ -11,6 +11,8 @@ from typing import Any
 from alignment.batching.policy import Policy
 from alignment.data.invalid_pairs import image_list
 from alignment.data.pairs import pairs_digest
+from alignment.training.objectives import DependsOnTemplate, Objective
+from alignment.weights.precision import held_in
 from alignment.weights.resume_state import Identity
 from alignment.weights.workers import workers
 from harness.core.digests import digest_if_readable, parts_digest
@@ -25,6 +27,19 @@ def identity(
     """Of a training on `pairs`, the same as `named` with the digests of their images; `made` is all else that it depends on."""
     base = policy.checkpoint.digest, sorted(policy.facts().items())
     return Identity(*(parts_digest(made, pairs_digest(of), *base) for of in (pairs, named)))
+
+
+def facts_of(objective: Objective, policy: Policy, pairs: Sequence[PreferencePair]) -> dict[str, Any]:
+    """Of an objective, with what it depends on of the chat template."""
+    return {**objective.facts(), **(objective.facts_of(policy, pairs) if isinstance(objective, DependsOnTemplate) else {})}
+
+
+def facts_of_reference(reference: Policy | None) -> dict[str, Any]:
+    """Of a reference that is another checkpoint; its precision where the version before had it as loaded."""
+    if reference is None:
+        return {}
+    formats = held_in(reference)
+    return {"reference": reference.checkpoint.digest, **({"precision of the reference": formats[0]} if formats else {})}
 
 
 def with_digests(pairs: Sequence[PreferencePair], image_root: Path, progress: Progress = no_progress) -> list[PreferencePair]:

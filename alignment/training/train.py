@@ -32,18 +32,18 @@ from alignment.settings import Settings
 from alignment.training.diagnosis import diagnosed, dropped_note, lost_rows_note
 from alignment.training.dropped_pairs import FILE, write_dropped
 from alignment.training.end_token import end_token_note
-from alignment.training.identity import identity, with_digests
+from alignment.training.identity import facts_of, facts_of_reference, identity, with_digests
 from alignment.training.loop import Loop
 from alignment.training.moving_reference import MIXED, Moving, note_on_mixing
 from alignment.training.no_randomness import require_no_randomness
-from alignment.training.objectives import DependsOnTemplate, NeedsExtras, Objective, ReadsStates, ReadsTokens, ShowsNoise
+from alignment.training.objectives import NeedsExtras, Objective, ReadsStates, ReadsTokens, ShowsNoise
 from alignment.training.preference import Preference
 from alignment.training.reference_logps import ANSWERS, STATES, TOKENS, reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
 from alignment.training.unpaired import Rated, Unpaired, mismatched
 from alignment.weights.checkpoint import write_checkpoint, write_merged_base
 from alignment.weights.code_used import code_used
-from alignment.weights.precision import held_in, in_one_precision, reference_beside, stored_as
+from alignment.weights.precision import in_one_precision, reference_beside, stored_as
 from alignment.weights.resume_state import Identity, read_log
 from alignment.weights.strategy import divide
 from alignment.weights.trainable import Trainable, prepare
@@ -102,15 +102,8 @@ def train(
     _require_trainable(policy, named, online)
     kept = with_digests(named, image_root, progress)
     noise = _noise_of(objective, policy)
-    read = objective.facts_of(policy, kept) if isinstance(objective, DependsOnTemplate) else {}
-    made = {
-        **objective.facts(),
-        **noise,
-        **read,
-        **settings.facts(),
-        **(online.facts() if online else {}),
-        **_facts_of(reference),
-    }
+    made = {**facts_of(objective, policy, kept), **noise, **settings.facts(), **(online.facts() if online else {})}
+    made |= facts_of_reference(reference)
     asked, ends = identity(made, named, kept, policy), end_token_note(policy, objective, kept, online)
     if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():
         return _finished(folder, asked, objective, settings, reference, ends)
@@ -142,14 +135,6 @@ def train(
         write_text_whole(folder / DONE, json.dumps(done) + "\n")
     workers().wait()
     return _finished(folder, asked, objective, settings, reference, ends)
-
-
-def _facts_of(reference: Policy | None) -> dict[str, Any]:
-    """Of a reference that is another checkpoint; its precision where the version before had it as loaded."""
-    if reference is None:
-        return {}
-    formats = held_in(reference)
-    return {"reference": reference.checkpoint.digest, **({"precision of the reference": formats[0]} if formats else {})}
 
 
 def _require_trainable(policy: Policy, pairs: Sequence[PreferencePair], online: Online | None) -> None:

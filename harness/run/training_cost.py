@@ -21,7 +21,8 @@ from harness.core import registry
 from harness.core.edge.text import count
 from harness.core.errors import HarnessError
 from harness.core.evaluation import Verdict
-from harness.core.plugins import Aligner, Annotator, Data, Facts
+from harness.core.judging import Facts
+from harness.core.plugins import Aligner, Annotator, Data
 from harness.core.preference import Images, PreferencePair
 from harness.run.make_aligner import make_aligner
 from harness.run.models import load_model

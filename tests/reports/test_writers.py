@@ -138,6 +138,25 @@ def test_images_that_were_trained_on_are_said_in_the_conclusion_of_every_form(ma
     assert "Trained on" not in markdown_writer.write(compare([replace(record, overlap={})]))
 
 
+def test_images_of_a_reward_model_are_an_overlap_of_the_arms_that_it_trained(make) -> None:
+    record = replace(make.record("grpo"), overlap={}, overlap_rewards={"rm": {"9f" * 32: "images/003.png"}})
+    found = compare([record, replace(make.record("clean", seed=2), overlap={})])
+    label = found.runs[0].column
+    said = f"1 image of the reward model rm, by which {label} was trained"
+    assert said in found.verdict.overlap
+    report = markdown_writer.write(found)
+    assert f"1 image of the training of the reward model rm, by which {label} was trained: images/003.png" in report
+    assert f"None of {found.runs[1].column}." in report and f"None of {label}" not in report
+
+
+def test_notes_on_the_training_of_a_reward_model_are_in_every_report(make) -> None:
+    note = "Training ended at step 1: early stop"
+    found = compare([replace(make.record("grpo"), reward_notes={"rm": (note,)})])
+    assert f"- rm: {note}" in markdown_writer.write(found) and note in html_writer.write(found)
+    assert json.loads(json_writer.write(found))["reward_notes"] == {"rm": [note]}
+
+
+
 def test_training_that_is_not_known_is_not_said_to_share_nothing(make, record):
     theirs = replace(make.record("theirs", seed=1), overlap={}, overlap_unknown="this run trained no checkpoint that it swept")
     clean = replace(make.record("clean", seed=2), overlap={})

@@ -9,8 +9,9 @@ import pytest
 from harness.core.digests import file_digest
 from harness.core.evaluation import Item
 from harness.core.run_record import Checkpoint, ProtocolRecord
-from harness.results.training_images import BenchmarkImages, benchmark_images, trained_on
-from harness.storage.artifacts import Pairs
+from harness.results.training_images import BenchmarkImages, benchmark_images, rewarded_by, trained_on
+from harness.results.run_records import records_of
+from harness.storage.artifacts import Pairs, TrainingLog
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
 BASE, ALIGNED, AGAIN = (
@@ -61,3 +62,49 @@ def test_images_that_are_gone_are_not_said_to_be_different(tmp_path: Path) -> No
     digest = file_digest(tmp_path / "a.jpg")
     shared, unknown = benchmark_images(run, [result]).shared_with(frozenset({digest}), has_arm=True)
     assert (list(shared), unknown) == ([digest], "1 of 3 images of the benchmarks are no longer in the data folder")
+
+
+REWARDED = """
+model: {name: scripted}
+sweep: [{name: pope}]
+reward_models: [{name: rm, pairs: {name: random_edit}, align: {name: reward_model}}]
+arms:
+- {name: arm, pairs: {name: random_edit}, align: {name: grpo, reward: rm}}
+- {name: other, pairs: {name: random_edit}, align: {name: dpo}}
+"""
+
+
+@pytest.fixture
+def rewarded(tmp_path: Path) -> Store:
+    """A run that trained `one` by a reward model of its own, and another that aligned it further."""
+    made = Store(tmp_path / "store.sqlite")
+    for run, config, checkpoints in (
+        ("first", REWARDED, [("base", BASE), ("arm", ALIGNED)]),
+        ("second", "", [("base", ALIGNED), ("arm", AGAIN)]),
+    ):
+        made.begin(StoredRun(run, run, "2026-01-01", "complete", config, "", {}, str(tmp_path)))
+        for n, (label, checkpoint) in enumerate(checkpoints):
+            item = Item("1", "seen.jpg", "q")
+            made.add_result(
+                run, n, StoredResult(label, "pope", checkpoint, {"name": "pope"}, ProtocolRecord({}), (item,), (None,), ())
+            )
+    (tmp_path / "seen.jpg").write_bytes(b"seen by the reward model")
+    made.put("first", Pairs({}, (), ("x",)), "arm")
+    made.put("first", Pairs({}, (), (file_digest(tmp_path / "seen.jpg"),)), "rm")
+    made.put("first", TrainingLog(({"step": 1.0},), ("Training ended at step 1: early stop.",)), "rm")
+    return made
+
+
+def test_the_images_of_the_reward_model_of_a_training_are_named_apart(rewarded: Store, tmp_path: Path) -> None:
+    seen = {file_digest(tmp_path / "seen.jpg")}
+    assert rewarded_by(rewarded, "first", "arm", [BASE, ALIGNED]) == {"rm": seen}
+    assert rewarded_by(rewarded, "second", "arm", [ALIGNED, AGAIN]) == {"rm of first": seen}  # by the weights it began with
+    assert rewarded_by(rewarded, "first", "other", [BASE]) == {}
+    arm, other = records_of(rewarded, "first")
+    assert arm.overlap == {} and list(arm.overlap_rewards["rm"].values()) == ["seen.jpg"]
+    assert other.overlap_rewards == {}
+
+
+def test_a_record_has_the_notes_on_the_training_of_its_reward_models(rewarded: Store) -> None:
+    arm, _ = records_of(rewarded, "first")
+    assert arm.reward_notes == {"rm": ("trained in 1 step.", "Training ended at step 1: early stop.")}

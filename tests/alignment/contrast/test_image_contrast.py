@@ -27,8 +27,11 @@ from alignment.batching.collate import (
     score_tokens,
     states,
 )
+from alignment.batching.logps import ImageLogps
 from alignment.batching.rows import make_rows
 from alignment.contrast.damage import strangers
+from alignment.contrast.objective import ImageContrast
+from alignment.training.objectives import Totals
 from harness.core.digests import model_digest
 from harness.core.edge.images import open_image
 from harness.core.errors import ConfigError, TrainingError
@@ -248,3 +251,15 @@ def test_mdpo_with_both_weights_0_is_refused():
     with pytest.raises(ConfigError, match="both weights 0 is plain dpo"):
         Mdpo(conditional_weight=0, anchor_weight=0.0)
     Mdpo(conditional_weight=0, anchor_weight=0.1)
+
+
+def test_the_accuracy_of_images_compares_rewards_without_chips_divergence(monkeypatch):
+    """A chosen answer that became less likely than behind the damaged image is wrong, however large the divergence is."""
+    policy, image = (torch.tensor([-5.1, -5.0]), torch.tensor([-6.0, -6.0]))
+    now = ImageLogps(policy, policy - 1, image)
+    base = ImageLogps(torch.tensor([-5.0, -5.1]), policy - 1, image)  # log-ratios -0.1 and 0.1; 0 behind the damaged image
+    terms = {"chosen_kl": torch.tensor([9.0, 9.0]), "rejected_kl": torch.zeros(2)}
+    monkeypatch.setattr(ImageContrast, "_scored", lambda *given: (now, base, terms))
+    made = Chip(damage="crop", tok_beta=0.3).objective
+    found = made(None, None, {}, Totals(2, 0)).values["rewards/image_accuracies"]  # type: ignore[arg-type]
+    assert found.tolist() == [0.0, 1.0]

@@ -20,6 +20,7 @@ from reports.comparison.order import comparable, significantly_better, together,
 from reports.values.common_items import why_of_seeds
 from reports.values.comparison import SeedRow
 from reports.values.judge_noise import with_judge_noise
+from reports.values.measures import measures, own_measures
 from reports.values.paired import Difference, differences, pairs, width_of
 from reports.values.same_weights import Repeats, repeats
 from reports.values.table import Cell, Column, Row, Significance, Table, members
@@ -133,11 +134,9 @@ def _why(seeds: Mapping[str, Cell | None]) -> str:
 
 
 def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None], again: Repeats) -> list[tuple[Row, Formula]]:
-    formulas: dict[tuple[str, str], Formula] = {}
-    for result in results:
-        for formula in result.formulas if result else ():
-            formulas.setdefault((formula.name, formula.group), formula)
-    columns = [_cells(results[0], samples[0], r, s, i == 0) for i, (r, s) in enumerate(zip(results, samples, strict=True))]
+    formulas = measures(results)
+    sides = [(r and replace(r, formulas=tuple(own_measures(r, formulas))), s) for r, s in zip(results, samples, strict=True)]
+    columns = [_cells(*sides[0], *side, i == 0) for i, side in enumerate(sides)]
     rows, alike = [], comparable(results, samples)
     for key, f in formulas.items():
         both = together(f, alike)
@@ -175,7 +174,7 @@ def _cells(
     matched = pairs([(base, old), (result, new)])
     whole = [f for f in shared if matched.of(f) is not matched.judged]
     for both, formulas in ((matched.judged, [f for f in shared if f not in whole]), (matched.all, whole)):
-        found = differences(both.before, both.after, formulas) if len(both.before) else [None] * len(formulas)
+        found = differences(both.before, both.after, formulas, result.units) if len(both.before) else [None] * len(formulas)
         for formula, difference in zip(formulas, found, strict=True):
             key, (n, items, groups) = (formula.name, formula.group), both.counts(formula)
             cell = replace(cells[key], difference=difference, n_paired=n)

@@ -114,8 +114,8 @@ def clusters_of(data: Sample, moved: NDArray[np.bool_]) -> int:
 
 
 def fewest_clusters(formula: Formula, data: Sample) -> int:
-    """How many clusters move this formula; of one limited by others, the fewest that move one of these."""
-    return min(clusters_of(data, moving(part, data)) for part in formula.limited_by or (formula,))
+    """How many clusters move this formula; of one with parts, the fewest that move one of these."""
+    return min(clusters_of(data, moving(part, data)) for part in formula.parts or (formula,))
 
 
 def which_clusters(data: Sample, moved: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
 from harness.core.gating import Policy
 from harness.core.run_record import FACT_FROM_FILES, IMAGES, STOPPED, BenchmarkResult, SweepResult
-from harness.core.stats import addend_names, columns_read, evaluate, fewest_clusters, holm, moving, sample, too_few
+from harness.core.stats import addend_names, columns_read, evaluate, holm, moving, sample, too_few
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
 from reports.gate.resolve import Target, targets, unmeasured
@@ -149,11 +149,11 @@ def _untested(result: RuleResult, both: Pair, f: Formula, obstacle: str, units: 
     if unknown:
         why = f"unknown for the {' and the '.join(unknown)}: {f.unknown}"
     elif found.few:
-        why = f"{too_few(found, units)}, too few for a test"
+        why = too_few(found, units)
     elif not all(np.isfinite(evaluate(f, side.names, side.sums - side.totals[images])).all() for side in sides):
         why = "too few images decide it (without one of them it is unknown)"
     else:
-        fewest = min(fewest_clusters(f, side) for side in sides)
+        fewest = int(found.counting[0])
         why = f"{f'one of the {units} counts' if fewest == 1 else f'{fewest} {units} count'}, too few for a test"
     shift = values[1] - values[0] if values[0] is not None and values[1] is not None else None
     why = f"no difference can be tested: {why}"

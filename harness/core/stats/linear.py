@@ -23,6 +23,7 @@ from harness.core.stats.resampling import FEWEST_CLUSTERS
 from harness.core.stats.samples import Floats, Sample, clusters_of, columns_read, evaluate, moving, which_clusters
 
 _STEPS = np.array([-1.0, -0.5, 0.5, 1.0])  # in standard errors
+_LEAST_OF_MEAN = 0.1  # clusters of a part, by those of parts on average (tests/proofs/gaps.py)
 _NOISE = 1e-11  # of the largest part
 
 
@@ -49,7 +50,7 @@ class Linear:
     clusters move it. bias: (N,) expected excess of the value over the truth. bend: (N,) half the second derivative along the
     direction of the metric's own scatter, per standard error squared (c_q times the error, DiCiccio and Efron 1992, section 4).
     counting: (N,) how many clusters move it in this sample itself, of the clusters of a pair; of a difference those of the
-    side that has fewer; where one of the formula's parts has too few for a test, those of the part.
+    side that has fewer; 0 where one of the formula's parts has too few for a test.
     sides: of a difference, what it was made of. few: the formula's parts that have too few, each with how many.
     """
 
@@ -155,7 +156,7 @@ def linearise(formula: Formula, data: Sample, moved: NDArray[np.bool_] | None = 
     own = which_clusters(data, moving(formula, data))
     there = own if moved is None else which_clusters(data, moved)
     few = few_clusters(formula, data)
-    counting = np.array([float(min((n for _, n in few), default=own.sum()))])
+    counting = np.array([0.0 if few else float(own.sum())])
 
     def compute(sums: Floats) -> Floats:
         return evaluate(formula, names, sums)
@@ -171,9 +172,11 @@ def linearise(formula: Formula, data: Sample, moved: NDArray[np.bool_] | None = 
 
 
 def few_clusters(formula: Formula, data: Sample) -> tuple[tuple[str, int], ...]:
-    """The formula's parts that fewer than `FEWEST_CLUSTERS` clusters move, each with how many."""
-    counts = ((part.title or part.group or part.name, clusters_of(data, moving(part, data))) for part in formula.parts)
-    return tuple((name, n) for name, n in counts if n < FEWEST_CLUSTERS)
+    """The formula's parts that too few clusters move for an interval or a test of the whole, each with how many: fewer than
+    `FEWEST_CLUSTERS`, or than a tenth of what parts have on average."""
+    counts = [(part.title or part.group or part.name, clusters_of(data, moving(part, data))) for part in formula.parts]
+    least = max(FEWEST_CLUSTERS, _LEAST_OF_MEAN * sum(n for _, n in counts) / max(len(counts), 1))
+    return tuple((name, n) for name, n in counts if n < least)
 
 
 def _fewest_each(several: Sequence[Linear]) -> tuple[tuple[str, int], ...]:

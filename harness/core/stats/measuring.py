@@ -75,12 +75,13 @@ def why_no_test(found: Linear, units: str = IMAGES) -> str:
 
 
 def too_few(found: Linear, units: str = IMAGES) -> str:
-    """'fewer than 5 images count in OCR (1) and posters (3)', of the parts that have too few, where it is they."""
+    """'fewer than 5 images count', or 'too few images count in OCR (1) and posters (3)' where it is the formula's parts."""
     parts = [f"{name} ({n:,})" for name, n in found.few]
     more = [f"{len(parts) - _NAMED:,} other parts"] if len(parts) > _NAMED + 1 else parts[_NAMED:]
     *first, last = [*parts[:_NAMED], *more] or [""]
-    named = f" in {', '.join(first)}{' and ' if first else ''}{last}" if last else ""
-    return f"fewer than {FEWEST_CLUSTERS} {units} count{named}"
+    if not last:
+        return f"fewer than {FEWEST_CLUSTERS} {units} count"
+    return f"too few {units} count in {', '.join(first)}{' and ' if first else ''}{last}"
 
 
 def limits(formula: Formula, samples: Sequence[Sample], found: Linear) -> tuple[float | None, float | None]:

@@ -11,6 +11,7 @@ from harness.config.gate_policy import parse_policy
 from harness.core import registry
 from harness.core.evaluation import Answer, Formula, Item, Score, ratio
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
+from harness.core.stats import measure, sample
 from reports.comparison.compare import compare, gated
 from reports.comparison.metric_table import make_tables
 from reports.text.plain_table import warnings
@@ -38,7 +39,7 @@ def result(wrong: Sequence[str] = (), without: Sequence[str] = ()) -> BenchmarkR
 
 
 WRONG = ("posters 0", "posters 1", "posters 2", "ocr 1", "ocr 2")  # 17 of 20, and of the first k of OCR all but two
-REASON = "fewer than 5 images count in ocr (4)"
+REASON = "too few images count in ocr (4)"
 
 
 def total(record: RunRecord | list[RunRecord], column: int = 1) -> Cell:
@@ -69,6 +70,16 @@ def test_the_total_itself_has_no_interval_and_names_the_part(make: Any, left: in
     cell = total(record_of(make, result(), result(WRONG, OCR[left:])))
     assert cell.value == pytest.approx(17 / 20 + (left - 2) / left) and (cell.low is not None) == enough
     assert cell.why == ("" if enough else f"no interval: {REASON}")
+
+
+@pytest.mark.parametrize(("left", "enough"), [(20, False), (22, True)])
+def test_a_part_needs_a_tenth_of_what_parts_have_on_average(left: int, enough: bool) -> None:
+    """Of 401 images in two parts the mean is 200.5, and its tenth 20.05. A part alone has its interval."""
+    tasks = ["posters"] * (401 - left) + ["ocr"] * left
+    scores = [Score(str(n), {f"{task}/n": 1.0, f"{task}/right": float(n % 3 > 0)}) for n, task in enumerate(tasks)]
+    of_total, _, of_part = measure(sample(range(len(tasks)), scores), (TOTAL, *PARTS))
+    assert (of_total.low is not None) == enough and of_part.low is not None
+    assert of_total.why == ("" if enough else "no interval: too few images count in ocr (20)")
 
 
 def halves(make: Any) -> RunRecord:

@@ -91,7 +91,7 @@ def _worded(
     results = [results_of(sweeps, wording) for wording in wordings]
     samples = iter(samples_of([result for column in results for result in column]))
     together = Wordings(labels, results, [[next(samples) for _ in column] for column in results], len(places) - 1)
-    formulas = {(f.name, f.group): f for column in results for r in column if r for f in r.formulas}
+    formulas = measures(result for column in results for result in column)
     return [
         Row(name, f.name, f.group, f.better, f.unit, f.headline, f.about, f.role,
             tuple(together.cell(f, own) for own in places), f.title, f.published_as)

@@ -153,7 +153,7 @@ class Formula:
     arithmetic only; divide with `over`, nan where the denominator is 0. nan means unknown and `unknown` says why in words.
     unit: "share" (0..1, shown as per cent), "points" (already on its own scale), "words", "count".
     headline: shown in the short table. group: the slice it is about ("adversarial", a question type), "" = all.
-    parts: metrics that must all have a value; the reason names those without. limited_by: such as must have an interval, too.
+    parts: metrics that must all have a value, and images enough for an interval and a test; the reasons name those without.
     bounds: least and greatest value by definition, (0, 200) of MME's scores: intervals are those of a share of this range.
     role: "hallucination" or "helpfulness" (one of each a benchmark: the report sets them against each other), or "".
     title: its name in reports where that is not `name` in words. published_as: its column in the study's tables, or "".
@@ -172,7 +172,6 @@ class Formula:
     published_as: str = ""
     bounds: tuple[float, float] | None = None
     parts: tuple[Formula, ...] = ()
-    limited_by: tuple[Formula, ...] = ()
 
 
 class Sums(Mapping[str, Number]):

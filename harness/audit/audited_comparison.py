@@ -107,7 +107,14 @@ def corrected(
                 name = plugins[ResultKey(record.run_id, sweep.label, result.benchmark)]
                 results.setdefault((columns[record.run_id, sweep.label], result.benchmark), (name, result))
     found = [
-        corrected_chair(benchmark, column, one.scores, {answer.item_id: answer.text for answer in one.answers}, marks[name])
+        corrected_chair(
+            benchmark,
+            column,
+            one.scores,
+            {answer.item_id: answer.text for answer in one.answers},
+            marks[name],
+            {item.id: item.cluster for item in one.items},
+        )
         for (column, benchmark), (name, one) in results.items()
     ]
     return [one for one in found if one is not None]

@@ -144,7 +144,10 @@ class Ballots:
         return [vote for vote in found if vote is not None and vote.answer]
 
     def pairs(self, keys: Collection[Key]) -> list[Pair]:
-        """Cohen's kappa of every two reviewers, over the cases of `keys` that both judged."""
+        """Cohen's kappa of every two reviewers, over the labels of `keys` that both judged.
+
+        Captions are in none of these: two that are "wrong" by different marks are no agreement, and marks are no categories.
+        """
         found = []
         for one, other in combinations(self.reviewers(), 2):
             both = [(v[one], v[other]) for v in self._judgements(keys) if one in v and other in v]
@@ -154,15 +157,21 @@ class Ballots:
         return found
 
     def fleiss(self, keys: Collection[Key]) -> float | None:
-        """Fleiss' kappa of all reviewers, over the cases of `keys` that at least two judged."""
+        """Fleiss' kappa of all reviewers, over the labels of `keys` that at least two judged."""
         return fleiss([list(judged.values()) for judged in self._judgements(keys)])
 
     def alpha(self, keys: Collection[Key]) -> float | None:
-        """Krippendorff's alpha of all reviewers, over the same cases."""
+        """Krippendorff's alpha of all reviewers, over the same labels."""
         return alpha([list(judged.values()) for judged in self._judgements(keys)])
 
     def _judgements(self, keys: Collection[Key]) -> list[dict[str, str]]:
-        return [{v.reviewer: v.judgement for v in self.of(key).judgements} for key in keys if key in self._standing]
+        judged = (self.of(key).judgements for key in keys)
+        return [{v.reviewer: v.judgement for v in votes} for votes in judged if votes and not votes[0].answer]
+
+    def captions_of_several(self, keys: Collection[Key]) -> tuple[int, int]:
+        """(captions of `keys` that at least two judged, those of them on which all give the same judgement and marks)."""
+        judged = [votes for votes in (self.of(key).judgements for key in keys) if len(votes) > 1 and votes[0].answer]
+        return len(judged), sum(len({_content(vote) for vote in votes}) == 1 for votes in judged)
 
 
 def _without_last(cast: tuple[Vote, ...], reviewer: str) -> tuple[Vote, ...]:

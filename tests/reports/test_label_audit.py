@@ -201,7 +201,9 @@ def marked(score: Score, missed: int = 0, alarms: int = 0, found: int = 0, word:
 
 
 def corrected(scores: list[Score], votes: list[Vote], text: str = TEXT) -> CorrectedChair | None:
-    return corrected_chair("chair", "base", scores, {s.item_id: text for s in scores}, CaptionMarks(Ballots(votes), "chair"))
+    """An item "3#2" is a second caption of the image 3."""
+    texts, images = ({s.item_id: of(s.item_id) for s in scores} for of in (lambda _: text, lambda item: item.split("#")[0]))
+    return corrected_chair("chair", "base", scores, texts, CaptionMarks(Ballots(votes), "chair"), images)
 
 
 def test_what_the_detector_missed_is_carried_over_to_all_captions() -> None:

@@ -11,16 +11,22 @@ from harness.core.evaluation import LabelEdit
 from harness.core.plugins import Data
 from harness.evaluation.scoring import unjudged
 from harness.labels.claims import Auditable, LabelFiles
-from harness.storage.label_revisions import Conflict, Revision, apply
+from harness.storage.label_edits import Conflict, apply
+from harness.storage.label_revisions import Revision
 
 
 def is_revision(text: str) -> bool:
-    """Whether a file is a revision already: its first line shows it."""
+    """Whether a file is a revision already: its first line shows it, or, where that is damaged, a later one is an edit."""
+    first, *others = [_object(line) for line in text.lstrip("\ufeff \r\n").split("\n", 2)[:2]]
+    return "revision" in first or (not first and any({"item_id", "old", "new"} <= row.keys() for row in others))
+
+
+def _object(line: str) -> Mapping[str, object]:
     try:
-        header = parse_json(text.lstrip().split("\n", 1)[0], "it")
+        row = parse_json(line, "it")
     except DataError:
-        return False
-    return isinstance(header, dict) and "revision" in header
+        return {}
+    return row if isinstance(row, dict) else {}
 
 
 def import_labels(name: str, benchmark: str, texts: Mapping[str, str], data: Data, source: str, at: str) -> Revision:

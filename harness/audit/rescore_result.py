@@ -15,9 +15,10 @@ from harness.core.run_record import AS_WRITTEN, BenchmarkResult, ProtocolRecord
 from harness.core.stats import metrics
 from harness.evaluation.protocol import VERSION, as_written, is_version
 from harness.evaluation.scoring import Scorer, score_answer, together
+from harness.labels.cases import Key
 from harness.labels.claims import Auditable, ResultKey
 from harness.labels.labelled_items import LabelledItems
-from harness.storage.label_revisions import Conflict, apply
+from harness.storage.label_edits import Conflict, apply
 from reports.values.label_audit import Bound
 
 _SAME: Any = object()
@@ -25,13 +26,14 @@ _SAME: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """A result `before` and under edits: those that hold, those that do not and why; `bounds` where labels are disputed."""
+    """A result `before` and under edits: those that hold, those that do not and why; `bounds` where labels are `disputed`."""
 
     before: BenchmarkResult
     result: BenchmarkResult
     edits: tuple[LabelEdit, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     bounds: tuple[Bound, ...] = ()
+    disputed: tuple[Key, ...] = ()
 
 
 class Replayed:

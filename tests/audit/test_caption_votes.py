@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.chair import Chair
 from harness.audit.audited_comparison import audited
-from harness.audit.caption_votes import place_votes
 from harness.audit.review_desk import ReviewScope, caption_cases
+from harness.audit.vote_files.earlier_votes import place_votes
 from harness.config.schema import BenchmarkConfig
 from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.run_record import Checkpoint, ProtocolRecord
@@ -92,7 +92,8 @@ def test_an_old_vote_counts_where_all_results_are_marked_alike(tmp_path: Path) -
     assert (found.marked, found.elsewhere, found.value) == (1, 0, 0.0)
     with Store(tmp_path / "store.sqlite") as store, Reviews(store.path) as reviews:
         place_votes(store, reviews)
-        assert reviews.ballots().keys() == [("chair", "1", caption_field(TEXT, score.spans), "")]
+        keys = reviews.ballots().keys()
+        assert [key[:4] for key in keys] == [("chair", "1", caption_field(TEXT, score.spans), "")]
     keep(tmp_path, "lemma", lemma)
     assert [(one.marked, one.elsewhere) for one in estimates(tmp_path, "official", "lemma").values()] == [(0, 1), (0, 1)]
 

@@ -18,7 +18,8 @@ from harness.core.errors import DataError
 from harness.core.evaluation import Item, LabelEdit
 from harness.labels.cases import Box, Case, Vote
 from harness.labels.votes import Ballots
-from harness.storage.label_revisions import Revision, apply, loads, read, shipped
+from harness.storage.label_edits import apply
+from harness.storage.label_revisions import Revision, loads, read, shipped
 
 DOG, CAT = Box("dog", 1, 2, 30, 40), Box("cat", 5, 5, 10, 10, crowd=True)
 
@@ -62,7 +63,7 @@ def test_a_doubtful_absent_object_stands_under_its_image() -> None:
 
 
 def test_a_decided_label_is_told_with_its_box() -> None:
-    made = exported((Vote(*CASES[0].key, "wrong", "ann", "2026-01-01"),))
+    made = exported((Vote(*CASES[0].key[:4], "wrong", "ann", "2026-01-01"),))
     assert made["annotations"][0]["judgement"] == "wrong"
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.audit.label_studio import check_known, tasks_text, votes_from
-from harness.audit.review_sheet import Refused
+from harness.audit.label_studio import placed, tasks_text, votes_from
+from harness.audit.review_sheet import Filled, Place, Refused, Shown
 from harness.core.errors import DataError
 from harness.labels.cases import Case, Key, Vote
 from harness.labels.votes import Ballots
@@ -157,18 +157,22 @@ def test_reading_an_export_again_does_not_bring_back_a_vote_that_was_changed(tmp
         assert reviews.ballots().of(CASES[0].key).votes["Ada"].judgement == "right"
 
 
+def known(text: str, ids: set[str], place: Place = lambda key, shown: key._replace(about="q")) -> Filled:
+    return placed(votes_from(text, "export.json"), {"pope": ids}, place, "export.json")
+
+
 def test_another_projects_export_is_refused_by_name() -> None:
-    check_known(VOTES, {"pope": {"0", "1", "2"}}, lambda key: None, "export.json")
+    assert {vote.about for vote in known(exported(*VOTES), {"0", "1", "2"}).votes} == {"q"}
     with pytest.raises(DataError, match=r"export.json: 1 of its items are in no run here \(pope 2\)"):
-        check_known(VOTES, {"pope": {"0", "1"}}, lambda key: None, "export.json")
+        known(exported(*VOTES), {"0", "1"})
 
 
 def test_a_task_whose_label_is_not_the_items_is_refused() -> None:
-    def fault(key: Key) -> Refused | None:
-        return Refused("has another label.", "") if key[1] == "2" else None
+    def place(key: Key, shown: Shown) -> Key | Refused:
+        return Refused("has another label.", "") if key[1] == "2" else key
 
     with pytest.raises(DataError, match=r"export.json: the task of pope 2 has another label\."):
-        check_known(VOTES, {"pope": {"0", "1", "2"}}, fault, "export.json")
+        known(exported(*VOTES), {"0", "1", "2"}, place)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def kept(sheet: Path) -> list[str]:
 
 
 def test_a_filled_row_is_kept_and_the_rows_without_a_judgement_are_counted(sheet: Path) -> None:
-    assert "1 judgements read, 1 of them new. 19 of 20 rows have nothing in the column `judgement`" in votes(
+    assert "1 judgement read, 1 of them new. 19 of 20 rows have nothing in the column `judgement`" in votes(
         sheet, judgement="w"
     )
     assert kept(sheet) == ["wrong"]

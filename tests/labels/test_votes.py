@@ -3,10 +3,10 @@
 from pytest import approx
 
 from harness.core.evaluation import Span
-from harness.labels.cases import Vote, caption_field
+from harness.labels.cases import Key, Vote, caption_field
 from harness.labels.votes import Ballots
 
-KEY = ("pope", "1", "label", "yes")
+KEY = Key("pope", "1", "label", "yes")
 
 
 def vote(word, reviewer="ann", item="1", at="2026-01-01T00:00:00+00:00", **more):
@@ -112,7 +112,7 @@ def test_agreement_is_counted_over_what_both_judged():
     assert (pair.one, pair.other, pair.n, pair.agreed) == ("ann", "bob", 3, 2)
     assert pair.kappa == approx((2 / 3 - 4 / 9) / (1 - 4 / 9))
     assert ballots.fleiss(ballots.keys()) == approx((2 / 3 - 1 / 2) / (1 - 1 / 2))
-    assert ballots.pairs([("pope", "0", "label", "yes")])[0].n == 1
+    assert ballots.pairs([Key("pope", "0", "label", "yes")])[0].n == 1
 
 
 def test_captions_judged_wrong_by_other_marks_are_no_agreement():

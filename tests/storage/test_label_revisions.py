@@ -11,7 +11,8 @@ from benchmarks.chair import Chair
 from benchmarks.pope import Pope
 from harness.core.errors import DataError
 from harness.core.evaluation import Item, LabelEdit
-from harness.storage.label_revisions import Revision, apply, dumps, loads, read, together, write
+from harness.storage.label_edits import apply, together
+from harness.storage.label_revisions import Revision, dumps, loads, read, write
 
 
 def edit(new: str = "flipped", item: str = "1", old: str = "no", field: str = "label") -> LabelEdit:

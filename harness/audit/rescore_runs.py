@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from harness.audit.disputed_bounds import bounds
 from harness.audit.label_index import LabelIndex
-from harness.audit.rescore_result import Replayed, Rescored, bounds, in_version, rescore_result
+from harness.audit.rescore_result import Replayed, Rescored, in_version, rescore_result
 from harness.audit.vote_files.earlier_votes import placed_edits
 from harness.config.schema import BenchmarkConfig
 from harness.core.evaluation import LabelEdit

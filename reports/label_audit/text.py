@@ -192,8 +192,10 @@ def _disputed(comparison: Comparison, effect: Effect) -> Part:
         )
         for column, b in effect.bounds
     ]
-    lead = f"{count(effect.disputed, 'label')} on which reviewers disagree: with all settled against the checkpoint, or for it."
-    return Part("Still disputed", lead, ("checkpoint", "metric", "worst case", "best case"), tuple(rows))
+    searched = dict.fromkeys(row[1] for row, (_, b) in zip(rows, effect.bounds, strict=True) if b.is_searched)
+    lines = tuple(f"{one}: not best with all labels settled for the checkpoint; searched label by label." for one in searched)
+    lead = f"{count(effect.disputed, 'label')} on which reviewers disagree: the worst and the best that settling them can give."
+    return Part("Still disputed", lead, ("checkpoint", "metric", "worst case", "best case"), tuple(rows), lines)
 
 
 def _captions(effect: Effect) -> Part:
@@ -212,15 +214,8 @@ def _captions(effect: Effect) -> Part:
                 marked,
             )
         )
-    header = (
-        "benchmark",
-        "checkpoint",
-        "CHAIRi as scored",
-        "corrected",
-        "hallucinations found",
-        "rightly blamed",
-        "captions read",
-    )
+    shares = ("CHAIRi as scored", "corrected", "hallucinations found", "rightly blamed")
+    header = ("benchmark", "checkpoint", *shares, "captions read")
     lead = "Human marks in a random sample of captions, extrapolated to all captions."
     lines = [
         f"{title_of(c.benchmark)}, {c.column}: {left}."

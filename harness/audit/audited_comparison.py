@@ -125,7 +125,7 @@ def corrected(
             one.scores,
             {answer.item_id: answer.text for answer in one.answers},
             marks[name],
-            {item.id: item.cluster for item in one.items},
+            {item.id: item for item in one.items},
         )
         for (column, benchmark), (name, one) in results.items()
     ]

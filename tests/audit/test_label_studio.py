@@ -175,12 +175,28 @@ def test_a_task_whose_label_is_not_the_items_is_refused() -> None:
         known(exported(*VOTES), {"0", "1", "2"}, place)
 
 
+def test_times_of_other_zones_are_compared_as_times() -> None:
+    """12:00 at +02:00 is 10:00 in UTC, an hour before 11:00."""
+    first, last = ({"at": at} for at in ("2026-11-25T12:00:00+02:00", "2026-11-25T11:00:00Z"))
+    votes = votes_from(exported(replace(vote(0, "wrong", "Ada"), **last), replace(vote(0, "right", "Ada"), **first)), "x").votes
+    assert [(v.judgement, v.at) for v in votes] == [
+        ("right", "2026-11-25T10:00:00+00:00"), ("wrong", "2026-11-25T11:00:00+00:00"),
+    ]  # fmt: skip
+
+
+def test_a_time_that_was_kept_with_its_zone_is_compared_as_a_time(tmp_path: Path) -> None:
+    with Reviews(tmp_path / "store.sqlite") as reviews:
+        reviews.take([replace(vote(0, "right", "Ada"), at="2026-11-25T12:30:00+02:00")])  # as earlier versions kept it
+        assert read(reviews, exported(replace(vote(0, "wrong", "Ada"), at="2026-11-25T11:00:00Z"))) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (changed(result=[{"from_name": "judgement", "value": {"choices": ["maybe"]}}]), "['maybe'] is not one of right"),
         (changed(result=[]), "[] is not one of right"),
         (changed(completed_by=None), "does not say who made it"),
+        (changed(created_at="not a time"), "'not a time' is not a time (ISO 8601, such as"),
         ('{"a": 1}', "is not a list of tasks"),
         ('[{"data": {"text": "x"}, "annotations": []}]', "task 1: its data have no benchmark"),
         ("[3]", "task 1: its data have no benchmark"),

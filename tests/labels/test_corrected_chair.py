@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.core.evaluation import Score, Span
+from harness.core.evaluation import Item, Score, Span
 from harness.labels.caption_marks import CaptionMarks
 from harness.labels.cases import Vote, caption_field
 from harness.labels.estimates.corrected_chair import CorrectedChair, corrected_chair
@@ -25,8 +25,9 @@ def read(one: Score, *marks: Span) -> Vote:
 
 
 def corrected(scores: list[Score], votes: list[Vote]) -> CorrectedChair:
-    texts, images = {s.item_id: TEXT for s in scores}, {s.item_id: s.item_id.split("#")[0] for s in scores}
-    found = corrected_chair("chair", "base", scores, texts, CaptionMarks(Ballots(votes), "chair"), images)
+    """An item "3#2" is a second caption of the image 3."""
+    texts, items = {s.item_id: TEXT for s in scores}, {s.item_id: Item(s.item_id, s.item_id.split("#")[0], "") for s in scores}
+    found = corrected_chair("chair", "base", scores, texts, CaptionMarks(Ballots(votes), "chair"), items)
     assert found is not None
     return found
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness.core.evaluation import LabelEdit, Score, Span
+from harness.core.evaluation import Item, LabelEdit, Score, Span
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord
 from harness.labels.caption_marks import CaptionMarks
 from harness.labels.cases import Vote, caption_field
@@ -201,9 +201,8 @@ def marked(score: Score, missed: int = 0, alarms: int = 0, found: int = 0, word:
 
 
 def corrected(scores: list[Score], votes: list[Vote], text: str = TEXT) -> CorrectedChair | None:
-    """An item "3#2" is a second caption of the image 3."""
-    texts, images = ({s.item_id: of(s.item_id) for s in scores} for of in (lambda _: text, lambda item: item.split("#")[0]))
-    return corrected_chair("chair", "base", scores, texts, CaptionMarks(Ballots(votes), "chair"), images)
+    texts, items = {s.item_id: text for s in scores}, {s.item_id: Item(s.item_id, f"{s.item_id}.jpg", "") for s in scores}
+    return corrected_chair("chair", "base", scores, texts, CaptionMarks(Ballots(votes), "chair"), items)
 
 
 def test_what_the_detector_missed_is_carried_over_to_all_captions() -> None:

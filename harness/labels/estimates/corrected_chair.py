@@ -16,7 +16,7 @@ from itertools import chain, repeat
 
 import numpy as np
 
-from harness.core.evaluation import Score
+from harness.core.evaluation import Item, Score
 from harness.core.stats import Floats, interval, resample
 from harness.labels.caption_marks import CaptionMarks, corrected_spans
 from harness.labels.estimates.prediction_powered import FEWEST
@@ -52,15 +52,15 @@ def corrected_chair(
     scores: Sequence[Score],
     answers: Mapping[str, str],
     marks: CaptionMarks,
-    images: Mapping[str, str],
+    items: Mapping[str, Item],
 ) -> CorrectedChair | None:
     """From the marks that were made in these very captions; None where people read none, or no score counts mentions.
 
-    `scores` have the addends "mentions" and "invented", and a span for each mention; `answers`: item id -> caption; `images`:
-    item id -> the image, of which there may be several captions.
+    `scores` have the addends "mentions" and "invented", and a span for each mention; `answers`: item id -> caption; `items`:
+    by id; those of one cluster are captions of one image.
     """
     kept = [score for score in scores if "mentions" in score.values]
-    places = [(score.item_id, answers.get(score.item_id, ""), score.spans) for score in kept]
+    places = [(items[score.item_id], answers.get(score.item_id, ""), score.spans) for score in kept]
     votes = [marks.of(*place) for place in places]
     ambiguous, elsewhere = sum(marks.is_ambiguous(*p) for p in places), sum(marks.is_of_other_spans(*p) for p in places)
     read = np.array([vote is not None for vote in votes], dtype=bool)
@@ -72,7 +72,7 @@ def corrected_chair(
     missed = unseen + np.array([f.found for f in found], dtype=np.float64)
     more = np.column_stack([missed - alarms, unseen])  # to the invented; to all that is named, which has the found ones
     counts = np.column_stack([invented, mentions])
-    image_of = [images[score.item_id] for score in kept]
+    image_of = [items[score.item_id].cluster for score in kept]
     low, high = _interval(counts, more, read, image_of)
     caught = invented - alarms
     return CorrectedChair(

@@ -37,8 +37,11 @@ def audited(
     """
     named = [read(name, output) for name in revisions]
     with open_store(output) as store, Reviews(store.path, reading=True) as reviews:
-        place_votes(store, reviews)
-        return compare_audited(store, runs, named, reviews.ballots(), shown, published, baseline)
+        unplaced = place_votes(store, reviews)
+        found = compare_audited(store, runs, named, reviews.ballots(), shown, published, baseline)
+    if not unplaced or found.audit is None:
+        return found
+    return replace(found, audit=replace(found.audit, conflicts=(*found.audit.conflicts, unplaced)))
 
 
 def compare_audited(

@@ -45,8 +45,11 @@ class LabelIndex:
 
     def _named(self, item: Item) -> Item:
         """Another question than an earlier result has under this id gets a name of its own."""
-        first, digest = self._items.get(item.id), self._about(item)
-        return item if first is None or self._about(first) == digest else replace(item, id=_name(item.id, digest))
+        first = self._items.get(item.id)
+        if first is None or (first.image, first.question) == (item.image, item.question):
+            return item
+        digest = self._about(item)
+        return item if self._about(first) == digest else replace(item, id=_name(item.id, digest))
 
     def _about(self, item: Item) -> str:
         return about(item, "", self._benchmark.free_text)

@@ -128,8 +128,9 @@ def _gathered(
 def _others(benchmark: Auditable, items: Mapping[str, Item], labelled: LabelledItems) -> frozenset[str]:
     """Ids under which these items ask another question than `items`."""
     free_text = benchmark.free_text
-    pairs = ((one, items[item_id]) for item_id, one in labelled.items.items() if one is not items[item_id])
-    return frozenset(one.id for one, newest in pairs if about(one, "", free_text) != about(newest, "", free_text))
+    pairs = ((one, items[item_id]) for item_id, one in labelled.items.items())
+    apart = ((one, newest) for one, newest in pairs if (one.image, one.question) != (newest.image, newest.question))
+    return frozenset(one.id for one, newest in apart if about(one, "", free_text) != about(newest, "", free_text))
 
 
 def _notes(name: str, apart: Collection[str], folder: Path | None, newest: StoredRun) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ def _obstacle(benchmark: Auditable, edit: LabelEdit, item: Item | None) -> str:
     if item is None:
         return "there is no such item"
     claim = benchmark.claim(item, edit.field)
-    if edit.about not in ("", about(item, edit.field, benchmark.free_text)):
+    if edit.about and edit.about != about(item, edit.field, benchmark.free_text):
         return "here the id is that of another question or image than the edit is of: another question file was reviewed"
     if claim is None:
         return "the item has no such label"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.pope import Pope
+from harness.audit.audited_comparison import audited
 from harness.audit.queue import gather, queue
 from harness.audit.rescore_runs import rescore
 from harness.audit.review_sheet import APART, Refused, Shown
@@ -20,7 +21,7 @@ from harness.labels.caption_marks import CaptionMarks
 from harness.labels.cases import CAPTION, Key, Vote, about, caption_field
 from harness.labels.votes import Ballots
 from harness.storage.label_edits import apply
-from harness.storage.label_revisions import Revision, dumps, loads
+from harness.storage.label_revisions import Revision, dumps, loads, write
 from harness.storage.migrations import STEPS
 from harness.storage.run_store import Store
 from harness.storage.vote_store import Reviews
@@ -108,6 +109,15 @@ def test_votes_of_earlier_versions_count_where_one_question_can_be_meant(tmp_pat
         keep(store, "v0", Pope(splits=["random"]), SPEC, SHIFTED, SAYS)
         assert "1 vote of an earlier version may be on several questions" in place_votes(store, reviews)
         assert [one.about for one in reviews.ballots().edits()] == [UNKNOWN_QUESTION] and len(reviews.votes()) == 1
+
+
+def test_a_comparison_names_votes_that_may_be_on_several_questions(tmp_path: Path) -> None:
+    write(Revision("none", "", ()), tmp_path)
+    with Store(tmp_path / "store.sqlite") as store, Reviews(store.path) as reviews:
+        both(store)
+        reviews.add(old_vote())
+    found = audited(tmp_path, ["v1"], ["none"]).audit
+    assert found is not None and "1 vote of an earlier version may be on several questions" in found.conflicts[-1]
 
 
 def test_votes_on_two_questions_of_one_id_are_two_votes() -> None:

@@ -113,7 +113,7 @@ class KnownLabels:
         """The labels that runs have under the field, the newest last; [] where none has one."""
         benchmark, item_id, field, *_ = key
         found = [(plugin, items[item_id]) for plugin, items in self._of(benchmark) if item_id in items]
-        found = [one for one in found if key.about in ("", _about(*one, field))]
+        found = [one for one in found if not key.about or key.about == _about(*one, field)]
         if field.startswith(VERDICT):
             return []
         if field.startswith(NOUN):

@@ -15,7 +15,7 @@ from math import log
 import numpy as np
 
 from harness.core.evaluation import Item
-from harness.labels.cases import Case, about
+from harness.labels.cases import Case
 from harness.labels.claims import Claim, Evidence, Witness
 from harness.labels.control_sample import control_order
 from harness.labels.suspicion.ambiguous_words import traps
@@ -70,7 +70,7 @@ def _case(table: Table, row: int, suspicion: float, findings: Sequence[Finding])
         answers={w.name: w.answers[claim.item_id] for w in table.witnesses if claim.item_id in w.answers},
         boxes=table.image_annotations[row].boxes,
         model_evidence=_reasons(row, [finding for finding in findings if finding.model_evidence]),
-        about=about(item, claim.field, table.evidence.free_text),
+        about=table.about[item.id],
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.core.edge.text import count
+from harness.core.stats import FEWEST_CLUSTERS
 from harness.labels.control_sample import FEWEST
 from harness.labels.estimates.label_error_rate import LabelRates
 from harness.labels.estimates.proportions import Share
@@ -222,6 +223,8 @@ def _captions(effect: Effect) -> Part:
         for c in effect.captions
         if (left := captions_left_out(c.ambiguous, c.elsewhere))
     ]
+    few = [f"{title_of(c.benchmark)}, {c.column}" for c in effect.captions if c.value is not None and c.low is None]
+    lines += [f"{one}: no interval, as captions of fewer than {FEWEST_CLUSTERS} images are read." for one in few]
     return Part("CHAIR as people count it", lead, header, tuple(rows), tuple(lines))
 
 

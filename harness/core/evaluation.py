@@ -24,8 +24,7 @@ Addends = Mapping[str, float]  # name -> number that may be summed over items
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One question of a benchmark. `image`: a path relative to the data folder; `group`: the unit that statistics resample (the
-    image unless the benchmark says otherwise); `truth`: whatever the benchmark needs to score an answer."""
+    """One question. `image`: path in the data folder; `group`: what statistics resample, "": image; `truth`: for the scorer."""
 
     id: str
     image: str
@@ -257,3 +256,4 @@ class LabelEdit:
     reviewer: str
     reason: str
     at: str
+    about: str = ""  # digest of the question that the label is of; "" where only the item's id is known

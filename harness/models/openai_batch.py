@@ -132,6 +132,8 @@ class OpenAIBatch:
         return {**chat_body(self._thinking.asked(request), [], self._model, self._limit), **self._extra}
 
     def _id(self, request: Request, body: Mapping[str, Any]) -> str:
+        if request.decoding.temperature > 0:
+            body = {"top_p": 1.0, **body}  # as earlier versions sent it: the id stays
         asked: list[object] = [self._revision, body, one_or_all(map(file_digest, paths_of(request.image)))]
         if request.decoding.seed and "seed" not in body:  # greedy: a repeat would read the first asking's reply again
             asked.append(request.decoding.seed)

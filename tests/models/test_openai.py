@@ -177,7 +177,7 @@ def test_no_answer_comes_under_facts_that_it_does_not_have(kind: str, images: li
 
 def test_answers_that_came_with_a_temperature_stay_answers_when_it_is_refused_later() -> None:
     def behave(body: dict[str, Any], count: int) -> Said:
-        return refused(400, "no temperature here") if count > 3 and "temperature" in body else reply()
+        return refused(400, "`temperature` is not taken here") if count > 3 and "temperature" in body else reply()
 
     with serving(behave, models=[{"id": "gpt"}]) as server:
         model, found = OpenAIModel(server.url, concurrency=1), list[int]()

@@ -71,7 +71,8 @@ def chat_body(request: Request, urls: Sequence[str], model: str, limit: str, tem
 
     `tempered` is False for a server that refuses a temperature and then draws as it likes.
 
-    Stop strings are not sent: servers leave them out of the answer and do not report which one it was.
+    Stop strings are not sent: servers leave them out of the answer and do not report which one it was. Nor is a top_p of 1,
+    their default: some models take no top_p beside a temperature.
     """
     decoding = request.decoding
     body: dict[str, Any] = {
@@ -82,7 +83,8 @@ def chat_body(request: Request, urls: Sequence[str], model: str, limit: str, tem
     if tempered:
         body["temperature"] = decoding.temperature
     if decoding.temperature > 0:
-        body |= {"top_p": decoding.top_p, "seed": decoding.seed} if tempered else {"seed": decoding.seed}
+        body |= {"top_p": decoding.top_p} if tempered and decoding.top_p != 1.0 else {}
+        body["seed"] = decoding.seed
     return body
 
 
@@ -180,8 +182,3 @@ def continued(body: Mapping[str, Any], request: Request) -> dict[str, Any]:
     if request.decoding.min_new_tokens:
         extra["min_tokens"] = request.decoding.min_new_tokens
     return {**body, "messages": messages, "extra_body": extra}
-
-
-def refuses_temperature(words: str) -> bool:
-    """Whether a server's refusal of a request (HTTP 400 or 422) is about its temperature."""
-    return words.startswith(("HTTP 400", "HTTP 422")) and "temperature" in words.lower()

@@ -32,6 +32,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0  # back-off doubles between them
 PATIENCE_S = 600.0  # all waits of one request for a busy server (429)
 _BODY = 8 << 20  # bytes of a reply; an answer of 4,096 tokens has some 20 thousand
 _LIST_S = 10.0
+_FORBIDDEN = 3  # requests refused with HTTP 403 before any was answered: the key; later it is one prompt that is moderated
 
 
 class Server:
@@ -55,6 +56,7 @@ class Server:
         self._client = OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout)
         weakref.finalize(self, self._client.close)  # the client has reference cycles: its sockets would stay open for long
         self._health, self._others = Health(), OtherModels()
+        self._forbidden: int | None = 0  # requests that got HTTP 403 before any answer; None once there was one
         self.listing = self._listing()
 
     # ------------------------------------------------------------ models of the server
@@ -72,7 +74,7 @@ class Server:
             ) from error
         except APIStatusError as error:
             if error.status_code in (401, 403):
-                raise self._locked_out() from None
+                raise self._locked_out(Refusal.of_status(error)) from None
             if error.status_code >= 500 or error.status_code in NOT_NOW:
                 raise ModelError(
                     f"The server at {self.url} is not ready (HTTP {error.status_code}). Try again later."
@@ -158,6 +160,7 @@ class Server:
         with self._cap.hold(body) as held:
             try:
                 reply = self._sent(body, held)
+                self._forbidden = None
                 self._cap.settle(held, reply)
                 asked = str(body["model"])
                 roots = [str(entry["root"]) for entry in self.listing if entry["id"] == asked and entry.get("root")]
@@ -191,28 +194,31 @@ class Server:
             ) from None
         except APIStatusError as error:
             held.is_free()
-            raise self._explained(Refusal.of_status(error)) from None
+            raise self._explained(Refusal.of_status(error), body) from None
         except (ValueError, RecursionError):
             raise Again("the reply is not JSON") from None
         if (refusal := Refusal.of_body(reply)) is not None:
             held.is_free()
-            raise self._explained(refusal)
+            raise self._explained(refusal, body)
         return reply
 
-    def _explained(self, refusal: Refusal) -> Exception:
+    def _explained(self, refusal: Refusal, body: Mapping[str, Any]) -> Exception:
         """The error of a refusal: for this request, or for all."""
-        if refusal.status in (401, 403):
-            return self._locked_out()
+        if refusal.status == 403 and self._forbidden is not None:
+            self._forbidden += 1
+        if refusal.status == 401 or (self._forbidden or 0) >= _FORBIDDEN:
+            return self._locked_out(refusal)
         words = self.printable(refusal.words)
         if refusal.status == 404:
             return ModelError(f"{self.url} does not know what is asked of it: {words}. It serves: {self.served_names}.")
-        if refusal.is_used_up():
+        if refusal.is_used_up(json.dumps(body.get("messages"), ensure_ascii=False)):
             return ModelError(f"The account at {self.url} is used up: {words}. What is answered stays stored.")
         return refusal.of_one_request(words)
 
-    def _locked_out(self) -> ModelError:
+    def _locked_out(self, refusal: Refusal) -> ModelError:
         return ModelError(
-            f"{self.url} refuses the key. Put the right one into an environment variable and name that in `api_key_env`."
+            f"{self.url} refuses the key (HTTP {refusal.status}: {self.printable(refusal.words)}). Put the right one into an "
+            "environment variable and name that in `api_key_env`."
         )
 
     def printable(self, text: str) -> str:

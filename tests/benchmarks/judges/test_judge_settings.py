@@ -58,7 +58,7 @@ def test_a_judge_that_turns_out_to_draw_its_replies_leaves_no_verdict_under_temp
     def behave(body: dict[str, Any], count: int) -> Said:
         if count == 0:
             return refused(503, "loading")
-        return refused(400, "no temperature here") if "temperature" in body else reply("Rating: 6")
+        return refused(400, "`temperature` is not taken here") if "temperature" in body else reply("Rating: 6")
 
     with serving(behave, models=[{"id": "gpt"}]) as server, Store(tmp_path / "store.sqlite") as store:
         first, version = rated(store, server.url, {}, retries=0)

@@ -94,11 +94,11 @@ def read_reply(data: Any, decoding: Decoding, latency_s: float, thinking: int = 
     `thinking`: tokens of reasoning at most, besides those of `decoding`; see `thinking.py`. `marks`: see `special_marks.py`.
     """
     try:
-        choice = data["choices"][0]
+        choice = min(data["choices"], key=_place)
         reason, message = choice.get("finish_reason"), choice["message"]
         text = _text(message.get("content")) or message.get("refusal") or ""
         thought = without_surrogates(reasoning_of(message))
-    except (KeyError, IndexError, TypeError, AttributeError):
+    except (KeyError, ValueError, TypeError, AttributeError):
         raise Again("the reply holds no answer") from None
     used = token_counts(data)
     tokens_out, thoughts = used.reply, used.reasoning
@@ -153,17 +153,27 @@ def _thought_through(
 
 
 def _text(content: Any) -> Any:  # Any: what a server sent
-    """A content that is a list of parts as one text; parts of another type (thinking, images) are no part of the answer."""
+    """A content that is a list of parts as one text, a refusal too; parts of another type (thinking, images) are no part of it."""
     if not isinstance(content, list):
         return content
-    texts = [part if isinstance(part, str) else part["text"] for part in content if _is_text(part)]
+    texts = [part if isinstance(part, str) else part[_text_key(part)] for part in content if _is_text(part)]
     if content and not texts and not all(isinstance(part, dict) and part.get("type") == "thinking" for part in content):
         raise TypeError("no part is text")
     return "".join(texts)
 
 
 def _is_text(part: Any) -> bool:  # Any: what a server sent
-    return isinstance(part, str) or part.get("type", "text") in ("text", "output_text")
+    return isinstance(part, str) or part.get("type", "text") in ("text", "output_text", "refusal")
+
+
+def _text_key(part: Mapping[str, Any]) -> str:
+    return "refusal" if part.get("type") == "refusal" else "text"
+
+
+def _place(choice: Any) -> int:  # Any: what a server sent
+    """Of a choice among several; one that names none keeps its place, for `min` takes the first of equal ones."""
+    index = choice.get("index")
+    return index if isinstance(index, int) else 0
 
 
 def _cut(text: str, stop: tuple[str, ...]) -> str | None:

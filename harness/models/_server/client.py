@@ -32,6 +32,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0  # back-off doubles between them
 PATIENCE_S = 600.0  # all waits of one request for a busy server (429)
 _BODY = 8 << 20  # bytes of a reply; an answer of 4,096 tokens has some 20 thousand
 _LIST_S = 10.0
+_SECRET = 16  # characters of a key that stands in no honest answer
 _FORBIDDEN = 3  # requests refused with HTTP 403 before any was answered: the key; later it is one prompt that is moderated
 
 
@@ -54,6 +55,8 @@ class Server:
         self.pace, self._cap, self._spent = Pace(most), cap, spent
         timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _LIST_S))
         self._client = OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout)
+        # It reads OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS, of an account that this server may not know.
+        self._client.organization, self._client.project, self._client._custom_headers = None, None, {}
         weakref.finalize(self, self._client.close)  # the client has reference cycles: its sockets would stay open for long
         self._health, self._others = Health(), OtherModels()
         self._forbidden: int | None = 0  # requests that got HTTP 403 before any answer; None once there was one
@@ -180,7 +183,7 @@ class Server:
                         raise Unanswerable(f"the reply is longer than {_BODY >> 20} MiB")
                     if time.monotonic() > deadline:
                         raise Again(f"no whole reply within {self._timeout_s:g} s", reached=False, late=True)
-            reply = json.loads(bytes(content))
+            reply = json.loads(self._without_key(bytes(content)))
         except (APITimeoutError, httpx2.TimeoutException) as error:
             if isinstance(error.__cause__ or error, httpx2.ConnectTimeout):
                 held.is_free()
@@ -220,6 +223,14 @@ class Server:
             f"{self.url} refuses the key (HTTP {refusal.status}: {self.printable(refusal.words)}). Put the right one into an "
             "environment variable and name that in `api_key_env`."
         )
+
+    def _without_key(self, content: bytes) -> bytes:
+        """A reply whose texts are stored, as JSON. A short key may be any word: EMPTY, of a server that asks for none."""
+        if len(self._key) < _SECRET:
+            return content
+        for written in (self._key, self._key.replace("/", "\\/")):
+            content = content.replace(written.encode(), b"(key)")
+        return content
 
     def printable(self, text: str) -> str:
         """A server's words on one line, short, printable and without the key."""

@@ -75,7 +75,7 @@ class OtherModels:
             self._said.add(named)
         _log.warning(
             "%s was asked for the model %s, and replies name %s. Unless one is an alias of the other, answers are of another "
-            "model than you think; the report lists them.", where, asked, named,
+            "model than you think; the report of a run lists them.", where, asked, named,
         )  # fmt: skip
 
 

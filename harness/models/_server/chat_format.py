@@ -105,7 +105,7 @@ def read_reply(data: Any, decoding: Decoding, latency_s: float, thinking: int = 
     at_limit = tokens_out is not None and tokens_out >= decoding.max_new_tokens + thinking
     why = reason.lower() if isinstance(reason, str) else ("length" if at_limit else "stop") if reason is None and text else ""
     if why in _WITHHELD:
-        raise Unanswerable(f"the server's content filter withheld the answer ({why})")
+        raise Unanswerable(f"the server's content filter withheld the answer ({why})", withheld=True)
     if why in _CALLS or (not text and any(message.get(name) for name in _CALLS)):
         raise Again("the reply calls a tool and holds no answer")
     if not isinstance(text, str):
@@ -153,7 +153,7 @@ def _thought_through(
 
 
 def _text(content: Any) -> Any:  # Any: what a server sent
-    """A content that is a list of parts as one text, a refusal too; parts of another type (thinking, images) are no part of it."""
+    """A content that is a list of parts as one text, a refusal too; parts of another type (thinking, images) are not in it."""
     if not isinstance(content, list):
         return content
     texts = [part if isinstance(part, str) else part[_text_key(part)] for part in content if _is_text(part)]

@@ -23,17 +23,19 @@ _USED_UP = re.compile(
     r"insufficient[_ ](?:quota|credits?|balance|funds)|credit balance is too low|payment required", re.IGNORECASE
 )
 
+_MODERATED = re.compile(r"content[_ ]?(?:filter|policy)|moderation|safety", re.IGNORECASE)  # codes of Azure, OpenAI and others
+
 
 class Unanswerable(Exception):
     """This request gets no answer from this server; others may. The message gives the reason.
 
-    `transient`: nothing is wrong with the request; another server, or this one later, may answer it. `refusal`: what the
-    server said, None where it did not refuse it.
+    `transient`: nothing is wrong with the request; another server, or this one later, may answer it. `withheld`: a filter or a
+    moderation holds the answer back. `refusal`: what the server said, None where it did not refuse it.
     """
 
-    def __init__(self, why: str, transient: bool = False, refusal: Refusal | None = None) -> None:
+    def __init__(self, why: str, transient: bool = False, refusal: Refusal | None = None, withheld: bool = False) -> None:
         super().__init__(why)
-        self.transient, self.refusal = transient, refusal
+        self.transient, self.refusal, self.withheld = transient, refusal, withheld
 
     def is_about(self, option: str) -> bool:
         """Whether the server refused the request (HTTP 400 or 422) in words that hold the name of an option."""
@@ -98,7 +100,8 @@ class Refusal:
         if self.status in NOT_NOW or self.status >= 500:
             busy = self.status == 429 or (self.status == 503 and "retry-after" in self.headers)
             return Again(f"HTTP {self.status}: {words}", busy=busy, after_s=_retry_after(self.headers))
-        return Unanswerable(f"HTTP {self.status}: {words}", refusal=self)
+        moderated = self.status == 403 or _MODERATED.search(self.kind) is not None
+        return Unanswerable(f"HTTP {self.status}: {words}", refusal=self, withheld=moderated)
 
 
 def _words(body: Any) -> tuple[str, str, str]:  # Any: a JSON value, or text

@@ -94,10 +94,13 @@ def limits(formula: Formula, samples: Sequence[Sample], found: Linear) -> tuple[
 
 def possible(formula: Formula, *samples: Sample) -> Range:
     """A formula's own range, (0, 1) of a share, where all samples and their single clusters lie there; else the extremes of
-    single clusters: a mean of ratings cannot lie beyond the best rating, whatever the scale is.
+    single clusters: a mean of ratings cannot lie beyond the best rating, whatever the scale is. A range that is open by
+    definition stays as it is: where no image exceeds 1, others may.
 
     No single cluster may have a value, as where a metric is a mean over splits and each image is of one split.
     """
+    if formula.bounds and not np.isfinite(formula.bounds).all():
+        return Range(*formula.bounds)
     alone = np.concatenate([evaluate(formula, data.names, data.totals) for data in samples])
     alone = alone[np.isfinite(alone)]
     own = SHARE if formula.unit == "share" else UNKNOWN

@@ -96,8 +96,7 @@ TASK = JudgeTask("llava_bench", prompts.LLAVA_BENCH, read=_value, rule=compare, 
 class LlavaBench:
     """LLaVA-Bench in the wild with a judge."""
 
-    title = "LLaVA-Bench"
-    needs_judge = True
+    title, needs_judge = "LLaVA-Bench", True
     judge_tasks = (TASK,)
     rating_scale = RatingScale(1.0, 10.0, "model")
     version = 3  # 3: tolerant reads scores from 1 to 10; from 0 to 10 before
@@ -254,6 +253,7 @@ def _group_formulas(kind: str, as_published: bool) -> Sequence[Formula]:
             unknown=unknown,
             about=about,
             published_as="" if kind else "LLaVA-W",
+            bounds=(0.0, math.inf),  # an answer may beat the reference: this is no share
         ),
         Formula("reference", lambda s: mean(s, "reference") * 10, "neither", "points", kind, unknown=unknown),
         Formula("model", lambda s: mean(s, "model") * 10, "higher", "points", kind, unknown=unknown),

@@ -50,7 +50,7 @@ def _mean() -> Formula:
         return sum(part.compute(s) for part in parts) / len(parts)
 
     about = "mean of aAcc, fAcc and qAcc, which leaderboards quote"
-    return Formula("mean", mean, headline=True, unknown="one of the three is unknown", about=about, limited_by=parts)
+    return Formula("mean", mean, headline=True, unknown="one of the three is unknown", about=about, parts=parts)
 
 
 def _of_judge(part: str) -> Iterator[Formula]:

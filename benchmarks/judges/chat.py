@@ -20,7 +20,7 @@ from harness.core import registry
 from harness.core.capabilities import Cost, Judged, cost_of
 from harness.core.errors import ConfigError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Decoding, Request, Verdict
-from harness.core.judging import REPEAT, Facts, JudgeTask, Question, Unreached
+from harness.core.judging import REPEAT, Facts, JudgeTask, Question, Unreached, Withheld
 from harness.core.plugins import Model
 from harness.core.preference import IMAGE_MARK, Images
 from harness.core.run_record import SERVED
@@ -125,7 +125,8 @@ class Chat:
         try:
             replies = [answer for batch in self._model.generate([request]) for _, answer in batch]
         except Unanswered as error:
-            return self._unjudged(task, f"no reply: {next(iter(error.reasons.values()))}")
+            kind = Withheld if error.withheld else Unreached
+            return self._unjudged(task, f"no reply: {next(iter(error.reasons.values()))}", kind)
         except ModelError as error:
             self._gone = f"no reply: {error}"
             return self._unjudged(task, self._gone)
@@ -136,8 +137,8 @@ class Chat:
         models = (self._asked, answer.model) if answer.model else ()
         return Verdict(value, reading, raw, self.name, self.version_of(task), *models)
 
-    def _unjudged(self, task: JudgeTask, why: str) -> Verdict:
-        return Unreached(None, why, "", self.name, self.version_of(task))
+    def _unjudged(self, task: JudgeTask, why: str, kind: type[Unreached] = Unreached) -> Verdict:
+        return kind(None, why, "", self.name, self.version_of(task))
 
 
 _CHOICE = re.compile(

@@ -106,7 +106,7 @@ class Beaf(OneLabel):
             headline=True,
             unknown="TU is 0 where ID is 100 %, or one of them is unknown",
             title="F1_TUID",
-            limited_by=_TUID,
+            parts=_TUID,
         ),
         _of_removed("ig", "no on the original, yes on the image without the object", title="IG"),
         _of_removed("sb_plus", "yes on both images", role="hallucination", title="SB+"),

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.audit.caption_votes import place_votes
 from harness.audit.rescore_runs import rescore
+from harness.audit.vote_files.earlier_votes import place_votes
 from harness.core.errors import ConfigError
 from harness.core.run_record import BenchmarkResult, RunRecord
 from harness.labels.caption_marks import CaptionMarks
@@ -37,8 +37,11 @@ def audited(
     """
     named = [read(name, output) for name in revisions]
     with open_store(output) as store, Reviews(store.path, reading=True) as reviews:
-        place_votes(store, reviews)
-        return compare_audited(store, runs, named, reviews.ballots(), shown, published, baseline)
+        unplaced = place_votes(store, reviews)
+        found = compare_audited(store, runs, named, reviews.ballots(), shown, published, baseline)
+    if not unplaced or found.audit is None:
+        return found
+    return replace(found, audit=replace(found.audit, conflicts=(*found.audit.conflicts, unplaced)))
 
 
 def compare_audited(
@@ -54,13 +57,11 @@ def compare_audited(
 
     Raises ConfigError for a revision of benchmarks of which none was swept.
     """
-    disputed = votes.disputed()
-    found = rescore(store, runs, revisions, disputed)
+    found = rescore(store, runs, revisions, votes.disputed())
     for revision in revisions:
         _require_swept(revision, set(found.plugins.values()))
     labels = shown_labels(found.official, shown)
     official = compare(found.official, labels=labels, published=published, baseline=baseline)
-    control = next((revision.control for revision in revisions if revision.control), {})
     columns = columns_of(found.official, labels)
     made = effect(
         official,
@@ -69,10 +70,10 @@ def compare_audited(
         found.edits,
         columns,
         revision=", ".join(f"{r.name} ({r.digest[:12]})" for r in revisions),
-        control=control,
+        control={name: control_of(revisions, name) for name in dict.fromkeys(labels.benchmark for labels in found.labels)},
         conflicts=[str(conflict) for conflict in found.conflicts],
         not_asked=found.not_asked,
-        disputed=len(disputed),
+        disputed=len(found.disputed),
         bounds=found.bounds,
         dropped=found.dropped,
         captions=corrected(found.official, columns, found.plugins, votes),
@@ -87,6 +88,20 @@ def _require_swept(revision: Revision, swept: Collection[str]) -> None:
             f"The revision {revision.name} holds labels of {', '.join(edited)}, of which these runs have no answers: they "
             f"swept {', '.join(sorted(swept))}. Leave it out, or name runs that swept {' or '.join(edited)}."
         )
+
+
+def control_of(revisions: Sequence[Revision], benchmark: str) -> Mapping[str, int]:
+    """Size and seed of the control set of a benchmark's labels: that of the revision that has edits of them, {} without one.
+
+    Of several, all must be of one seed: the larger begins with the smaller. Raises ConfigError for two draws of one benchmark.
+    """
+    drawn = {r.name: r.control for r in revisions if r.control and any(edit.benchmark == benchmark for edit in r.edits)}
+    if len({control.get("seed", 0) for control in drawn.values()}) > 1:
+        raise ConfigError(
+            f"The revisions {' and '.join(drawn)} have control sets of {benchmark} that were drawn with different seeds, so no "
+            "rate can be estimated from both. Name one of them, or make one revision of all votes with `labels make`."
+        )
+    return max(drawn.values(), key=lambda control: control["sample"], default={})
 
 
 def corrected(
@@ -107,7 +122,14 @@ def corrected(
                 name = plugins[ResultKey(record.run_id, sweep.label, result.benchmark)]
                 results.setdefault((columns[record.run_id, sweep.label], result.benchmark), (name, result))
     found = [
-        corrected_chair(benchmark, column, one.scores, {answer.item_id: answer.text for answer in one.answers}, marks[name])
+        corrected_chair(
+            benchmark,
+            column,
+            one.scores,
+            {answer.item_id: answer.text for answer in one.answers},
+            marks[name],
+            {item.id: item for item in one.items},
+        )
         for (column, benchmark), (name, one) in results.items()
     ]
     return [one for one in found if one is not None]

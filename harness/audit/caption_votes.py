@@ -11,7 +11,6 @@ from harness.core.flags import UNJUDGED
 from harness.labels.caption_marks import overlap
 from harness.labels.cases import Key, Vote, caption_field, caption_field_without_spans
 from harness.storage.run_store import Store, StoredResult
-from harness.storage.vote_store import Reviews
 
 
 class SpannedCaption(NamedTuple):
@@ -34,28 +33,28 @@ def spanned_captions(store: Store, result: StoredResult) -> Iterator[SpannedCapt
             yield SpannedCaption(items[score.item_id], text, score.spans)
 
 
-def place_votes(store: Store, reviews: Reviews) -> None:
-    """Count votes that do not say which marks of the scorer they correct under the one set of marks that they can correct.
+def sure_fields(store: Store, cast: Sequence[Vote]) -> dict[Key, str]:
+    """Of votes that do not say which marks of the scorer they correct: the field with the one set of marks that they can.
 
     That is sure where all stored results with this caption are marked alike, and the votes fit these marks. Other such votes
     stay apart: they correct nothing.
     """
     votes: defaultdict[Key, list[Vote]] = defaultdict(list)
-    for vote in reviews.votes():
+    for vote in cast:
         if vote.answer and vote.field == caption_field_without_spans(vote.answer):
             votes[vote.key].append(vote)
     if not votes:
-        return
-    benchmarks = {benchmark for benchmark, *_ in votes}
+        return {}
+    benchmarks = {key.benchmark for key in votes}
     found: defaultdict[Key, dict[str, Sequence[Span]]] = defaultdict(dict)
     for result in (result for run in store.runs() for result in store.results(run.id)):
         name = str(result.options["name"])
         for item, text, spans in spanned_captions(store, result) if name in benchmarks else ():
-            key = (name, item.id, caption_field_without_spans(text), "")
+            key = Key(name, item.id, caption_field_without_spans(text), "")
             if key in votes:
                 found[key][caption_field(text, spans)] = spans
     sure = {key: next(iter(fields.items())) for key, fields in found.items() if len(fields) == 1}
-    reviews.read_as({key: field for key, (field, spans) in sure.items() if all(_fits(vote, spans) for vote in votes[key])})
+    return {key: field for key, (field, spans) in sure.items() if all(_fits(vote, spans) for vote in votes[key])}
 
 
 def _fits(vote: Vote, spans: Sequence[Span]) -> bool:

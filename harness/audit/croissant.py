@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import astuple, fields
+from collections.abc import Sequence
+from dataclasses import fields
 from hashlib import sha256
 from typing import Any
 
@@ -27,6 +28,7 @@ _ABOUT = {
     "reviewer": "who judged it",
     "reason": "the reviewer's comment",
     "at": "when, ISO 8601",
+    "about": "digest of the question and image that were judged; empty where it is not known",
 }
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -90,7 +92,7 @@ def files(revision: Revision, licence: str = "", url: str = "") -> dict[str, str
         "creator": [{"@type": "sc:Person", "name": person} for person in _reviewers(revision)],
         "datePublished": max((edit.at[:10] for edit in revision.edits), default=""),
         "distribution": [_file(file, kinds[file], text) for file, text in made.items()],
-        "recordSet": [_records(f"{name}.csv")],
+        "recordSet": [_records(f"{name}.csv", _columns(revision))],
     }
     return {**made, "croissant.json": json.dumps(document, ensure_ascii=False, indent=2) + "\n"}
 
@@ -98,9 +100,15 @@ def files(revision: Revision, licence: str = "", url: str = "") -> dict[str, str
 def _csv(revision: Revision) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([f.name for f in fields(LabelEdit)])
-    writer.writerows(astuple(edit) for edit in revision.edits)
+    writer.writerow(_columns(revision))
+    writer.writerows([getattr(edit, name) for name in _columns(revision)] for edit in revision.edits)
     return text.getvalue()
+
+
+def _columns(revision: Revision) -> list[str]:
+    """Without `about` where no edit has it, as revisions of earlier versions are written."""
+    known = any(edit.about for edit in revision.edits)
+    return [f.name for f in fields(LabelEdit) if known or f.name != "about"]
 
 
 def _description(revision: Revision) -> str:
@@ -128,7 +136,7 @@ def _file(name: str, kind: str, text: str) -> dict[str, str]:
     }
 
 
-def _records(file: str) -> dict[str, Any]:
+def _records(file: str, columns: Sequence[str]) -> dict[str, Any]:
     return {
         "@type": "cr:RecordSet",
         "@id": "edits",
@@ -136,12 +144,12 @@ def _records(file: str) -> dict[str, Any]:
         "field": [
             {
                 "@type": "cr:Field",
-                "@id": f"edits/{f.name}",
-                "name": f.name,
-                "description": _ABOUT[f.name],
+                "@id": f"edits/{name}",
+                "name": name,
+                "description": _ABOUT[name],
                 "dataType": "sc:Text",
-                "source": {"fileObject": {"@id": file}, "extract": {"column": f.name}},
+                "source": {"fileObject": {"@id": file}, "extract": {"column": name}},
             }
-            for f in fields(LabelEdit)
+            for name in columns
         ],
     }

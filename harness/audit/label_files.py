@@ -11,15 +11,17 @@ from harness.core.evaluation import LabelEdit
 from harness.core.plugins import Data
 from harness.evaluation.scoring import unjudged
 from harness.labels.claims import Auditable, LabelFiles
-from harness.storage.label_revisions import Conflict, Revision, apply
+from harness.storage.label_edits import Conflict, apply
+from harness.storage.label_revisions import Revision
 
 
 def is_revision(text: str) -> bool:
-    """Whether a file is a revision already: its first line shows it."""
+    """Whether a file is a revision already: its first line shows it, a damaged one by the words that it has."""
+    first = text.lstrip("\ufeff \r\n").split("\n", 1)[0]
     try:
-        header = parse_json(text.lstrip().split("\n", 1)[0], "it")
+        header = parse_json(first, "it")
     except DataError:
-        return False
+        return '"revision"' in first
     return isinstance(header, dict) and "revision" in header
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.core.evaluation import Item, LabelEdit
+from harness.labels.cases import about
 from harness.labels.claims import Auditable, Claim, Labels, ResultKey
 from harness.labels.labelled_items import LabelledItems
 from harness.storage.run_store import StoredResult
@@ -21,7 +24,8 @@ class LabelIndex:
     def add(self, run_id: str, stored: StoredResult) -> None:
         """Take up the labels of a result, and which of them its answers contradict."""
         labelled = LabelledItems.among(self._benchmark, stored.items)
-        for item in labelled.items.values():
+        own = {item_id: self._named(item) for item_id, item in labelled.items.items()}
+        for item in own.values():
             if item.id not in self._items:
                 self._items[item.id] = item
                 for field in self._benchmark.fields(item):
@@ -30,7 +34,7 @@ class LabelIndex:
         found = dict[tuple[str, str], None]()
         self._unclear[key] = 0
         for score in stored.scores:
-            item = self._items[labelled.of[score.item_id]]
+            item = self._items[own[labelled.of[score.item_id]].id]
             labels = self._benchmark.implied_labels(item, score)
             self._unclear[key] += score.correct is False and not labels and not self._benchmark.free_text
             for field, implied in labels.items():
@@ -39,9 +43,25 @@ class LabelIndex:
                     found[item.id, field] = None
         self._contradicted[key] = list(found)
 
+    def _named(self, item: Item) -> Item:
+        """Another question than an earlier result has under this id gets a name of its own."""
+        first = self._items.get(item.id)
+        if first is None or (first.image, first.question) == (item.image, item.question):
+            return item
+        digest = self._about(item)
+        return item if self._about(first) == digest else replace(item, id=_name(item.id, digest))
+
+    def _about(self, item: Item) -> str:
+        return about(item, "", self._benchmark.free_text)
+
+    def named(self, edit: LabelEdit) -> LabelEdit:
+        """The edit with the name that its question has here."""
+        other = _name(edit.item_id, edit.about)
+        return replace(edit, item_id=other) if other in self._items else edit
+
     def fits(self, edit: LabelEdit) -> bool:
         """Whether an edit is of the label that stands here: runs may have answered files with different labels."""
-        item = self._items.get(edit.item_id)
+        item = self._items.get(self.named(edit).item_id)
         claim = self._benchmark.claim(item, edit.field) if item is not None else None
         return claim is not None and claim.label == edit.old
 
@@ -57,3 +77,7 @@ class LabelIndex:
                 return None
             self._claims[label] = claim
         return self._claims[label]
+
+
+def _name(item_id: str, digest: str) -> str:
+    return f"{item_id} ({digest})"

@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import Any
 
-from harness.audit.review_sheet import Fault, Filled
+from harness.audit.review_sheet import Filled, Place, Refused, Shown
 from harness.core.edge.files import parse_json
 from harness.core.errors import DataError
 from harness.labels.cases import JUDGEMENTS, Case, Key, Vote
 from harness.labels.reviewers import numbered, unambiguous
+from harness.labels.votes import moment
 
 CONFIG = """<View>
   <Image name="image" value="$image"/>
@@ -47,7 +50,7 @@ def tasks_text(cases: Iterable[Case], votes: Iterable[Vote] = ()) -> str:
 
 
 def _task(case: Case, votes: Sequence[Vote]) -> dict[str, Any]:
-    data = dict(zip(_KEY, case.key, strict=True))
+    data = dict(zip(_KEY, case.key[:4], strict=True))
     data |= {"question": case.question, "image": _url(case.image), "reasons": "\n".join(case.reasons)}
     said = [f"{v.reviewer}: {v.judgement}{f' ({v.comment})' if v.comment else ''}" for v in votes]
     return {"data": data | {"votes_so_far": "\n".join(said)}}
@@ -63,11 +66,11 @@ def votes_from(text: str, where: str) -> Filled:
 
     Cancelled annotations are skips. Those without a `lead_time` were not made on the page of Label Studio, so that their time
     may be that of an import: they are not `dated`. Raises DataError with all faults at once: judgements of other names, tasks
-    without a label, annotations without a judgement or a reviewer; then there is no vote at all.
+    without a label, annotations without a judgement or a reviewer, times that are none; then there is no vote at all.
     """
     tasks = _tasks(text, where)
     users = _users(tasks)
-    votes: list[tuple[Vote, bool]] = []
+    votes: list[tuple[Vote, bool, Shown]] = []
     faults: list[str] = []
     for n, task in enumerate(tasks, 1):
         try:
@@ -77,8 +80,9 @@ def votes_from(text: str, where: str) -> Filled:
     if faults:
         more = [f"... and {len(faults) - 20} more"] if len(faults) > 20 else []
         raise DataError("\n".join([*faults[:20], *more, "Nothing was taken from the export."]))
-    ordered = sorted((vote for vote, _ in votes), key=lambda vote: vote.at)
-    return Filled(ordered, dated=frozenset(vote for vote, dated in votes if dated), users=users)
+    ordered = sorted(votes, key=lambda one: moment(one[0].at))
+    dated = frozenset(vote for vote, is_dated, _ in votes if is_dated)
+    return Filled([one[0] for one in ordered], dated=dated, users=users, shown=tuple(one[2] for one in ordered))
 
 
 def _tasks(text: str, where: str) -> list[Any]:
@@ -103,30 +107,34 @@ def _number(who: Any) -> str:
     return numbered(number) if isinstance(number, int) and not isinstance(number, bool) else ""
 
 
-def check_known(votes: Sequence[Vote], known: Mapping[str, Collection[str]], fault: Fault, where: str) -> None:
-    """Raises DataError for votes on items that no run here has (another project's export), or on labels that these lack.
+def placed(filled: Filled, known: Mapping[str, Collection[str]], place: Place, where: str) -> Filled:
+    """The votes, each on the question that its task shows.
 
-    `known`: benchmark -> ids of its items. `fault`: asked of every label that is judged.
+    Raises DataError for votes on items that no run here has (another project's export), on labels that these lack, and on
+    questions or images that the items of these ids do not have. `known`: benchmark -> ids of its items.
     """
-    unknown = dict.fromkeys((v.benchmark, v.item_id) for v in votes if v.item_id not in known.get(v.benchmark, ()))
+    unknown = dict.fromkeys((v.benchmark, v.item_id) for v in filled.votes if v.item_id not in known.get(v.benchmark, ()))
     if unknown:
         named = ", ".join(f"{benchmark} {item}" for benchmark, item in list(unknown)[:5])
         raise DataError(
             f"{where}: {len(unknown):,} of its items are in no run here ({named}{', ...' if len(unknown) > 5 else ''}). It is "
             "the export of another project, or of runs that lie in another `--output` folder. Nothing was taken from it."
         )
-    refused = {key: why for key in {vote.key: None for vote in votes} if (why := fault(key)) is not None}
-    if refused:
-        faults = [f"{where}: the task of {key[0]} {key[1]} {why.what}" for key, why in refused.items()]
+    cases = {one: place(*one) for one in dict.fromkeys((v.key, s) for v, s in zip(filled.votes, filled.shown, strict=True))}
+    faults = [f"{where}: the task of {k[0]} {k[1]} {why.what}" for (k, _), why in cases.items() if isinstance(why, Refused)]
+    if faults:
         more = [f"... and {len(faults) - 5} more"] if len(faults) > 5 else []
         raise DataError("\n".join([*faults[:5], *more, "Export the queue again. Nothing was taken from the export."]))
+    votes = [replace(v, about=Key(*cases[v.key, s]).about) for v, s in zip(filled.votes, filled.shown, strict=True)]
+    dated = frozenset(new for new, old in zip(votes, filled.votes, strict=True) if old in filled.dated)
+    return filled._replace(votes=votes, dated=dated, shown=())
 
 
-def _votes_of_task(task: Any, users: Mapping[str, str]) -> list[tuple[Vote, bool]]:
-    """The votes, each with whether its time is that of the vote."""
+def _votes_of_task(task: Any, users: Mapping[str, str]) -> list[tuple[Vote, bool, Shown]]:
+    """The votes, each with whether its time is that of the vote, and with what its task shows."""
     data = task.get("data") if isinstance(task, Mapping) else None
     key = [str(data.get(name, "")) if isinstance(data, Mapping) else "" for name in _KEY]
-    if not all(key):
+    if not (isinstance(data, Mapping) and all(key)):
         raise DataError(f"its data have no {', '.join(_KEY)}; it was not made by `labels queue --to queue.json`")
     annotations = task.get("annotations", [])
     if not isinstance(annotations, list) or not all(isinstance(one, Mapping) for one in annotations):
@@ -136,7 +144,9 @@ def _votes_of_task(task: Any, users: Mapping[str, str]) -> list[tuple[Vote, bool
         Vote(benchmark, item, field, label, _judgement(one), _reviewer(one, users), _time(one), _comment(one))
         for one in annotations
     ]
-    return [(vote, one.get("lead_time") is not None and vote.at != "") for vote, one in zip(votes, annotations, strict=True)]
+    shown = Shown(*(data[name] if isinstance(data.get(name), str) else None for name in ("question", "image")))
+    pairs = zip(votes, annotations, strict=True)
+    return [(vote, one.get("lead_time") is not None and vote.at != "", shown) for vote, one in pairs]
 
 
 def _value(annotation: Mapping[str, Any], name: str, kind: str) -> list[Any]:
@@ -173,4 +183,11 @@ def _reviewer(annotation: Mapping[str, Any], users: Mapping[str, str]) -> str:
 
 
 def _time(annotation: Mapping[str, Any]) -> str:
-    return str(annotation.get("updated_at") or annotation.get("created_at") or "").replace("Z", "+00:00")
+    """In UTC, which a time without a zone is taken for; "" where there is none."""
+    written = str(annotation.get("updated_at") or annotation.get("created_at") or "")
+    try:
+        time = datetime.fromisoformat(written) if written else None
+        zoned = time if time is None or time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
+        return zoned.astimezone(timezone.utc).isoformat() if zoned is not None else ""
+    except (ValueError, OverflowError):
+        raise DataError(f"{written[:60]!r} is not a time (ISO 8601, such as 2026-11-25T10:00:00Z)") from None

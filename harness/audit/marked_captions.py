@@ -66,12 +66,12 @@ class _Read:
 
     def add(self, caption: SpannedCaption, marks: CaptionMarks) -> None:
         item, text, spans = caption
-        place, vote = (item.id, caption_field(text, spans)), marks.of(item.id, text, spans)
+        place, vote = (item.id, caption_field(text, spans)), marks.of(item, text, spans)
         if vote is not None:
             self.captions[place] = MarkedCaption(item.cluster, text, spans, vote.spans)
-        elif marks.is_ambiguous(item.id, text, spans):
+        elif marks.is_ambiguous(item, text, spans):
             self.ambiguous.add(place)
-        elif marks.is_of_other_spans(item.id, text, spans):
+        elif marks.is_of_other_spans(item, text, spans):
             self.elsewhere.add(place)
 
     def agreement(self, by: str, checkpoint: str) -> ListAgreement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -11,25 +11,33 @@ from harness.audit.judges.judge_queue import verdict_queue
 from harness.config.schema import BenchmarkConfig
 from harness.core import registry
 from harness.core.edge.processes import without_collecting
+from harness.core.edge.text import count
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Item, Score
 from harness.core.nearest import did_you_mean
 from harness.core.plugins import Progress, no_progress
 from harness.evaluation.scoring import unjudged
-from harness.labels.cases import Case
-from harness.labels.claims import Auditable, Claim, Evidence, ImageAnnotations, ImpliedLabel, Witness
+from harness.labels.cases import Case, about
+from harness.labels.claims import Auditable, Claim, Evidence, ImpliedLabel, Witness
 from harness.labels.labelled_items import LabelledItems
 from harness.storage.data_folder import DataFolder
 from harness.storage.result_queries import Head, ResultQueries
 from harness.storage.run_store import Store, StoredRun
 
+Tell = Callable[[str], object]  # is given sentences that whoever asked should read
+
+
+def untold(note: str) -> None:
+    """For those who need no notes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The evidence on one benchmark and the labels that each checkpoint implies."""
+    """The evidence on one benchmark and the labels that each checkpoint implies; `notes`: what it lacks, in sentences."""
 
     evidence: Evidence
     witnesses: tuple[Witness, ...]
+    notes: tuple[str, ...] = ()
 
 
 @without_collecting()
@@ -41,11 +49,13 @@ def queue(
     sample: int = 0,
     seed: int = 0,
     progress: Progress = no_progress,
+    tell: Tell = untold,
 ) -> tuple[Case, ...]:
     """All labels of a benchmark in the stored runs, most suspicious first; `sample` of them, drawn at random, are `control`.
 
     Args:
         runs: ids or names; all runs where none is named.
+        tell: is given a sentence on each thing that the ranking lacks.
     Of a benchmark that a judge rates: the verdicts that a second judge or the rules contradict.
     Raises ConfigError where no run has the benchmark, or where its labels cannot be audited.
     """
@@ -63,6 +73,8 @@ def queue(
             f"the rules contradict. Benchmarks with labels in these runs: {known}."
         )
     own = gathered[benchmark]
+    for note in own.notes:
+        tell(note)
     others = [one.evidence for name, one in gathered.items() if name != benchmark]
     return rank_labels(own.evidence, own.witnesses, others, sample=sample, seed=seed)
 
@@ -96,17 +108,45 @@ def _gathered(
     store: Store, name: str, benchmark: Auditable, rows: Sequence[tuple[StoredRun, Head]], progress: Progress
 ) -> Gathered:
     reader, names, newest = ResultQueries(store), _names(rows), _newest(rows)
+    folder = _folder([run for run, _ in rows])
     sets = {head.item_set: reader.items(head.item_set) for _, head in rows}
     labelled = {digest: LabelledItems.among(benchmark, items) for digest, items in sets.items()}
-    witnesses = []
-    for n, (digest, head) in enumerate(newest.items(), 1):
-        witnesses.append(_witness(store, benchmark, names[digest], head, sets[head.item_set], labelled[head.item_set]))
-        progress(f"reading answers to {name}", n, len(newest))
     items = {item.id: item for own, _ in groupby(head.item_set for _, head in rows) for item in labelled[own].items.values()}
+    witnesses, apart = [], {digest: _others(benchmark, items, own) for digest, own in labelled.items()}
+    for n, (digest, head) in enumerate(newest.items(), 1):
+        own, others = labelled[head.item_set], apart[head.item_set]
+        asked = [item for item in sets[head.item_set] if own.of[item.id] not in others]
+        witnesses.append(_witness(store, benchmark, names[digest], head, sets[head.item_set], own, {i.id for i in asked}))
+        progress(f"reading answers to {name}", n, len(newest))
     claims = tuple(_claims(benchmark, items, witnesses))
-    images = _images(benchmark, tuple(items.values()), [run for run, _ in rows])
-    asked = tuple(replace(item, truth={}) for item in items.values())  # the claims are all that is left of it
-    return Gathered(Evidence(name, asked, claims, images, benchmark.free_text), tuple(witnesses))
+    images = benchmark.image_annotations(DataFolder(folder), tuple(items.values())) if folder is not None else {}
+    shown = tuple(replace(item, truth={}) for item in items.values())  # the claims are all that is left of it
+    notes = _notes(name, frozenset[str]().union(*apart.values()), folder, rows[-1][0])
+    return Gathered(Evidence(name, shown, claims, images, benchmark.free_text), tuple(witnesses), notes)
+
+
+def _others(benchmark: Auditable, items: Mapping[str, Item], labelled: LabelledItems) -> frozenset[str]:
+    """Ids under which these items ask another question than `items`."""
+    free_text = benchmark.free_text
+    pairs = ((one, items[item_id]) for item_id, one in labelled.items.items())
+    apart = ((one, newest) for one, newest in pairs if (one.image, one.question) != (newest.image, newest.question))
+    return frozenset(one.id for one, newest in apart if about(one, "", free_text) != about(newest, "", free_text))
+
+
+def _notes(name: str, apart: Collection[str], folder: Path | None, newest: StoredRun) -> tuple[str, ...]:
+    """What the evidence lacks."""
+    notes = []
+    if apart:
+        notes.append(
+            f"Runs ask different questions under {count(len(apart), 'id')} of {name} (such as {min(apart)}). The questions of "
+            f"the newest run, {newest.name}, are listed, and answers to the others are left out. Name runs to review theirs."
+        )
+    if folder is None:
+        notes.append(
+            f"No data folder of these runs is on this machine (the newest: {newest.data_folder}). Labels are ranked without "
+            "annotations of the images, and images are not shown. Bring the folder to that path to have both."
+        )
+    return tuple(notes)
 
 
 def _newest(rows: Sequence[tuple[StoredRun, Head]]) -> dict[str, Head]:
@@ -126,17 +166,24 @@ def _names(rows: Sequence[tuple[StoredRun, Head]]) -> dict[str, str]:
 
 
 def _witness(
-    store: Store, benchmark: Auditable, name: str, head: Head, asked: Sequence[Item], labelled: LabelledItems
+    store: Store,
+    benchmark: Auditable,
+    name: str,
+    head: Head,
+    items: Sequence[Item],
+    labelled: LabelledItems,
+    counted: Collection[str],
 ) -> Witness:
     """What a checkpoint says of labels. Of several answers to an item all are shown; those that contradict each other imply
-    nothing."""
+    nothing. `counted`: ids of the items whose answers are read."""
     reader = ResultQueries(store)
-    keys = {item.id: key for item, key in zip(asked, reader.answer_keys(head), strict=True) if key is not None}
+    pairs = zip(items, reader.answer_keys(head), strict=True)
+    keys = {item.id: key for item, key in pairs if key is not None and item.id in counted}
     known, same = store.texts(keys.values()), dict[str, str]()  # a text that many answers have is kept once
     answers = {item_id: same.setdefault(text, text) for item_id, key in keys.items() if (text := known.get(key)) is not None}
     implied: dict[tuple[str, str], list[ImpliedLabel]] = {}
     nouns: dict[str, list[str]] = {}
-    for score in reader.scores(head):
+    for score in (score for score in reader.scores(head) if score.item_id in counted):
         item = labelled.items[labelled.of[score.item_id]]
         for field, one in benchmark.implied_labels(item, score).items():
             implied.setdefault((item.id, field), []).append(one)
@@ -171,7 +218,6 @@ def _claims(benchmark: Auditable, items: Mapping[str, Item], witnesses: Iterable
                 yield claim
 
 
-def _images(benchmark: Auditable, items: tuple[Item, ...], runs: Sequence[StoredRun]) -> Mapping[str, ImageAnnotations]:
-    """From the newest run's data folder that still is there; without one the audit goes on without annotations."""
-    folder = next((Path(run.data_folder) for run in reversed(runs) if Path(run.data_folder).is_dir()), None)
-    return benchmark.image_annotations(DataFolder(folder), items) if folder is not None else {}
+def _folder(runs: Sequence[StoredRun]) -> Path | None:
+    """The newest run's data folder that still is there; without one the audit goes on without annotations."""
+    return next((Path(run.data_folder) for run in reversed(runs) if Path(run.data_folder).is_dir()), None)

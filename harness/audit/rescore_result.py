@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ from harness.core.evaluation import Item, LabelEdit, Score, Verdict
 from harness.core.flags import UNJUDGED
 from harness.core.judging import Facts, JudgeTask
 from harness.core.run_record import AS_WRITTEN, BenchmarkResult, ProtocolRecord
-from harness.core.stats import metrics
 from harness.evaluation.protocol import VERSION, as_written, is_version
 from harness.evaluation.scoring import Scorer, score_answer, together
-from harness.labels.claims import Auditable, ResultKey
+from harness.labels.cases import Key
+from harness.labels.claims import Auditable
 from harness.labels.labelled_items import LabelledItems
-from harness.storage.label_revisions import Conflict, apply
+from harness.storage.label_edits import Conflict, apply
 from reports.values.label_audit import Bound
 
 _SAME: Any = object()
@@ -25,13 +25,14 @@ _SAME: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """A result `before` and under edits: those that hold, those that do not and why; `bounds` where labels are disputed."""
+    """A result `before` and under edits: those that hold, those that do not and why; `bounds` where labels are `disputed`."""
 
     before: BenchmarkResult
     result: BenchmarkResult
     edits: tuple[LabelEdit, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     bounds: tuple[Bound, ...] = ()
+    disputed: tuple[Key, ...] = ()
 
 
 class Replayed:
@@ -105,78 +106,3 @@ def rescored(
         scores=together(benchmark, [by_id[s.item_id] for s in scores], scores, answers, as_written),
         missing={item_id: why for item_id, why in result.missing.items() if item_id not in dropped},
     )
-
-
-def bounds(
-    result: BenchmarkResult, benchmark: Auditable, key: ResultKey, disputed: Sequence[tuple[str, str]], judge: Replayed
-) -> list[Bound]:
-    """The headline metrics if every disputed label contradicted the answer (worst), or agreed with it (best).
-
-    An unclear answer contradicts the label under which it is scored wrong. Where it is wrong under both (a yes or no that
-    cannot be read), both are tried for all such answers, and each metric takes the end that lies farther out.
-    """
-    worst, best = (_values(result, benchmark, disputed, for_it, judge) for for_it in (False, True))
-    found = []
-    for f in (f for f in result.formulas if f.headline):
-        below, above = (max, min) if f.better == "lower" else (min, max)
-        low, high = (_end(of, [end[f.name, f.group] for end in ends]) for of, ends in ((below, worst), (above, best)))
-        found.append(Bound(key, f.name, f.group, f.unit, low, high))
-    return found
-
-
-def _end(of: Callable[[list[float]], float], values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return of(known) if known else None
-
-
-_Values = dict[tuple[str, str], float | None]  # (metric, group) -> value
-
-
-def _values(
-    result: BenchmarkResult, benchmark: Auditable, disputed: Sequence[tuple[str, str]], for_it: bool, judge: Replayed
-) -> list[_Values]:
-    """The metrics with all disputed labels settled for the checkpoint or against it; twice where answers are wrong anyway."""
-    settled = [_settled(result, benchmark, disputed, for_it, label, judge) for label in ("no", "yes")]
-    made = [rescored(result, benchmark, changed, judge) for changed in settled[: 1 if settled[0] == settled[1] else 2]]
-    return [{(m.name, m.group): m.value for m in metrics(r.items, r.scores, r.formulas)} for r in made]
-
-
-def _settled(
-    result: BenchmarkResult,
-    benchmark: Auditable,
-    disputed: Sequence[tuple[str, str]],
-    for_it: bool,
-    otherwise: str,
-    judge: Replayed,
-) -> dict[str, Item | None]:
-    """The items whose labels change. `otherwise`: the label where the answer is as right or wrong under both."""
-    items = {item.id: item for item in result.items}
-    scores = {score.item_id: score for score in result.scores}
-    changed: dict[str, Item | None] = {}
-    parts = LabelledItems.among(benchmark, result.items).parts
-    for item_id, field in [(part.id, field) for whole, field in disputed for part in parts.get(whole, ())]:
-        item = changed.get(item_id, items.get(item_id))
-        claim = benchmark.claim(item, field) if item is not None and item_id in scores else None
-        if item is None or claim is None:
-            continue
-        other = benchmark.edited(item, LabelEdit(result.benchmark, item_id, field, claim.label, "flipped", "", "disputed", ""))
-        implied = benchmark.implied_labels(items[item_id], scores[item_id]).get(field)
-        if implied is not None or benchmark.free_text:
-            agrees: bool | None = (claim.label == "yes") == (implied is not None and implied.yes)
-        else:
-            agrees = _is_right_here_alone(result, benchmark, item, other, scores[item_id], judge)
-        if claim.label != otherwise if agrees is None else agrees != for_it:
-            changed[item_id] = other
-    return changed
-
-
-def _is_right_here_alone(
-    result: BenchmarkResult, benchmark: Auditable, item: Item, other: Item | None, old: Score, judge: Replayed
-) -> bool | None:
-    """Whether an answer is right about `item` and wrong about `other`, or the reverse; None where it is neither."""
-    if other is None or old.flag == UNJUDGED:
-        return None
-    answer = next(answer for answer in result.answers if answer.item_id == item.id)
-    judge.verdict = old.verdict
-    here, there = (score_answer(benchmark, one, answer, AS_WRITTEN in result.protocol.facts) for one in (item, other))
-    return here.correct if {here.correct, there.correct} == {True, False} else None

@@ -9,13 +9,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.audit.caption_votes import place_votes, spanned_captions
-from harness.audit.queue import queue
-from harness.audit.review_sheet import Refused, queue_text, votes_of
+from harness.audit.caption_votes import spanned_captions
+from harness.audit.queue import Tell, queue, untold
+from harness.audit.review_sheet import APART, Refused, Shown, queue_text, votes_of
+from harness.audit.vote_files.earlier_votes import place_votes
 from harness.audit.vote_files.known_labels import edited_label
 from harness.core.errors import ConfigError
 from harness.core.plugins import Progress, no_progress
-from harness.labels.cases import Case, Key, caption_field
+from harness.labels.cases import CAPTION, Case, Key, about, caption_field
 from harness.labels.next_review import advice
 from harness.storage.run_store import Store, StoredResult
 from harness.storage.vote_store import Reviews
@@ -38,14 +39,26 @@ class ReviewScope:
     seed: int = 0
 
 
-def open_desk(store: Store, reviews: Reviews, scope: ReviewScope, reviewer: str = "", progress: Progress = no_progress) -> Desk:
-    """The desk of one audit. Raises ConfigError where these runs have no labels of that benchmark."""
+def open_desk(
+    store: Store,
+    reviews: Reviews,
+    scope: ReviewScope,
+    reviewer: str = "",
+    progress: Progress = no_progress,
+    tell: Tell = untold,
+) -> Desk:
+    """The desk of one audit. `tell` is given what its reviewers should know.
+
+    Raises ConfigError where these runs have no labels of that benchmark.
+    """
     from reports.web.review.desk import Desk, mixed
 
-    cases = list(queue(store, scope.benchmark, scope.runs, sample=scope.sample, seed=scope.seed, progress=progress))
+    drawn = {"sample": scope.sample, "seed": scope.seed}
+    cases = list(queue(store, scope.benchmark, scope.runs, **drawn, progress=progress, tell=tell))
     boxes = {case.image: case.boxes for case in cases}
     captions = caption_cases(store, scope) if scope.captions else []
-    place_votes(store, reviews)
+    if warning := place_votes(store, reviews):
+        tell(warning)
     marked = [replace(case, boxes=boxes.get(case.image, ())) for case in captions]
     chosen = mixed([*cases, *marked], scope.most)
     shelf = shelf_of(store, scope.runs, chosen)
@@ -67,6 +80,7 @@ def tables(cases: Sequence[Case], reviews: Reviews) -> Tables:
 
     labels = [case for case in cases if not case.caption]
     known = {case.key for case in labels}
+    by_label = {case.key[:4]: case for case in labels}
     by_field = {case.key[:3]: case.label for case in labels}
 
     def write(reviewer: str) -> str:
@@ -75,15 +89,15 @@ def tables(cases: Sequence[Case], reviews: Reviews) -> Tables:
         own = {key: vote for key, vote in standing.items() if vote is not None}
         return queue_text(labels, own=own, needs=advice(labels, ballots).needs)
 
-    def fault(key: Key) -> Refused | None:
-        if key in known:
-            return None
+    def place(key: Key, shown: Shown) -> Key | Refused:
+        if (case := by_label.get(key[:4])) is not None:
+            return case.key if shown.is_of(case.question, case.image) else APART
         if key[:3] in by_field:
             return edited_label(key[3], by_field[key[:3]])
         return Refused("judges a label that is not in this queue.", "Export the sheet again.")
 
     def read(raw: bytes, reviewer: str) -> str:
-        filled = votes_of(raw, "The table", reviewer, _now(), fault)
+        filled = votes_of(raw, "The table", reviewer, _now(), place)
         return reviews.take(filled.votes).summary + filled.left
 
     return Tables(write, read)
@@ -116,6 +130,7 @@ def _captions(store: Store, result: StoredResult) -> list[Case]:
             control=True,
             caption=text,
             spans=spans,
+            about=about(item, CAPTION, free_text=True),
         )
         for item, text, spans in spanned_captions(store, result)
     ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import NamedTuple
 
 from harness.core.errors import DataError
-from harness.labels.cases import JUDGEMENTS, Case, Key, Vote
+from harness.labels.cases import JUDGEMENTS, RATED, Case, Key, Vote
 from harness.storage.spreadsheets import LONGEST_CELL, Line, parse_sheet, write_sheet
 from reports.text.formatting import shortened
 
@@ -37,9 +38,8 @@ def _row(case: Case, with_answers: bool, own: Vote | None, needs: str) -> list[s
     answers = "\n".join(f"{name}: {shortened(text)}" for name, text in case.answers.items())
     everything = ["\n".join((*case.model_evidence, *case.reasons)), f"{case.suspicion:.3f}", answers]
     evidence = everything if with_answers else ["\n".join(case.reasons), "", ""]
-    question = f"{case.question}\n\nThe answer that was rated: {case.rated}" if case.rated else case.question
     filled = [own.judgement, own.comment] if own is not None else ["", ""]
-    return [*case.key, *filled, *(shortened(cell, LONGEST_CELL) for cell in (question, case.image, needs, *evidence))]
+    return [*case.key[:4], *filled, *(shortened(cell, LONGEST_CELL) for cell in (case.shown, case.image, needs, *evidence))]
 
 
 class Refused(NamedTuple):
@@ -49,14 +49,41 @@ class Refused(NamedTuple):
     advice: str
 
 
-Fault = Callable[[Key], Refused | None]  # why a label may not be judged; None for one that may
+class Shown(NamedTuple):
+    """What a row or a task of a file shows of its question; None or blank where it shows nothing."""
+
+    question: str | None = None
+    image: str | None = None
+
+    def is_of(self, question: str, image: str) -> bool:
+        """Whether it shows this question and image, as far as it shows any. White space may differ, and a server's address may
+        stand before an image."""
+        return _same_text((self.question or "").partition(RATED)[0], question) and _same_image(self.image or "", image)
+
+
+def _same_text(shown: str, stored: str) -> bool:
+    return not shown.strip() or shown.split() in (stored.split(), shortened(stored, LONGEST_CELL).split())
+
+
+def _same_image(shown: str, stored: str) -> bool:
+    address = PurePosixPath("/", stored).as_uri().removeprefix("file:///")  # as Label Studio has it behind its own
+    known = {stored.strip(), shortened(stored, LONGEST_CELL).strip(), address}
+    return not shown.strip() or any(shown.strip() == one or shown.strip().endswith((f"/{one}", f"={one}")) for one in known)
+
+
+Place = Callable[[Key, Shown], Key | Refused]  # the case that a row is on, or why it may not be judged
+APART = Refused(
+    "shows another question or image than the label that it names.",
+    "Were some columns sorted without the others? Then a judgement stands beside another question than the one that was "
+    "judged: begin again from the sheet as it was written, and sort whole rows only.",
+)
 
 
 class Filled(NamedTuple):
     """The votes of a file, the number of its rows without one, and what else is to be known of the votes.
 
     `dated`: those that have the time at which they were cast, and not only that of an import. `users`: names of reviewers by
-    Label Studio's numbers.
+    Label Studio's numbers. `shown`: what the file shows of the question of each vote, where nobody has compared it yet.
     """
 
     votes: list[Vote]
@@ -64,6 +91,7 @@ class Filled(NamedTuple):
     warning: str = ""
     dated: frozenset[Vote] = frozenset()
     users: Mapping[str, str] = MappingProxyType({})
+    shown: tuple[Shown, ...] = ()
 
     @property
     def left(self) -> str:
@@ -74,18 +102,18 @@ class Filled(NamedTuple):
         return f" {rows} have nothing in the column `judgement`: they are not reviewed yet."
 
 
-def votes_of(raw: bytes, name: str, reviewer: str, at: str, fault: Fault = lambda key: None) -> Filled:
+def votes_of(raw: bytes, name: str, reviewer: str, at: str, place: Place = lambda key, shown: key) -> Filled:
     """The filled-in rows of the file `name` as votes; rows without a judgement are not reviewed yet.
 
     Args:
-        fault: asked of every label that is judged.
+        place: asked of every label that is judged.
     Raises DataError with all faults at once, and where no row is filled in; then there is no vote at all.
     """
     votes: list[Vote] = []
     faults: list[str] = []
     advice: list[str] = []
     seen: dict[Key, str] = {}
-    lines = parse_sheet(raw, name, (*KEY, "judgement"), _RENAMED, ("comment",))
+    lines = parse_sheet(raw, name, (*KEY, "judgement"), _RENAMED, ("comment", "question", "image"))
     filled = [line for line in lines if line.cells.get("judgement", "").strip()]
     if not filled:
         raise DataError(
@@ -94,12 +122,15 @@ def votes_of(raw: bytes, name: str, reviewer: str, at: str, fault: Fault = lambd
         )
     for line in filled:
         judgement, key = line.cells["judgement"].strip().lower(), _key(line)
-        if why := _fault(judgement, key, seen) or fault(key):
-            faults.append(f"{line.where} {why.what}")
-            advice.append(why.advice)
+        shown = Shown(line.cells.get("question"), line.cells.get("image"))
+        found = _fault(judgement, key, seen) or place(key, shown)
+        if isinstance(found, Refused):
+            faults.append(f"{line.where} {found.what}")
+            advice.append(found.advice)
             continue
         seen[key] = line.where
-        votes.append(Vote(*key, _SHORT[judgement], reviewer, at, line.cells.get("comment", "").strip()))
+        comment = line.cells.get("comment", "").strip()
+        votes.append(Vote(*found[:4], _SHORT[judgement], reviewer, at, comment, about=found.about))
     if faults:
         more = [f"... and {len(faults) - 20} more"] if len(faults) > 20 else []
         raise DataError("\n".join([*faults[:20], *more, *dict.fromkeys(advice), "Nothing was taken from the sheet."]))
@@ -111,12 +142,12 @@ def _fault(judgement: str, key: Key, seen: Mapping[Key, str]) -> Refused | None:
     if judgement not in _SHORT:
         what = f"has the judgement {judgement[:40]!r}, which is not valid."
         return Refused(what, f"Choose one of: {', '.join(JUDGEMENTS)}.")
-    if not all(key):
-        what = f"has nothing under {', '.join(n for n, v in zip(KEY, key, strict=True) if not v)}."
+    if not all(key[:4]):
+        what = f"has nothing under {', '.join(n for n, v in zip(KEY, key, strict=False) if not v)}."
         return Refused(what, "Export the sheet again.")
     return Refused(f"judges the same label as {seen[key]}.", "Keep one row of a label.") if key in seen else None
 
 
 def _key(line: Line) -> Key:
     benchmark, item_id, field, label = (line.cells.get(name, "") for name in KEY)
-    return benchmark, item_id, field, label
+    return Key(benchmark, item_id, field, label)

@@ -55,7 +55,9 @@ def compare(
     labels: Annotated[
         list[str] | None,
         typer.Option(
-            "--labels", metavar="REVISION", help="also score with this label revision (not csv, latex); may be repeated"
+            "--labels",
+            metavar="REVISION",
+            help="also score with this label revision (table, markdown, html, json); may be repeated",
         ),
     ] = None,
     to: Annotated[Path | None, typer.Option("--to", metavar="FOLDER", help="folder for `--as eee` or `--as inspect`")] = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands._app import RUNS, DryRunOption, FleetOption, OutputOption, WordsArgument, WorkersOption, app, echo
+from harness.commands._app import DryRunOption, FleetOption, WordsArgument, WorkersOption, app, echo
 from harness.commands.run import carry_out, estimate_costs, exit_if_incomplete, file_and_changes, fleet_changes, interruptible
 from harness.core.edge.launch import command_line
 from harness.core.errors import ConfigError
@@ -59,7 +59,9 @@ def sweep(
     dry_run: DryRunOption = False,
     fleet: FleetOption = None,
     workers: WorkersOption = None,
-    output: OutputOption = RUNS,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="output folder, with the store of all runs; default: the study's own")
+    ] = None,
 ) -> None:
     """Evaluate a checkpoint or server without training.
 
@@ -80,7 +82,8 @@ def sweep(
     if benchmarks is not None and not wanted:
         raise ConfigError("--benchmarks names no benchmark. Give names separated by commas, e.g. --benchmarks pope,chair.")
     study, items = Path(file) if file else None, sample_id or []
-    made = partial(evaluation, benchmarks=wanted, study=study, data=data, limit=limit, items=items, output=str(output))
+    into = str(output) if output is not None else None
+    made = partial(evaluation, benchmarks=wanted, study=study, data=data, limit=limit, items=items, output=into)
     chosen, *more = [made(one, changes=changes, style=style, say=echo) for one in model or (None,)]
     if any(word is not None for word in (until, against, policy)):
         _until_decided(chosen, policy or "default", _base_of_gate(until, against, dry_run, bool(more)))

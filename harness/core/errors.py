@@ -22,7 +22,7 @@ Each message states what happened, where, and what to do now. Any other exceptio
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -100,13 +100,14 @@ class FactsChanged(ModelError):
 
 
 class Unanswered(ModelError):
-    """Some requests got no answer, raised after all others were given. `reasons`: place of the request -> why."""
+    """Some requests got no answer, raised after all others were given. `reasons`: place of the request -> why. `withheld`: of
+    these, the ones that a server's filter or moderation refuses, and would again."""
 
-    def __init__(self, reasons: Mapping[int, str]) -> None:
+    def __init__(self, reasons: Mapping[int, str], withheld: Iterable[int] = ()) -> None:
         first = next(iter(reasons.values()))
         count = "A request has" if len(reasons) == 1 else f"{len(reasons):,} requests have"
         super().__init__(f"{count} no answer: {first}. What was answered is stored; the same command asks for the rest.")
-        self.reasons = dict(reasons)
+        self.reasons, self.withheld = dict(reasons), frozenset(withheld)
 
 
 class TrainingError(HarnessError):

@@ -24,8 +24,7 @@ Addends = Mapping[str, float]  # name -> number that may be summed over items
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One question of a benchmark. `image`: a path relative to the data folder; `group`: the unit that statistics resample (the
-    image unless the benchmark says otherwise); `truth`: whatever the benchmark needs to score an answer."""
+    """One question. `image`: path in the data folder; `group`: what statistics resample, "": image; `truth`: for the scorer."""
 
     id: str
     image: str
@@ -153,8 +152,8 @@ class Formula:
     arithmetic only; divide with `over`, nan where the denominator is 0. nan means unknown and `unknown` says why in words.
     unit: "share" (0..1, shown as per cent), "points" (already on its own scale), "words", "count".
     headline: shown in the short table. group: the slice it is about ("adversarial", a question type), "" = all.
-    parts: metrics that must all have a value; the reason names those without. limited_by: such as must have an interval, too.
-    bounds: least and greatest value by definition, (0, 200) of MME's scores: intervals are those of a share of this range.
+    parts: metrics that must all have a value, and images enough for an interval and a test; the reasons name those without.
+    bounds: least and greatest value by definition; (0, 200): intervals are of a share of it, (0, inf): of a ratio above 1, too.
     role: "hallucination" or "helpfulness" (one of each a benchmark: the report sets them against each other), or "".
     title: its name in reports where that is not `name` in words. published_as: its column in the study's tables, or "".
     """
@@ -172,7 +171,6 @@ class Formula:
     published_as: str = ""
     bounds: tuple[float, float] | None = None
     parts: tuple[Formula, ...] = ()
-    limited_by: tuple[Formula, ...] = ()
 
 
 class Sums(Mapping[str, Number]):
@@ -258,3 +256,4 @@ class LabelEdit:
     reviewer: str
     reason: str
     at: str
+    about: str = ""  # digest of the question that the label is of; "" where only the item's id is known

@@ -60,6 +60,11 @@ class Unreached(Verdict):
     """A verdict without a value because no reply came: it says nothing of the answer, nor of the judge. `reading`: why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Withheld(Unreached):
+    """One whose reply a server's filter or moderation holds back, and would again."""
+
+
 class Reply(NamedTuple):
     """The verdict of a rule. `raw` has the form that a language model was asked for, so that one parser reads both."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.core.evaluation import Span
-from harness.labels.cases import Vote, caption_field
+from harness.core.evaluation import Item, Span
+from harness.labels.cases import CAPTION, Vote, about, caption_field
 from harness.labels.votes import Ballots
 
 
@@ -21,27 +21,37 @@ class CorrectedSpans:
 
 
 class CaptionMarks:
-    """The captions that people decided on: right or wrong, or too ambiguous to say."""
+    """The captions that people decided on: right or wrong, or too ambiguous to say. A vote without `about` is on any image."""
 
     def __init__(self, ballots: Ballots, benchmark: str) -> None:
         """benchmark: name of the plug-in, whatever its label in a run."""
-        self._read = {(v.item_id, v.field): v for v in ballots.marks() if v.benchmark == benchmark}
-        self._ambiguous = {(v.item_id, v.field) for v in ballots.ambiguous_captions() if v.benchmark == benchmark}
-        self._texts = {(vote.item_id, vote.answer) for vote in self._read.values()}
+        self._read = {(v.item_id, v.field, v.about): v for v in ballots.marks() if v.benchmark == benchmark}
+        self._ambiguous = {(v.item_id, v.field, v.about) for v in ballots.ambiguous_captions() if v.benchmark == benchmark}
+        self._texts = {(vote.item_id, vote.answer, vote.about) for vote in self._read.values()}
 
-    def of(self, item_id: str, text: str, spans: Sequence[Span]) -> Vote | None:
+    def of(self, item: Item, text: str, spans: Sequence[Span]) -> Vote | None:
         """The vote whose spans correct the scorer's; None where there is none."""
-        vote = self._read.get((item_id, caption_field(text, spans))) if (item_id, text) in self._texts else None
-        return vote if vote is not None and vote.answer == text else None
+        if not self._is_read(item, text):
+            return None
+        found = (self._read.get((item.id, caption_field(text, spans), digest)) for digest in _digests(item))
+        return next((vote for vote in found if vote is not None and vote.answer == text), None)
 
-    def is_ambiguous(self, item_id: str, text: str, spans: Sequence[Span]) -> bool:
-        return bool(self._ambiguous) and (item_id, caption_field(text, spans)) in self._ambiguous
+    def is_ambiguous(self, item: Item, text: str, spans: Sequence[Span]) -> bool:
+        field = caption_field(text, spans) if self._ambiguous else ""
+        return bool(field) and any((item.id, field, digest) in self._ambiguous for digest in _digests(item))
 
-    def is_of_other_spans(self, item_id: str, text: str, spans: Sequence[Span]) -> bool:
+    def is_of_other_spans(self, item: Item, text: str, spans: Sequence[Span]) -> bool:
         """The caption was read, but against other marks of the scorer."""
-        if (item_id, text) not in self._texts or self.is_ambiguous(item_id, text, spans):
+        if not self._is_read(item, text) or self.is_ambiguous(item, text, spans):
             return False
-        return self.of(item_id, text, spans) is None
+        return self.of(item, text, spans) is None
+
+    def _is_read(self, item: Item, text: str) -> bool:
+        return bool(self._texts) and any((item.id, text, digest) in self._texts for digest in _digests(item))
+
+
+def _digests(item: Item) -> tuple[str, str]:
+    return about(item, CAPTION, free_text=True), ""
 
 
 def corrected_spans(spans: Sequence[Span], marks: Sequence[Span]) -> CorrectedSpans:

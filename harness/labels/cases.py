@@ -8,15 +8,27 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.core.digests import text_digest, value_digest
-from harness.core.evaluation import Span
+from harness.core.evaluation import Item, Span
 from harness.core.files import storable
 
 JUDGEMENTS = ("right", "wrong", "ambiguous", "skip")
 MARKS = ("missed", "false alarm")
 NOUN, VERDICT = "noun/", "verdict/"  # fields of cases without a label: a noun outside the vocabulary, a judge's rating
-Key = tuple[str, str, str, str]  # benchmark, item id, field, label: a label that changed since is another case
+CAPTION = "caption/"
+RATED = "\n\nThe answer that was rated: "
+
+
+class Key(NamedTuple):
+    """What a vote is on. A label that changed since is another case, and so is that of another question under the same id."""
+
+    benchmark: str
+    item_id: str
+    field: str
+    label: str
+    about: str = ""  # see `about`; "" in votes that earlier versions kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +72,16 @@ class Case:
     model_evidence: tuple[str, ...] = ()
     rated: str = ""
     drawn: int = 0  # a control case's place in the draw
+    about: str = ""  # see `about`
 
     @property
     def key(self) -> Key:
-        return (self.benchmark, self.item_id, self.field, self.label)
+        return Key(self.benchmark, self.item_id, self.field, self.label, self.about)
+
+    @property
+    def shown(self) -> str:
+        """The question as files for reviewers have it, with the answer that was rated."""
+        return f"{self.question}{RATED}{self.rated}" if self.rated else self.question
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +104,21 @@ class Vote:
     answer: str = ""
     spans: tuple[Span, ...] = ()
     adjudication: bool = False
+    about: str = ""  # see `about`
 
     @property
     def key(self) -> Key:
-        return (self.benchmark, self.item_id, self.field, self.label)
+        return Key(self.benchmark, self.item_id, self.field, self.label, self.about)
+
+
+def about(item: Item, field: str, free_text: bool) -> str:
+    """Which question a label is of, as 16 digits of a sha256: of the image's path and, where the label is not of the image
+    itself (`free_text`, nouns, captions), the question's words.
+
+    Ids alone do not tell: many benchmarks number their rows, and two question files of one benchmark number others.
+    """
+    of_image = free_text or field.startswith((NOUN, CAPTION))
+    return value_digest([item.image, "" if of_image else " ".join(item.question.split())])[:16]
 
 
 def caption_field(caption: str, spans: Iterable[Span]) -> str:
@@ -103,4 +132,4 @@ def caption_field(caption: str, spans: Iterable[Span]) -> str:
 
 def caption_field_without_spans(caption: str) -> str:
     """The field that votes of earlier versions have, which does not say against which marks they were cast."""
-    return f"caption/{text_digest(storable(caption))[:12]}"
+    return f"{CAPTION}{text_digest(storable(caption))[:12]}"

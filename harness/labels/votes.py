@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from itertools import combinations
+from math import inf
 from types import MappingProxyType
 
 from harness.core.errors import ConfigError
@@ -44,7 +46,7 @@ class Standing:
         """The deciding vote: the adjudication, or the last of those that agree. None while open."""
         if self.settled is not None or not self.judgements or self.is_disputed:
             return self.settled
-        return max(self.judgements, key=lambda vote: vote.at)
+        return max(self.judgements, key=lambda vote: moment(vote.at))
 
 
 _NOTHING = Standing()
@@ -64,15 +66,15 @@ class Pair:
 class Ballots:
     """All votes, in the order in which they were cast. Values are replaced whole, so threads may read meanwhile.
 
-    Votes under several spellings of a name (`Names`) are one reviewer's, under the first of them. `fields`: fields of cases
-    that earlier versions named otherwise -> the present ones.
+    Votes under several spellings of a name (`Names`) are one reviewer's, under the first of them. `keys`: cases as earlier
+    versions named them -> the present ones.
     """
 
     def __init__(
-        self, votes: Iterable[Vote] = (), names: Names | None = None, fields: Mapping[Key, str] = MappingProxyType({})
+        self, votes: Iterable[Vote] = (), names: Names | None = None, keys: Mapping[Key, Key] = MappingProxyType({})
     ) -> None:
         self.names = Names() if names is None else names
-        self._fields = fields
+        self._keys = keys
         self._cast: dict[tuple[Key, bool], tuple[Vote, ...]] = {}
         self._standing: dict[Key, Standing] = {}
         self._disputed: dict[Key, None] = {}
@@ -81,8 +83,8 @@ class Ballots:
             self.add(vote)
 
     def add(self, vote: Vote) -> None:
-        field_ = self._fields.get(vote.key, vote.field)
-        vote = replace(vote, reviewer=self.names.learn(vote.reviewer), field=field_)
+        key = self._keys.get(vote.key, vote.key)
+        vote = replace(vote, reviewer=self.names.learn(vote.reviewer), field=key.field, about=key.about)
         slot = (vote.key, vote.adjudication)
         cast = self._cast.get(slot, ())
         self._cast[slot] = _without_last(cast, vote.reviewer) if vote.judgement == UNDO else (*cast, vote)
@@ -128,7 +130,7 @@ class Ballots:
 
     def deciders(self, edits: Iterable[LabelEdit]) -> list[str]:
         """The reviewers whose votes these edits follow, by name; who only skipped is not among them."""
-        standings = [self._standing[edit.benchmark, edit.item_id, edit.field, edit.old] for edit in edits]
+        standings = [self.of(Key(edit.benchmark, edit.item_id, edit.field, edit.old, edit.about)) for edit in edits]
         return sorted({vote.reviewer for one in standings for vote in ((one.settled,) if one.settled else one.judgements)})
 
     def marks(self) -> list[Vote]:
@@ -144,7 +146,10 @@ class Ballots:
         return [vote for vote in found if vote is not None and vote.answer]
 
     def pairs(self, keys: Collection[Key]) -> list[Pair]:
-        """Cohen's kappa of every two reviewers, over the cases of `keys` that both judged."""
+        """Cohen's kappa of every two reviewers, over the labels of `keys` that both judged.
+
+        Captions are in none of these: two that are "wrong" by different marks are no agreement, and marks are no categories.
+        """
         found = []
         for one, other in combinations(self.reviewers(), 2):
             both = [(v[one], v[other]) for v in self._judgements(keys) if one in v and other in v]
@@ -154,15 +159,30 @@ class Ballots:
         return found
 
     def fleiss(self, keys: Collection[Key]) -> float | None:
-        """Fleiss' kappa of all reviewers, over the cases of `keys` that at least two judged."""
+        """Fleiss' kappa of all reviewers, over the labels of `keys` that at least two judged."""
         return fleiss([list(judged.values()) for judged in self._judgements(keys)])
 
     def alpha(self, keys: Collection[Key]) -> float | None:
-        """Krippendorff's alpha of all reviewers, over the same cases."""
+        """Krippendorff's alpha of all reviewers, over the same labels."""
         return alpha([list(judged.values()) for judged in self._judgements(keys)])
 
     def _judgements(self, keys: Collection[Key]) -> list[dict[str, str]]:
-        return [{v.reviewer: v.judgement for v in self.of(key).judgements} for key in keys if key in self._standing]
+        judged = (self.of(key).judgements for key in keys)
+        return [{v.reviewer: v.judgement for v in votes} for votes in judged if votes and not votes[0].answer]
+
+    def captions_of_several(self, keys: Collection[Key]) -> tuple[int, int]:
+        """(captions of `keys` that at least two judged, those of them on which all give the same judgement and marks)."""
+        judged = [votes for votes in (self.of(key).judgements for key in keys) if len(votes) > 1 and votes[0].answer]
+        return len(judged), sum(len({_content(vote) for vote in votes}) == 1 for votes in judged)
+
+
+def moment(at: str) -> float:
+    """Seconds since 1970 of a vote's time, whatever its zone (without one: UTC); -inf where it is none."""
+    try:
+        time = datetime.fromisoformat(at)
+        return (time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError):
+        return -inf
 
 
 def _without_last(cast: tuple[Vote, ...], reviewer: str) -> tuple[Vote, ...]:
@@ -180,7 +200,8 @@ def _edit(standing: Standing, vote: Vote) -> LabelEdit:
     votes = (vote,) if vote.adjudication else standing.judgements
     names = ", ".join(sorted(v.reviewer for v in votes))
     reason = "; ".join(dict.fromkeys(v.comment for v in votes if v.comment))
-    return LabelEdit(vote.benchmark, vote.item_id, vote.field, vote.label, EDITS[vote.judgement], names, reason, vote.at)
+    new = EDITS[vote.judgement]
+    return LabelEdit(vote.benchmark, vote.item_id, vote.field, vote.label, new, names, reason, vote.at, vote.about)
 
 
 def check_name(name: str) -> None:

@@ -43,6 +43,7 @@ class _Lost(NamedTuple):
 
     why: str
     transient: bool
+    withheld: bool = False
 
 
 @registry.model
@@ -176,7 +177,7 @@ class OpenAIModel:
             for finished in self._asked([[i] for i in stragglers], requests, lost):
                 yield finished
         if lost:
-            raise Unanswered({i: lost[i].why for i in sorted(lost)})
+            raise Unanswered({i: lost[i].why for i in sorted(lost)}, [i for i in lost if lost[i].withheld])
 
     def _asked(
         self, groups: list[list[int]], requests: Sequence[Request], lost: dict[int, _Lost]
@@ -206,7 +207,7 @@ class OpenAIModel:
         except ImageError as error:
             return _Lost(str(error), transient=False)
         except Unanswerable as error:
-            return _Lost(str(error), error.transient)
+            return _Lost(str(error), error.transient, error.withheld)
 
     def _data_url(self, path: Path) -> str:
         """An image as it is sent, made once for all its questions."""

@@ -7,6 +7,8 @@ provider's output file lies in the folder, the same command goes on with the rep
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,17 +16,18 @@ from typing import Any
 from harness.core import registry
 from harness.core.digests import file_digest, value_digest
 from harness.core.edge.images import DECODING
+from harness.core.edge.text import printable
 from harness.core.errors import ConfigError, DataError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.files import write_text_whole
 from harness.core.preference import one_or_all, paths_of
 from harness.core.run_record import SERVED, UNKNOWN_WEIGHTS, Checkpoint
 from harness.models._server.chat_format import chat_body, content_of, data_url, read_reply
-from harness.models._server.refusals import Again, Unanswerable
+from harness.models._server.refusals import Again, Refusal, Unanswerable
 from harness.models._server.thinking import Thinking
 from harness.models._server.usage import OtherModels
 
-_REQUESTS = "requests-"
+_REQUESTS = re.compile(r"requests-(\d+)\.jsonl")
 _LINES, _BYTES = 20_000, 90 << 20  # of a file; OpenAI takes 50,000 requests and 200 MB
 
 
@@ -34,7 +37,7 @@ class OpenAIBatch:
 
     Args:
         folder: where request files (requests-1.jsonl, ..) are written and the provider's output files are put, under any
-            other name that ends in .jsonl.
+            other name that ends in .jsonl (requests-1_output.jsonl as well).
         model: the provider's name for the model.
         revision: which weights these are, in your words; part of the identity under which answers are stored.
         limit_name: what the provider calls the token limit: max_tokens, or max_completion_tokens.
@@ -84,24 +87,35 @@ class OpenAIBatch:
         wanted = {i: self._body(request) for i, request in enumerate(requests) if i not in done}
         ids = {i: self._id(requests[i], body) for i, body in wanted.items()}
         replies, failed = self._replies()
+        replied = Counter({name: len(replies.get(name, ())) + len(failed.get(name, ())) for name in {*replies, *failed}})
         answers: list[tuple[int, Answer]] = []
         lost: dict[int, str] = {}
+        one_of = {name: requests[i] for i, name in ids.items()}
+        read = {name: self._answer(replies.get(name, ()), one, failed.setdefault(name, [])) for name, one in one_of.items()}
         for i, name in ids.items():
-            try:
-                if name in replies:
-                    answers.append((i, self._read(replies[name], requests[i])))
-                    self._others.look(f"The batch in {self._folder}", self._model, answers[-1][1].model)
-                else:
-                    lost[i] = failed[name][-1] if name in failed else ""
-            except (Again, Unanswerable) as error:
-                lost[i] = str(error)
-                failed.setdefault(name, []).append(lost[i])
+            if (answer := read[name]) is not None:
+                answers.append((i, answer))
+                self._others.look(f"The batch in {self._folder}", self._model, answer.model)
+            else:
+                lost[i] = failed[name][-1] if failed[name] else ""
         if answers:
             yield answers
         if lost:
-            where = self._write({ids[i]: (requests[i], wanted[i]) for i in lost}, failed)
-            waits = f"waits for a batch: submit {where}, put the output file into {self._folder} and run the same command again"
-            raise Unanswered({i: f"the batch failed ({why}); it {waits}" if why else waits for i, why in sorted(lost.items())})
+            where = self._write({ids[i]: (requests[i], wanted[i]) for i in lost}, failed, replied)
+            raise Unanswered({i: self._waits(where[ids[i]], why) for i, why in sorted(lost.items())})
+
+    def _answer(self, bodies: Sequence[Any], request: Request, failed: list[str]) -> Answer | None:
+        """Of the first reply that can be read; `failed` gets the reasons of those before it."""
+        for body in bodies:
+            try:
+                return self._read(body, request)
+            except (Again, Unanswerable) as error:
+                failed.append(str(error))
+        return None
+
+    def _waits(self, file: str, why: str) -> str:
+        waits = f"waits for a batch: submit {file}, put the output file into {self._folder} and run the same command again"
+        return f"the batch failed ({why}); it {waits}" if why else waits
 
     def _read(self, body: Any, request: Request) -> Answer:  # Any: what a provider wrote
         return read_reply(body, request.decoding, 0.0, self._thinking.tokens).answer
@@ -118,40 +132,50 @@ class OpenAIBatch:
         return {**chat_body(self._thinking.asked(request), [], self._model, self._limit), **self._extra}
 
     def _id(self, request: Request, body: Mapping[str, Any]) -> str:
+        if request.decoding.temperature > 0:
+            body = {"top_p": 1.0, **body}  # as earlier versions sent it: the id stays
         asked: list[object] = [self._revision, body, one_or_all(map(file_digest, paths_of(request.image)))]
         if request.decoding.seed and "seed" not in body:  # greedy: a repeat would read the first asking's reply again
             asked.append(request.decoding.seed)
         return value_digest(asked)[:32]
 
-    def _replies(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
-        """Bodies of good replies, and the reasons of failed ones, by id."""
-        good: dict[str, Any] = {}
+    def _replies(self) -> tuple[dict[str, list[Any]], dict[str, list[str]]]:
+        """Bodies of replies, newest first, and the reasons of failed ones, by id; a line that is there twice counts once."""
+        good: dict[str, list[Any]] = {}
         failed: dict[str, list[str]] = {}
-        for path in sorted(self._folder.glob("*.jsonl")):
-            for row in [] if path.name.startswith(_REQUESTS) else _rows(path):
-                response = row.get("response") or {}
-                if response.get("status_code") == 200 and isinstance(response.get("body"), dict):
-                    good[str(row["custom_id"])] = response["body"]
-                else:
-                    why = json.dumps(row.get("error") or response.get("body"))[:200]
-                    failed.setdefault(str(row["custom_id"]), []).append(why)
-        return good, failed
-
-    def _write(self, missing: Mapping[str, tuple[Request, dict[str, Any]]], failed: Mapping[str, list[str]]) -> str:
-        """Write what waits in no file: what was never written, and what failed as often as it was. The names of its files."""
-        files: dict[str, list[str]] = {}
-        for path in sorted(self._folder.glob(f"{_REQUESTS}*.jsonl"), key=_number):
+        seen: set[int] = set()
+        for path in sorted(p for p in self._folder.glob("*.jsonl") if p.is_file() and not _number(p)):
             for row in _rows(path):
-                files.setdefault(str(row["custom_id"]), []).append(path.name)
-        fresh = [name for name in missing if len(files.get(name, ())) <= len(failed.get(name, ()))]
-        waiting = {files[name][-1] for name in missing if name in files and name not in fresh}
-        last = max(map(_number, self._folder.glob(f"{_REQUESTS}*.jsonl")), default=0)
+                if (line := hash(json.dumps(row, sort_keys=True))) in seen:
+                    continue
+                seen.add(line)
+                if why := _refusal(row):
+                    failed.setdefault(row["custom_id"], []).append(why)
+                else:
+                    good.setdefault(row["custom_id"], []).insert(0, row["response"]["body"])
+        return {name: sorted(bodies, key=_made_at, reverse=True) for name, bodies in good.items()}, failed
+
+    def _write(
+        self, missing: Mapping[str, tuple[Request, dict[str, Any]]], failed: Mapping[str, list[str]], replied: Counter[str]
+    ) -> dict[str, str]:
+        """Write what waits in no file: what was never written, what failed as often as it was, and what has no reply where
+        others of its file have one. The name of each request's file. `replied`: how many replies each has, of any kind."""
+        paths = sorted(filter(_number, self._folder.glob("*.jsonl")), key=_number)
+        files: dict[str, list[str]] = {}
+        ids = {path.name: [row["custom_id"] for row in _rows(path)] for path in paths}
+        for file, names in ids.items():
+            for name in names:
+                files.setdefault(name, []).append(file)
+        back = {file for file, names in ids.items() if any(files[name].index(file) < replied[name] for name in names)}
+        fresh = [name for name in missing if len(files.get(name, ())) <= len(failed[name]) or files[name][-1] in back]
+        where = {name: files[name][-1] for name in missing if name in files}
         self._folder.mkdir(parents=True, exist_ok=True)
-        for number, part in enumerate(_parts([self._line(name, *missing[name]) for name in fresh]), last + 1):
-            path = self._folder / f"{_REQUESTS}{number}.jsonl"
-            write_text_whole(path, "".join(part))
-            waiting.add(path.name)
-        return " and ".join(sorted(waiting))
+        lines = ((name, self._line(name, *missing[name])) for name in fresh)
+        for number, part in enumerate(_parts(lines), max(map(_number, paths), default=0) + 1):
+            path = self._folder / f"requests-{number}.jsonl"
+            write_text_whole(path, "".join(line for _, line in part))
+            where |= {name: path.name for name, _ in part}
+        return where
 
     def _line(self, name: str, request: Request, body: dict[str, Any]) -> str:
         if request.image is not None:
@@ -161,24 +185,40 @@ class OpenAIBatch:
         return json.dumps({"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": body}) + "\n"
 
 
-def _parts(lines: Iterable[str]) -> Iterator[list[str]]:
-    """As many lines a file as a provider takes."""
-    part: list[str] = []
+def _parts(lines: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """As many (id, line) a file as a provider takes."""
+    part: list[tuple[str, str]] = []
     size = 0
-    for line in lines:
+    for name, line in lines:
         if part and (len(part) == _LINES or size + len(line) > _BYTES):
             yield part
             part, size = [], 0
-        part.append(line)
+        part.append((name, line))
         size += len(line)
     if part:
         yield part
 
 
 def _number(path: Path) -> int:
-    """N of requests-N.jsonl; 0 for a name of another form."""
-    digits = path.stem.removeprefix(_REQUESTS)
-    return int(digits) if digits.isdecimal() else 0
+    """N of a request file requests-N.jsonl; 0 for any other name."""
+    found = _REQUESTS.fullmatch(path.name)
+    return int(found[1]) if found else 0
+
+
+def _refusal(row: Mapping[str, Any]) -> str:
+    """Why a row of an output file is no answer, as far as its status and errors say; "" where nothing is wrong with it."""
+    response, error = row.get("response") or {}, row.get("error")
+    body = response.get("body")
+    if error or response.get("status_code") != 200 or not isinstance(body, dict):
+        return printable(json.dumps(error or body))[:200]
+    refusal = Refusal.of_body(body)  # also beside a part of an answer
+    return f"HTTP {refusal.status}: {printable(refusal.words)[:200]}" if refusal is not None else ""
+
+
+def _made_at(body: Mapping[str, Any]) -> float:
+    """When a reply was made, in seconds, as it says."""
+    made = body.get("created")
+    return made if isinstance(made, (int, float)) else 0.0
 
 
 def _rows(path: Path) -> Iterable[dict[str, Any]]:

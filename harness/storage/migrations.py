@@ -67,4 +67,5 @@ STEPS: tuple[str, ...] = (
     "CREATE TABLE option_log_probs (key TEXT PRIMARY KEY, nats TEXT NOT NULL) WITHOUT ROWID;",
     "CREATE TABLE numbered_reviewers (number TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (number, name)) WITHOUT ROWID;",
     "ALTER TABLE answers ADD COLUMN model TEXT;",
+    "ALTER TABLE votes ADD COLUMN about TEXT NOT NULL DEFAULT '';",
 )

@@ -16,19 +16,20 @@ from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple
 
 from harness.core.digests import text_digest
+from harness.core.edge.text import count
 from harness.core.evaluation import Span
 from harness.core.files import storable
 from harness.labels.cases import Key, Vote
 from harness.labels.reviewers import Names, plain_name, unambiguous
-from harness.labels.votes import Ballots, checked
+from harness.labels.votes import Ballots, checked, moment
 from harness.storage import codec
 from harness.storage.database import Database
 
-_COLUMNS = "benchmark, item_id, field, label, word, reviewer, at, comment, answer, spans, adjudication"
+_COLUMNS = "benchmark, item_id, field, label, word, reviewer, at, comment, answer, spans, adjudication, about"
 
 
 _GO_BACK = "To go back to such a vote, cast it on the review page or give its row a new comment."
-_INSERT = f"INSERT INTO votes (token, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT = f"INSERT INTO votes (token, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 
 class Taken(NamedTuple):
@@ -46,7 +47,7 @@ class Taken(NamedTuple):
         settled = f" {self.settled:,} on settled labels were left out." if self.settled else ""
         repeated = f" Left out: {self.repeated:,} that the reviewer has changed since. {_GO_BACK}" if self.repeated else ""
         known = [f" The votes of {name!r} count as those of {as_!r}, who is known." for name, as_ in self.renamed.items()]
-        return f"{self.read:,} judgements read, {self.new:,} of them new.{settled}{repeated}{''.join(known)}"
+        return f"{count(self.read, 'judgement')} read, {self.new:,} of them new.{settled}{repeated}{''.join(known)}"
 
 
 class Reviews(Database):
@@ -59,7 +60,7 @@ class Reviews(Database):
         self._reader = Database(path, reading)  # reading does not wait for a vote that is being written
         self._ballots, self._read = Ballots(), 0
         self._numbers: dict[str, str] = {}  # those that the ballots were counted with
-        self._fields: Mapping[Key, str] = {}  # see `read_as`
+        self._keys: Mapping[Key, Key] = {}  # see `read_as`
         self._reading = Lock()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -110,7 +111,7 @@ class Reviews(Database):
         found: defaultdict[tuple[Key, str], list[Vote]] = defaultdict(list)
         for vote in self.votes():
             if not vote.adjudication:
-                found[vote.key, vote.reviewer].append(vote)
+                found[self._keys.get(vote.key, vote.key), vote.reviewer].append(vote)
         return found
 
     def know(self, users: Mapping[str, str]) -> None:
@@ -119,11 +120,11 @@ class Reviews(Database):
             pairs = [(number, plain_name(name)) for number, name in users.items()]
             db.executemany("INSERT OR IGNORE INTO numbered_reviewers VALUES (?,?)", pairs)
 
-    def read_as(self, fields: Mapping[Key, str]) -> None:
-        """Count votes on these cases under other fields from now on; what is stored stays as it was."""
+    def read_as(self, keys: Mapping[Key, Key]) -> None:
+        """Count votes on these cases as votes on others from now on; what is stored stays as it was."""
         with self._reading:
-            self._fields = fields
-            self._ballots, self._read = Ballots(names=Names(self._numbers), fields=fields), 0
+            self._keys = keys
+            self._ballots, self._read = Ballots(names=Names(self._numbers), keys=keys), 0
 
     def _numbered(self) -> dict[str, str]:
         return unambiguous(self._reader.rows("SELECT number, name FROM numbered_reviewers"))
@@ -139,7 +140,7 @@ class Reviews(Database):
         with self._reading:
             numbers = self._numbered()
             if numbers != self._numbers:  # votes of a number are another's now
-                self._ballots, self._read, self._numbers = Ballots(names=Names(numbers), fields=self._fields), 0, numbers
+                self._ballots, self._read, self._numbers = Ballots(names=Names(numbers), keys=self._keys), 0, numbers
             for row in self._after(self._read):
                 self._ballots.add(_vote(row[1:]))
                 self._read = row[0]
@@ -158,7 +159,7 @@ def _is_past(vote: Vote, cast: Sequence[Vote], dated: bool) -> bool:
     """Whether the last of `cast`, all votes of its reviewer on the case, is later than the vote; of a vote that is not dated:
     whether it says what one of them said."""
     if dated:
-        return bool(cast) and vote.at < cast[-1].at
+        return bool(cast) and moment(vote.at) < moment(cast[-1].at)
     return any(not _is_news(vote, old) for old in cast)
 
 
@@ -166,10 +167,10 @@ def _row(vote: Vote, token: str) -> tuple[Any, ...]:
     content = codec.dumps([*astuple(vote)[:6], *astuple(vote)[7:]])  # without the time: the second click comes later
     token = text_digest(f"{token}\n{content}") if token else secrets.token_hex(16)
     fields = [storable(text) if isinstance(text, str) else text for text in astuple(vote)]
-    return (token, *fields[:9], codec.dumps(vote.spans), int(vote.adjudication))
+    return (token, *fields[:9], codec.dumps(vote.spans), int(vote.adjudication), vote.about)
 
 
 def _vote(row: Any) -> Vote:
-    benchmark, item_id, field, label, judgement, reviewer, at, comment, answer, spans, adjudication = row
+    benchmark, item_id, field, label, judgement, reviewer, at, comment, answer, spans, adjudication, about = row
     marked = tuple(Span(**span) for span in codec.loads(spans))
-    return Vote(benchmark, item_id, field, label, judgement, reviewer, at, comment, answer, marked, bool(adjudication))
+    return Vote(benchmark, item_id, field, label, judgement, reviewer, at, comment, answer, marked, bool(adjudication), about)

@@ -126,8 +126,10 @@ def _plain_headline(rows: Sequence[Row]) -> str:
 
 
 def _why_not(cell: Cell) -> str:
-    """' (fewer than 5 images count)', where the cell says why it has no interval."""
-    return f" ({cell.why.removeprefix(NO_INTERVAL)})" if cell.why.startswith(NO_INTERVAL) else ""
+    """' (fewer than 5 images count)', where the difference or the cell says why it has no interval."""
+    why = cell.difference.why if cell.difference is not None else ""
+    why = why or cell.why.removeprefix(NO_INTERVAL) * cell.why.startswith(NO_INTERVAL)
+    return f" ({why})" if why else ""
 
 
 def _price(rows: Sequence[Row], bad: Row) -> str:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from harness.core.evaluation import ratio
 from harness.core.run_record import RunRecord
+from harness.core.stats import Sample, limits, linearise
 from reports.published.reward_rows import published_rewards
 from reports.questions.costs import reward_model_costs
 
@@ -26,6 +30,17 @@ def reward_accuracy(
         for model, found in record.reward_accuracy.items():
             shares[front + model] = {front + name: value for name, value in found.items()}
     return shares, pairs, left
+
+
+def ranked_interval(share: float | None, n: int | None) -> tuple[float | None, float | None]:
+    """95 % interval of a share of n pairs that are ranked rightly, each an observation of its own; none below five pairs, or
+    where their number is not known."""
+    if share is None or not n:
+        return None, None
+    right = np.clip(round(share * n, 6) - np.arange(n), 0.0, 1.0)
+    data = Sample(("right", "n"), np.stack([right, np.ones(n)], axis=1), np.arange(n))
+    formula = ratio("accuracy", ["right"], ["n"])
+    return limits(formula, [data], linearise(formula, data))
 
 
 def reward_fields(records: Sequence[RunRecord], labels: Sequence[str] | None, published: Sequence[str]) -> dict[str, Any]:

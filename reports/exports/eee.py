@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -135,15 +136,15 @@ def _result(one: Measured, metric: Metric) -> dict[str, Any]:
 
 
 def _metric_config(one: Measured, metric: Metric, formula: Formula) -> dict[str, Any]:
-    low, high = formula.bounds or ((0.0, 1.0) if formula.unit == "share" else ("-Infinity", "Infinity"))
+    low, high = formula.bounds or ((0.0, 1.0) if formula.unit == "share" else (-math.inf, math.inf))
     config: dict[str, Any] = {
         "metric_id": f"{one.result.benchmark}.{metric.key}",
         "metric_name": formula.title or metric.name,
         "metric_unit": {"share": "proportion"}.get(formula.unit, formula.unit),
         "lower_is_better": formula.better == "lower",
         "score_type": "continuous",
-        "min_score": low,
-        "max_score": high,
+        "min_score": low if math.isfinite(low) else "-Infinity",
+        "max_score": high if math.isfinite(high) else "Infinity",
         "evaluation_description": formula.about or formula.title or metric.name,
     }
     if formula.better == "neither":

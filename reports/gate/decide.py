@@ -18,14 +18,15 @@ from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
 from harness.core.gating import GatePolicy
 from harness.core.run_record import FACT_FROM_FILES, IMAGES, STOPPED, BenchmarkResult, SweepResult
-from harness.core.stats import addend_names, columns_read, evaluate, fewest_clusters, holm, moving, sample
+from harness.core.stats import addend_names, columns_read, evaluate, holm, moving, sample, too_few
 from reports.gate.anytime import Anytime
 from reports.gate.resolve import Target, targets, unmeasured
 from reports.gate.shift_test import Chances, Shift, above, below, items_needed, limits, shift_of
 from reports.gate.words import SHARE_OF_NOTHING, family_of, needed_words, of_checkpoint, of_gate, requirement
 from reports.tables.results import benchmark_names, results_of
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, WATCHED, CheckpointGate, Gate, RuleResult
-from reports.values.paired import Pair, Pairs, known, pairs
+from reports.values.measures import measures
+from reports.values.paired import Pair, Pairs, change, known, pairs
 from reports.values.table import Column
 
 _Sides = tuple[BenchmarkResult | None, BenchmarkResult | None]  # the base's and the checkpoint's
@@ -62,7 +63,7 @@ def gate(
     if len(columns) < 2 and not pending:
         raise ConfigError("A gate compares a checkpoint with its base, and there is only one checkpoint. Name two runs.")
     results = {name: results_of(sweeps, name) for name in benchmark_names(sweeps)}
-    measured = {name: _formulas(each) for name, each in results.items()}
+    measured = {name: list(measures(each).values()) for name, each in results.items()}
     found = targets(policy, measured)
     tested = []
     for place, _ in enumerate(columns[1:], start=1):
@@ -81,14 +82,6 @@ def gate(
     n_tests = sum(rule.role != "watch" for rules in decided for rule in rules)
     family = family_of(n_tests, len(checkpoints), n_left_out)
     return Gate(policy.name, policy.alpha, verdict, of_gate(verdict, checkpoints), family, checkpoints, columns[0].label)
-
-
-def _formulas(results: Sequence[BenchmarkResult | None]) -> list[Formula]:
-    known: dict[tuple[str, str], Formula] = {}
-    for result in results:
-        for formula in result.formulas if result else ():
-            known.setdefault((formula.name, formula.group), formula)
-    return list(known.values())
 
 
 def _pairs(base: BenchmarkResult | None, other: BenchmarkResult | None) -> Pairs | None:
@@ -151,13 +144,16 @@ def _untested(result: RuleResult, both: Pair, f: Formula, obstacle: str, units: 
     values = [known(evaluate(f, side.names, side.sums[None])) for side in sides]
     images = [int(i) for i in np.unique(both.before.cluster[moved])]
     result = replace(result, before=values[0], after=values[1], items=int(moved.sum()), images=len(images))
+    found = change(*sides, f)
     unknown = [name for name, value in zip(("base", "checkpoint"), values, strict=True) if value is None]
     if unknown:
         why = f"unknown for the {' and the '.join(unknown)}: {f.unknown}"
+    elif found.few:
+        why = too_few(found, units)
     elif not all(np.isfinite(evaluate(f, side.names, side.sums - side.totals[images])).all() for side in sides):
         why = "too few images decide it (without one of them it is unknown)"
     else:
-        fewest = min(fewest_clusters(f, side) for side in sides)
+        fewest = int(found.counting[0])
         why = f"{f'one of the {units} counts' if fewest == 1 else f'{fewest} {units} count'}, too few for a test"
     shift = values[1] - values[0] if values[0] is not None and values[1] is not None else None
     why = f"no difference can be tested: {why}"

@@ -29,7 +29,7 @@ from harness.core.stats import (
     Sample,
     clusters_of,
     evaluate,
-    fewest_clusters,
+    few_clusters,
     moving,
     unseen_variance,
 )
@@ -73,13 +73,13 @@ class Chances(NamedTuple):
 def shift_of(before: Sample, after: Sample, formula: Formula, sign: int = 1, relative: float = 0.0) -> Shift | None:
     """The shift between samples of the same items in the same order; None where a value is unknown.
 
-    Only images count that move the metric on either side; None where fewer than `FEWEST_CLUSTERS` move one side, or one of the
-    metric's parts there. Where they are fewer on one side than on both, the images' values lie further apart by the variance
-    that these few may hide.
+    Only images count that move the metric on either side; None where fewer than `FEWEST_CLUSTERS` move one side, or too few
+    one of the metric's parts there. Where they are fewer on one side than on both, the images' values lie further apart by the
+    variance that these few may hide.
     """
     of_sides = moving(formula, before), moving(formula, after)
     moved, fewest = of_sides[0] | of_sides[1], min(clusters_of(before, one) for one in of_sides)
-    if any(fewest_clusters(formula, side) < FEWEST_CLUSTERS for side in (before, after)):
+    if fewest < FEWEST_CLUSTERS or any(few_clusters(formula, side) for side in (before, after)):
         return None
     kept = np.unique(before.cluster[moved])
     all_of = [side.totals.sum(axis=0, keepdims=True) for side in (before, after)]

@@ -29,7 +29,7 @@ def effect(
     columns: Mapping[tuple[str, str], str],
     *,
     revision: str,
-    control: Mapping[str, int] | None = None,
+    control: Mapping[str, Mapping[str, int]] | None = None,
     conflicts: Sequence[str] = (),
     not_asked: int = 0,
     disputed: int = 0,
@@ -42,12 +42,13 @@ def effect(
     Args:
         edits: those that hold.
         columns: (run, its label of a checkpoint) -> the column's label, see `columns_of`.
-        control: size and seed of the control set that was reviewed.
-        disputed: how many labels wait for an adjudication; `bounds` are the metrics at both ends.
+        control: benchmark -> size and seed of the control set that was reviewed.
+        disputed: how many labels of these runs wait for an adjudication; `bounds` are the metrics at both ends.
     """
     of = {one.benchmark: [e for e in edits if e.benchmark == one.benchmark] for one in labels}
     touched = {row.benchmark for row in audited.rows} & _touched(official, audited)
-    found = [fault for one in labels for fault in error_faults(one, of[one.benchmark], control or {})]
+    drawn = {one.benchmark: (control or {}).get(one.benchmark, {}) for one in labels}
+    found = [fault for one in labels for fault in error_faults(one, of[one.benchmark], drawn[one.benchmark])]
     return Effect(
         revision=revision,
         edits={new: sum(edit.new == new for edit in edits) for new in ("right", "flipped", "removed")},
@@ -58,7 +59,7 @@ def effect(
             turn for a, b in _both(official.short.rows, audited.short.rows) for turn in _reversed(official.short.columns, a, b)
         ),
         faults=tuple(_by_column(columns, found)),
-        rates=tuple(label_rates(one, of[one.benchmark], control or {}) for one in labels),
+        rates=tuple(label_rates(one, of[one.benchmark], drawn[one.benchmark]) for one in labels),
         disputed=disputed,
         bounds=tuple(_by_column(columns, bounds)),
         captions=tuple(captions),

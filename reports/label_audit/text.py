@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.core.edge.text import count
+from harness.core.stats import FEWEST_CLUSTERS
 from harness.labels.control_sample import FEWEST
 from harness.labels.estimates.label_error_rate import LabelRates
 from harness.labels.estimates.proportions import Share
@@ -192,8 +193,10 @@ def _disputed(comparison: Comparison, effect: Effect) -> Part:
         )
         for column, b in effect.bounds
     ]
-    lead = f"{count(effect.disputed, 'label')} on which reviewers disagree: with all settled against the checkpoint, or for it."
-    return Part("Still disputed", lead, ("checkpoint", "metric", "worst case", "best case"), tuple(rows))
+    searched = dict.fromkeys(row[1] for row, (_, b) in zip(rows, effect.bounds, strict=True) if b.is_searched)
+    lines = tuple(f"{one}: not best with all labels settled for the checkpoint; searched label by label." for one in searched)
+    lead = f"{count(effect.disputed, 'label')} on which reviewers disagree: the worst and the best that settling them can give."
+    return Part("Still disputed", lead, ("checkpoint", "metric", "worst case", "best case"), tuple(rows), lines)
 
 
 def _captions(effect: Effect) -> Part:
@@ -212,21 +215,16 @@ def _captions(effect: Effect) -> Part:
                 marked,
             )
         )
-    header = (
-        "benchmark",
-        "checkpoint",
-        "CHAIRi as scored",
-        "corrected",
-        "hallucinations found",
-        "rightly blamed",
-        "captions read",
-    )
+    shares = ("CHAIRi as scored", "corrected", "hallucinations found", "rightly blamed")
+    header = ("benchmark", "checkpoint", *shares, "captions read")
     lead = "Human marks in a random sample of captions, extrapolated to all captions."
     lines = [
         f"{title_of(c.benchmark)}, {c.column}: {left}."
         for c in effect.captions
         if (left := captions_left_out(c.ambiguous, c.elsewhere))
     ]
+    few = [f"{title_of(c.benchmark)}, {c.column}" for c in effect.captions if c.value is not None and c.low is None]
+    lines += [f"{one}: no interval, as captions of fewer than {FEWEST_CLUSTERS} images are read." for one in few]
     return Part("CHAIR as people count it", lead, header, tuple(rows), tuple(lines))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from reports.comparison.reward_models import ranked_interval
 from reports.published.published_rows import SOURCE
 from reports.text.formatting import UNKNOWN, between, number, row_name, title_of, who
 from reports.values.comparison import Comparison
@@ -121,8 +124,8 @@ def _variance_share(row: Row, cell: Cell | None, error: float) -> str:
 
 REWARD_TOLD = (
     "Share of held-out pairs whose chosen answer a reward model rates higher, equal rewards counting half; 50 % is chance. "
-    "Far below it, the model has learned who wrote an answer, not which is better. Published values are of other held-out "
-    "pairs: for orientation only."
+    "Far below it, the model has learned who wrote an answer, not which is better. In brackets 95 % intervals over pairs, "
+    "each for itself; fewer than five have none. Published values are of other held-out pairs: for orientation only."
 )
 
 
@@ -142,7 +145,7 @@ def reward_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     own = {name.casefold() for name in tested}
     theirs = [name for row in comparison.published_rewards[:1] for name in row.values if name.casefold() not in own]
     rows = [
-        [model, *(number(found[name], "share") if name in found else "" for name in tested), *("" for _ in theirs)]
+        [model, *(_of_rewards(found, name, comparison) for name in tested), *("" for _ in theirs)]
         for model, found in comparison.reward_accuracy.items()
     ]
     for row in comparison.published_rewards:
@@ -154,6 +157,13 @@ def reward_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
         *(_pairs_of(name, comparison) for name in tested),
         *(f"pairs of {n}" for n in theirs),
     ], rows
+
+
+def _of_rewards(found: Mapping[str, float | None], name: str, comparison: Comparison) -> str:
+    """'87.5 [52.9, 97.8]', the interval over comparisons."""
+    share = found.get(name)
+    interval = between(*ranked_interval(share, comparison.reward_pairs.get(name)), "share")
+    return f"{number(share, 'share')} {interval}".strip() if name in found else ""
 
 
 def _pairs_of(name: str, comparison: Comparison) -> str:

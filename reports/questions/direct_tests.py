@@ -25,7 +25,7 @@ from reports.text.formatting import listing, row_name
 from reports.values.common import on_common_items
 from reports.values.paired import Difference, known, tested_change, width_of
 from reports.values.questions import DirectTest, Level
-from reports.values.seeds import seeds_of_difference
+from reports.values.seeds import of_seeds, seeds_of_difference
 from reports.values.table import Row, Table
 
 SAME = "they are the same checkpoint (the same weights, with the same scores)"
@@ -136,6 +136,9 @@ def direct_tests(
                 left_out[f"{levels[j].text} against {levels[i].text} on {row.benchmark}: {made}"] = None
             else:
                 difference, n = made
+                if difference.why:
+                    what = f"{levels[j].text} against {levels[i].text} on {row.benchmark}"
+                    left_out[f"{what}: {row_name(row)} has no test: {difference.why}"] = None
                 found.append((row, DirectTest(row.benchmark, row.key, i, j, len(both), difference, n)))
                 which.append((row.benchmark, row.key, difference.p, *measured.compared(row.benchmark, both)))
     once = {key: test.difference.p for key, (_, test) in zip(which, found, strict=True)}
@@ -166,7 +169,7 @@ def _one(measured: Measured, row: Row, both: Sequence[tuple[int, int]]) -> tuple
     shifts = _shifts(measured, formula, dict(zip(places, samples, strict=True)), methods)
     if shifts is None:
         return "they have different training seeds"
-    difference = _difference(shifts, width_of(formula, *samples))
+    difference = _difference(shifts, width_of(formula, *samples), first.units)
     if difference.value is None:
         return f"{row_name(row)} is unknown for {_without_value(formula, there, places, methods)}: {formula.unknown}"
     return difference, int(measured.moved(formula, samples).sum())
@@ -199,13 +202,13 @@ def _shifts(
     return [mean_of(seeds) for seeds in zip(*groups, strict=True)]
 
 
-def _difference(shifts: Sequence[Linear], width: float) -> Difference:
+def _difference(shifts: Sequence[Linear], width: float, units: str) -> Difference:
     together = mean_of(shifts)
     value = known(together.value)
     if value is None:
         return Difference(None, None, None, None, None, None, 0, "")
     if len(shifts) > 1:
-        seeds = seeds_of_difference(shifts, width)
+        seeds = seeds_of_difference(shifts, width, units=units)
         if seeds is not None:
-            return Difference(value, seeds.low, seeds.high, seeds.p, None, seeds.error, seeds.freedom, SEEDS_TEST)
-    return tested_change(together, width)
+            return of_seeds(seeds, SEEDS_TEST)
+    return tested_change(together, width, units)

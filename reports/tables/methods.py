@@ -15,8 +15,8 @@ from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Sample, limits, mean_of, possible, why_no_interval
 from reports.text.arm_settings import Settings, made_with
 from reports.values.common_items import CommonItems
-from reports.values.paired import Difference, width_of
-from reports.values.seeds import Seeds, seeds_of_difference, seeds_of_metric
+from reports.values.paired import width_of
+from reports.values.seeds import Seeds, of_seeds, seeds_of_difference, seeds_of_metric
 from reports.values.table import Cell, Column
 
 _ENDING = re.compile(r"[\s_\-#.]+(?:seed|s)[\s_\-=]*\d+(?=$|-round\d+$)|\s#\d+$")
@@ -148,7 +148,8 @@ class Together:
         if not (found := self._both.linear(formula)):
             return None
         shifts = [found[self._first + m].minus(found[b]) for b, m in self._pairs]
-        return seeds_of_difference(shifts, width_of(formula, *self._both.samples(formula)), self._tests)
+        width = width_of(formula, *self._both.samples(formula))
+        return seeds_of_difference(shifts, width, self._tests, units=self._both.units)
 
     def cell(self, formula: Formula, values: Seeds | None, shifts: Seeds | None, unknown: str) -> Cell:
         """The method's cell. `unknown`: why its value is, where it is."""
@@ -166,5 +167,4 @@ class Together:
             return cell
         if shifts is None:
             return self._both.not_compared(cell, formula)
-        difference = Difference(shifts.mean, shifts.low, shifts.high, shifts.p, None, shifts.error, shifts.freedom, TEST)
-        return self._both.compared(cell, formula, difference, shifts.joint)
+        return self._both.compared(cell, formula, of_seeds(shifts, TEST), shifts.joint)

@@ -22,6 +22,7 @@ from reports.tables.same_weights import Repeats, repeats
 from reports.values.common_items import why_of_seeds
 from reports.values.comparison import SeedRow
 from reports.values.judge_noise import with_judge_noise
+from reports.values.measures import measures, own_measures
 from reports.values.paired import Difference, differences, pairs, width_of
 from reports.values.table import Cell, Column, Row, Significance, Table, members
 from reports.values.wordings import Wordings, wording_groups
@@ -93,7 +94,7 @@ def _worded(
     results = [results_of(sweeps, wording) for wording in wordings]
     samples = iter(samples_of([result for column in results for result in column]))
     together = Wordings(labels, results, [[next(samples) for _ in column] for column in results], len(places) - 1)
-    formulas = {(f.name, f.group): f for column in results for r in column if r for f in r.formulas}
+    formulas = measures(result for column in results for result in column)
     return [
         Row(name, f.name, f.group, f.better, f.unit, f.headline, f.about, f.role,
             tuple(together.cell(f, own) for own in places), f.title, f.published_as)
@@ -136,11 +137,9 @@ def _why(seeds: Mapping[str, Cell | None]) -> str:
 
 
 def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None], again: Repeats) -> list[tuple[Row, Formula]]:
-    formulas: dict[tuple[str, str], Formula] = {}
-    for result in results:
-        for formula in result.formulas if result else ():
-            formulas.setdefault((formula.name, formula.group), formula)
-    columns = [_cells(results[0], samples[0], r, s, i == 0) for i, (r, s) in enumerate(zip(results, samples, strict=True))]
+    formulas = measures(results)
+    sides = [(r and replace(r, formulas=tuple(own_measures(r, formulas))), s) for r, s in zip(results, samples, strict=True)]
+    columns = [_cells(*sides[0], *side, i == 0) for i, side in enumerate(sides)]
     rows, alike = [], comparable(results, samples)
     for key, f in formulas.items():
         both = together(f, alike)
@@ -168,7 +167,7 @@ def _cells(
     matched = pairs([(base, old), (result, new)])
     whole = [f for f in shared if matched.of(f) is not matched.judged]
     for both, formulas in ((matched.judged, [f for f in shared if f not in whole]), (matched.all, whole)):
-        found = differences(both.before, both.after, formulas) if len(both.before) else [None] * len(formulas)
+        found = differences(both.before, both.after, formulas, result.units) if len(both.before) else [None] * len(formulas)
         for formula, difference in zip(formulas, found, strict=True):
             key, (n, items, groups) = (formula.name, formula.group), both.counts(formula)
             cell = replace(cells[key], difference=difference, n_paired=n)

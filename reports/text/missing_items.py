@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from harness.core.stats import NO_INTERVAL
 from reports.text.formatting import listing, row_name, shortened, title_of
+from reports.text.moved import untested
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Table
 
@@ -50,21 +52,34 @@ def unknown_lines(table: Table, headline: bool = True) -> list[str]:
 
 
 def interval_lines(table: Table, headline: bool = True) -> list[str]:
-    """'POPE accuracy and CHAIRi of base have no interval: fewer than 5 images count.', for the same of the values."""
+    """'POPE accuracy and CHAIRi of base have no interval: fewer than 5 images count.', for the same of the values; then those
+    whose differences have neither interval nor test for another reason."""
     lines = [
         f"{listing(names, 4)} of {listing(who, 4)} {'has' if len(names) * len(who) == 1 else 'have'} {why}."
         for (why, who), names in _by_reason(table, headline, lambda c: c.value is not None and c.low is None).items()
+    ] + [
+        f"The difference in {listing(names, 4)} of {listing(who, 4)} has no interval and no test: of the items that both sides "
+        f"answered, {why}."
+        for (why, who), names in _by_reason(table, headline, untested, _why_untested).items()
     ]
     return lines if len(lines) <= _REASONS else [*lines[:_REASONS], "More metrics have no interval."]
 
 
-def _by_reason(table: Table, headline: bool, lacks: Callable[[Cell], bool]) -> dict[tuple[str, tuple[str, ...]], list[str]]:
+def _why_untested(cell: Cell) -> str:
+    """ "" where the reason is that of the value's own interval."""
+    why = cell.difference.why if cell.difference is not None else ""
+    return "" if cell.why == f"{NO_INTERVAL}{why}" else why
+
+
+def _by_reason(
+    table: Table, headline: bool, lacks: Callable[[Cell], bool], why_of: Callable[[Cell], str] = lambda cell: cell.why
+) -> dict[tuple[str, tuple[str, ...]], list[str]]:
     """(why, columns) -> metrics whose cells lack something there."""
     columns: dict[tuple[str, str], list[str]] = {}
     for row in (row for row in table.rows if row.headline == headline):
         for column, cell in zip(table.columns, row.cells, strict=True):
-            if cell is not None and cell.why and lacks(cell):
-                columns.setdefault((row_name(row), cell.why), []).append(column.label)
+            if cell is not None and (why := why_of(cell)) and lacks(cell):
+                columns.setdefault((row_name(row), why), []).append(column.label)
     metrics: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (metric, why), who in columns.items():
         metrics.setdefault((why, tuple(who)), []).append(metric)

@@ -54,7 +54,11 @@ class ReversedConclusion:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One metric of one result, if every disputed label were settled against its checkpoint or for it."""
+    """One metric of one result, with its disputed labels settled: the worst and the best value that this can give.
+
+    `is_searched`: settling all labels alike, for the answers or against them, does not give these ends; they were found by
+    settling one after the other, and there may be ends a little farther out.
+    """
 
     result: ResultKey
     metric: str
@@ -62,6 +66,7 @@ class Bound:
     unit: str
     worst: float | None
     best: float | None
+    is_searched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

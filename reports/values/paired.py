@@ -14,6 +14,7 @@ import numpy as np
 from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
 from harness.core.stats import (
+    IMAGES,
     POWER,
     Change,
     Floats,
@@ -26,6 +27,7 @@ from harness.core.stats import (
     moving,
     possible,
     rank_biserial,
+    why_no_test,
 )
 from reports.values.alike import Sides
 from reports.values.common import Common, on_common_items
@@ -40,7 +42,7 @@ class Difference:
     effect: matched-pairs rank-biserial correlation of the clusters' parts in the difference (`_parts`), in [-1, 1]; None
     where many small parts move the other way than their sum.
     error, freedom: standard error of `value` and its degrees of freedom. slopes: how its variance grows below and above `value`
-    (`Change.down` and `up`). `detectable` and joint intervals need them.
+    (`Change.down` and `up`). `detectable` and joint intervals need them. why: why a difference with a value has no p.
     """
 
     value: float | None
@@ -52,6 +54,7 @@ class Difference:
     freedom: float
     test: str
     slopes: tuple[float, float] = (0.0, 0.0)
+    why: str = ""
 
     def detectable(self, alpha: float) -> float | None:
         """The smallest true difference that a two-sided test at `alpha` would show with a chance of 80 %."""
@@ -119,9 +122,12 @@ def pairs(there: Sides) -> Pairs:
     return Pairs(judged, Pair(on_common_items(there, unjudged=True)) if open_ else judged, open_)
 
 
-def differences(before: Sample, after: Sample, formulas: Sequence[Formula]) -> tuple[Difference, ...]:
-    """Paired differences of two sweeps. Rows must be about the same items in the same order, with equal `names`."""
-    return tuple(_difference(before, after, formula) for formula in formulas)
+def differences(before: Sample, after: Sample, formulas: Sequence[Formula], units: str = IMAGES) -> tuple[Difference, ...]:
+    """Paired differences of two sweeps. Rows must be about the same items in the same order, with equal `names`.
+
+    units: what is resampled, in words.
+    """
+    return tuple(_difference(before, after, formula, units) for formula in formulas)
 
 
 def change(before: Sample, after: Sample, formula: Formula) -> Linear:
@@ -130,26 +136,27 @@ def change(before: Sample, after: Sample, formula: Formula) -> Linear:
     return linearise(formula, after, moved).minus(linearise(formula, before, moved))
 
 
-def _difference(before: Sample, after: Sample, formula: Formula) -> Difference:
+def _difference(before: Sample, after: Sample, formula: Formula, units: str) -> Difference:
     found, width = change(before, after, formula), width_of(formula, before, after)
     value = known(found.value)
-    tested = tested_change(found, width)
+    tested = tested_change(found, width, units)
     if value is None or tested.p is None:
-        return Difference(value, None, None, None, None, None, 0, "")
+        return Difference(value, None, None, None, None, None, 0, "", why=tested.why)
     effect = rank_biserial(_parts(formula, before.names, before.totals, after.totals))
     if effect is not None and effect * value < 0:
         effect = None
     return replace(tested, effect=effect)
 
 
-def tested_change(found: Linear, width: float) -> Difference:
-    """A paired difference, N = 1, with its interval and test; without an effect size."""
+def tested_change(found: Linear, width: float, units: str = IMAGES) -> Difference:
+    """A paired difference, N = 1, with its interval and test, or why it has none; without an effect size."""
     change = change_of(found, width)
     low, high, p = (known(side) for side in difference_interval(found, width, change))
     error, down, up = (float(x[0]) for x in (change.error, change.down, change.up))
     scatters = np.isfinite(error) and max(error, down, up) > 0
-    freedom = float(found.freedom[0])
-    return Difference(known(found.value), low, high, p, None, error if scatters else None, freedom, TEST, (down, up))
+    freedom, value = float(found.freedom[0]), known(found.value)
+    why = why_no_test(found, units) if value is not None and p is None else ""
+    return Difference(value, low, high, p, None, error if scatters else None, freedom, TEST, (down, up), why)
 
 
 def width_of(formula: Formula, *samples: Sample) -> float:

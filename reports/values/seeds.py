@@ -8,7 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.stats import FEWEST_CLUSTERS, LEAST_P, LEVEL, Change, Linear, Range, bonferroni_level, change_of, mean_of
+from harness.core.stats import (
+    FEWEST_CLUSTERS,
+    IMAGES,
+    LEAST_P,
+    LEVEL,
+    Change,
+    Linear,
+    Range,
+    bonferroni_level,
+    change_of,
+    mean_of,
+    why_no_test,
+)
+from reports.values.paired import Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +30,7 @@ class Seeds:
 
     item_error: standard error of the mean by drawing images. p: of a mean difference of 0, two-sided, None for a metric itself.
     error, freedom: of the mean difference. joint: its interval that holds together with those of other methods (Bonferroni).
+    why: why a mean difference has no p.
     """
 
     mean: float
@@ -29,6 +43,7 @@ class Seeds:
     error: float | None = None
     freedom: float = 0
     joint: tuple[float, float] | None = None
+    why: str = ""
 
 
 def seeds_of_metric(
@@ -61,10 +76,10 @@ def random_effect(levels: Sequence[Linear]) -> tuple[float, int]:
 
 
 def seeds_of_difference(
-    seeds: Sequence[Linear], width: float, tests: int = 1, also: Sequence[tuple[float, int]] = ()
+    seeds: Sequence[Linear], width: float, tests: int = 1, also: Sequence[tuple[float, int]] = (), units: str = IMAGES
 ) -> Seeds | None:
     """The paired difference to a baseline, one entry a seed. None below two seeds. `tests`: how many methods are compared.
-    `also` as in `seeds_of_metric`; `width` as in `change_of`.
+    `also` as in `seeds_of_metric`; `width` as in `change_of`; `units`: what the clusters are, in words.
 
     Reach of the interval on each side = root of (the images' reach)^2 + (t(S - 1) x seeds' error)^2; p is the level at which it
     touches 0. Satterthwaite's t of both errors together finds something in 12 % of cases with two seeds where there is nothing
@@ -78,13 +93,19 @@ def seeds_of_difference(
     both = _Both(change_of(together, width), float(together.freedom[0]), ((of_seeds, n - 1), *also))
     few, longest = together.counting[0] < FEWEST_CLUSTERS, both.longest(1 - LEVEL)
     if few or longest < 1e-12:
-        return Seeds(mean, seed_sd, item_error, None, None, n, 1.0 if not few and abs(mean) < 1e-12 else None)
+        p = 1.0 if not few and abs(mean) < 1e-12 else None
+        return Seeds(mean, seed_sd, item_error, None, None, n, p, why="" if p else why_no_test(together, units))
     most = width or math.inf
     low, high = both.ends(1 - LEVEL, most)
     joint = both.ends(1 - bonferroni_level(tests), most) if tests > 1 else None
     error = float(np.hypot.reduce([both.item_error(), *(size for size, _ in both.levels)]))
     freedom = _where(lambda f: _quantile(f) * error < longest, 1.0, 1e6)
     return Seeds(mean, seed_sd, item_error, low, high, n, _level(both.to_0, abs(mean)), error, freedom, joint)
+
+
+def of_seeds(found: Seeds, test: str) -> Difference:
+    """What several seeds tell of a difference, as one; `test`: its name."""
+    return Difference(found.mean, found.low, found.high, found.p, None, found.error, found.freedom, test, why=found.why)
 
 
 @dataclass(frozen=True, slots=True)

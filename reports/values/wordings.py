@@ -15,8 +15,8 @@ from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Linear, Sample, limits, mean_of, possible, why_no_interval
 from reports.values.common_items import CommonItems, why_of_seeds
-from reports.values.paired import Difference, width_of
-from reports.values.seeds import random_effect, seeds_of_difference, seeds_of_metric
+from reports.values.paired import width_of
+from reports.values.seeds import of_seeds, random_effect, seeds_of_difference, seeds_of_metric
 from reports.values.table import Cell
 
 _MEMBER = re.compile(r"^(.+)-wording\d+$")
@@ -118,11 +118,11 @@ class Wordings:
             return both.not_compared(cell, formula)
         shifts = [[after.minus(before) for after, before in zip(side, sides[0], strict=True)] for side in sides[1:]]
         levels, also = _effects(shifts)
-        found = seeds_of_difference(levels, width_of(formula, *both.samples(formula)), self._tests, also)
+        width = width_of(formula, *both.samples(formula))
+        found = seeds_of_difference(levels, width, self._tests, also, both.units)
         if found is None:
             return cell
-        difference = Difference(found.mean, found.low, found.high, found.p, None, found.error, found.freedom, TEST)
-        return both.compared(cell, formula, difference, found.joint)
+        return both.compared(cell, formula, of_seeds(found, TEST), found.joint)
 
 
 def _by_column(found: Sequence[Linear], n: int) -> list[list[Linear]]:

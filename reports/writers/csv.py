@@ -32,7 +32,8 @@ COLUMNS = (
     "run", "column", "digest", "is_baseline", "complete", "benchmark", "metric", "group", "unit", "better", "headline",
     "value", "low", "high", "n", "why", "difference", "difference_low", "difference_high", "p", "p_holm", "p_fdr",
     "significant", "joint_low", "joint_high",
-    "effect", "error", "detectable", "test", "n_paired", "n_left_out", "n_groups_left_out", "n_answered", "n_judged",
+    "effect", "error", "detectable", "test", "difference_why",
+    "n_paired", "n_left_out", "n_groups_left_out", "n_answered", "n_judged",
     "run_id", "partial",
 )  # fmt: skip
 
@@ -58,7 +59,7 @@ def _line(column: Column, row: Row, cell: Cell) -> dict[str, object]:
     }
     if d := cell.difference:
         line |= {"difference": d.value, "difference_low": d.low, "difference_high": d.high, "p": d.p}
-        line |= {"effect": d.effect, "error": d.error, "detectable": cell.detectable, "test": d.test}
+        line |= {"effect": d.effect, "error": d.error, "detectable": cell.detectable, "test": d.test, "difference_why": d.why}
     return line
 
 

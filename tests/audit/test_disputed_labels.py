@@ -13,6 +13,7 @@ from harness.audit.audited_comparison import compare_audited
 from harness.audit.rescore_runs import rescore
 from harness.core import stats
 from harness.core.evaluation import Item
+from harness.labels.cases import Key
 from harness.labels.votes import Ballots
 from harness.storage.label_revisions import Revision
 from harness.storage.run_store import Store
@@ -40,7 +41,7 @@ def values(pope: Pope, result: Any, labels: dict[str, str]) -> dict[str, Any]:
 def test_no_labels_of_the_disputed_items_lead_beyond_the_worst_and_the_best_case(store: Store, variant: str) -> None:
     pope, spec = Pope(splits=["random"], variant=variant), {"name": "pope", "splits": ["random"], "variant": variant}
     keep(store, "one", pope, spec, items(LABELS), SAYS)
-    found = rescore(store, ["one"], [Revision("mine", "", ())], [("pope", i, "label", LABELS[i]) for i in DISPUTED])
+    found = rescore(store, ["one"], [Revision("mine", "", ())], [Key("pope", i, "label", LABELS[i]) for i in DISPUTED])
     result = found.official[0].sweeps[0].results[0]
     tried = [
         values(pope, result, {**LABELS, **dict(zip(DISPUTED, labels, strict=True))})

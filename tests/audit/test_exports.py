@@ -14,11 +14,13 @@ import pytest
 from benchmarks.choice.mmvp import CORRECTED, Mmvp
 from harness.audit import croissant
 from harness.audit.coco_boxes import coco_text
+from harness.audit.label_files import is_revision
 from harness.core.errors import DataError
 from harness.core.evaluation import Item, LabelEdit
 from harness.labels.cases import Box, Case, Vote
 from harness.labels.votes import Ballots
-from harness.storage.label_revisions import Revision, apply, loads, read, shipped
+from harness.storage.label_edits import apply
+from harness.storage.label_revisions import Revision, loads, read, shipped
 
 DOG, CAT = Box("dog", 1, 2, 30, 40), Box("cat", 5, 5, 10, 10, crowd=True)
 
@@ -62,13 +64,26 @@ def test_a_doubtful_absent_object_stands_under_its_image() -> None:
 
 
 def test_a_decided_label_is_told_with_its_box() -> None:
-    made = exported((Vote(*CASES[0].key, "wrong", "ann", "2026-01-01"),))
+    made = exported((Vote(*CASES[0].key[:4], "wrong", "ann", "2026-01-01"),))
     assert made["annotations"][0]["judgement"] == "wrong"
 
 
 def test_images_that_cannot_be_read_are_left_out_and_counted() -> None:
     text, unread = coco_text(CASES, Ballots(), lambda image: (64, 48) if image == "a.jpg" else None)
     assert unread == 1 and "gone.jpg" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ('{"revision": "d", "format": 1}\n', True),
+        ('{"revision": "d", "control": {"sample": ' + "9" * 5000 + "}}\n", True),  # no number that is read, so no JSON
+        ('{"question_id": 1, "text": "Is there a dog?"}\n', False),
+        ("question\n", False),
+    ],
+)
+def test_a_damaged_revision_is_not_taken_for_a_question_file(text: str, known: bool) -> None:
+    assert is_revision(text) == known
 
 
 EDITS = (LabelEdit("pope", "1", "label", "yes", "flipped", "Ada", 'no, "a" dog', "2026-01-02T00:00:00+00:00"),)

@@ -16,7 +16,7 @@ from harness.commands._terminal import Display
 from harness.core import registry
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Verdict
-from harness.core.judging import Facts, Unreached
+from harness.core.judging import Facts, Unreached, Withheld
 from harness.core.preference import Images
 from harness.core.run_record import JUDGE_CHECK, ProtocolRecord, judge_named
 from harness.labels.estimates.judge_fitness import Judgement, fitness
@@ -200,6 +200,21 @@ def test_without_a_reply_to_every_question_there_is_no_result(
     code, said = check(tmp_path, monkeypatch, reached)
     assert code == 1 and f"{6 - reached} of 6 questions got no reply (the server refuses the key ({6 - reached}))" in said
     assert "decided pair" not in said.replace("undecided pair", "") and kept(tmp_path) == before
+
+
+HELD = Withheld(None, "no reply: the server's content filter withheld the answer (safety)", "", "chat", "1")
+
+
+def test_a_pair_that_a_filter_withholds_is_left_out_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, said = check(tmp_path, monkeypatch, 5, HELD)  # the last pair in its second order
+    assert code == 0 and "1 of 3 pairs are left out, since the server withholds a reply to them: the server's" in said
+    (result,) = kept(tmp_path).values()
+    assert result["pairs"] == 2
+
+
+def test_where_every_pair_is_withheld_there_is_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, said = check(tmp_path, monkeypatch, 0, HELD)
+    assert code == 1 and "No result of the judge" in said and not kept(tmp_path)
 
 
 def test_replies_that_nothing_can_be_read_from_are_counted_and_the_result_is_kept(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.audit.label_studio import check_known, tasks_text, votes_from
-from harness.audit.review_sheet import Refused
+from harness.audit.label_studio import placed, tasks_text, votes_from
+from harness.audit.review_sheet import Filled, Place, Refused, Shown
 from harness.core.errors import DataError
 from harness.labels.cases import Case, Key, Vote
 from harness.labels.votes import Ballots
@@ -157,18 +157,37 @@ def test_reading_an_export_again_does_not_bring_back_a_vote_that_was_changed(tmp
         assert reviews.ballots().of(CASES[0].key).votes["Ada"].judgement == "right"
 
 
+def known(text: str, ids: set[str], place: Place = lambda key, shown: key._replace(about="q")) -> Filled:
+    return placed(votes_from(text, "export.json"), {"pope": ids}, place, "export.json")
+
+
 def test_another_projects_export_is_refused_by_name() -> None:
-    check_known(VOTES, {"pope": {"0", "1", "2"}}, lambda key: None, "export.json")
+    assert {vote.about for vote in known(exported(*VOTES), {"0", "1", "2"}).votes} == {"q"}
     with pytest.raises(DataError, match=r"export.json: 1 of its items are in no run here \(pope 2\)"):
-        check_known(VOTES, {"pope": {"0", "1"}}, lambda key: None, "export.json")
+        known(exported(*VOTES), {"0", "1"})
 
 
 def test_a_task_whose_label_is_not_the_items_is_refused() -> None:
-    def fault(key: Key) -> Refused | None:
-        return Refused("has another label.", "") if key[1] == "2" else None
+    def place(key: Key, shown: Shown) -> Key | Refused:
+        return Refused("has another label.", "") if key[1] == "2" else key
 
     with pytest.raises(DataError, match=r"export.json: the task of pope 2 has another label\."):
-        check_known(VOTES, {"pope": {"0", "1", "2"}}, fault, "export.json")
+        known(exported(*VOTES), {"0", "1", "2"}, place)
+
+
+def test_times_of_other_zones_are_compared_as_times() -> None:
+    """12:00 at +02:00 is 10:00 in UTC, an hour before 11:00."""
+    first, last = ({"at": at} for at in ("2026-11-25T12:00:00+02:00", "2026-11-25T11:00:00Z"))
+    votes = votes_from(exported(replace(vote(0, "wrong", "Ada"), **last), replace(vote(0, "right", "Ada"), **first)), "x").votes
+    assert [(v.judgement, v.at) for v in votes] == [
+        ("right", "2026-11-25T10:00:00+00:00"), ("wrong", "2026-11-25T11:00:00+00:00"),
+    ]  # fmt: skip
+
+
+def test_a_time_that_was_kept_with_its_zone_is_compared_as_a_time(tmp_path: Path) -> None:
+    with Reviews(tmp_path / "store.sqlite") as reviews:
+        reviews.take([replace(vote(0, "right", "Ada"), at="2026-11-25T12:30:00+02:00")])  # as earlier versions kept it
+        assert read(reviews, exported(replace(vote(0, "wrong", "Ada"), at="2026-11-25T11:00:00Z"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -177,6 +196,7 @@ def test_a_task_whose_label_is_not_the_items_is_refused() -> None:
         (changed(result=[{"from_name": "judgement", "value": {"choices": ["maybe"]}}]), "['maybe'] is not one of right"),
         (changed(result=[]), "[] is not one of right"),
         (changed(completed_by=None), "does not say who made it"),
+        (changed(created_at="not a time"), "'not a time' is not a time (ISO 8601, such as"),
         ('{"a": 1}', "is not a list of tasks"),
         ('[{"data": {"text": "x"}, "annotations": []}]', "task 1: its data have no benchmark"),
         ("[3]", "task 1: its data have no benchmark"),

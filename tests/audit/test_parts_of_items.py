@@ -13,8 +13,10 @@ from harness.audit.queue import gather, queue
 from harness.audit.rescore_runs import rescore
 from harness.audit.vote_files.known_labels import KnownLabels
 from harness.core.evaluation import Item
+from harness.labels.cases import Key
 from harness.labels.labelled_items import LabelledItems
-from harness.storage.label_revisions import Revision, apply
+from harness.storage.label_edits import apply
+from harness.storage.label_revisions import Revision
 from harness.storage.run_store import Store
 from tests.audit.test_rescore import accuracy, edit, keep
 
@@ -78,7 +80,7 @@ def test_an_edit_that_an_earlier_version_made_of_a_part_still_holds() -> None:
 
 def test_a_disputed_label_of_a_question_moves_all_of_its_parts(store: Store) -> None:
     kept(store, "Yes.", "Yes, there is.")
-    found = rescore(store, ["one"], [Revision("mine", "", ())], [("pope", whole().id, "label", "no")])
+    found = rescore(store, ["one"], [Revision("mine", "", ())], [Key("pope", whole().id, "label", "no")])
     (bound,) = [one for one in found.bounds if one.metric == "accuracy"]
     assert (bound.worst, bound.best) == (0.0, 1.0)
 
@@ -108,5 +110,5 @@ def test_a_checkpoint_that_contradicts_itself_is_no_evidence_against_a_label(sto
 def test_votes_on_the_whole_and_captions_of_the_parts_are_known(store: Store) -> None:
     kept(store, "Yes.", "No.")
     known = KnownLabels(store)
-    assert known.fault(("pope", whole().id, "label", "no")) is None
+    assert known.fault(Key("pope", whole().id, "label", "no")) is None
     assert known.ids("pope") == {whole().id, *(part.id for part in parts(whole()))}

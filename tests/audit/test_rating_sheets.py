@@ -100,11 +100,17 @@ def test_a_sheet_may_be_drawn_by_a_benchmarks_label(tmp_path: Path) -> None:
     assert {row["benchmark"] for row in rows} == {"mmhal_bench"}
 
 
-def test_an_answer_that_the_judge_gave_no_rating_is_counted(tmp_path: Path) -> None:
+def test_an_answer_that_the_judge_gave_no_rating_is_not_drawn_and_one_that_a_sheet_has_is_counted(tmp_path: Path) -> None:
     with Store(tmp_path / "store.sqlite") as store:
         said = {"1": "Rating: 4", "2": "No rating."}
         keep(store, "one", MmhalBench(Says()), {"name": "mmhal_bench"}, mmhal_items(*said), said)
-    sheet(tmp_path)
+
+    def change(rows: list[Row]) -> None:
+        assert [row["item_id"] for row in rows] == ["1"]
+        own = {"item_id": "2", "answer": said["2"], "answer_id": answer_id("2", said["2"])}
+        rows.append(rows[0] | own | {"question": "", "image": ""})
+
+    sheet(tmp_path, change=change)
     code, told = show(tmp_path)
     assert code == 0 and "1 are of answers without a rating of the judge that could be read." in told
 
@@ -205,11 +211,11 @@ def test_a_sheet_that_is_given_twice_is_not_two_raters(tmp_path: Path) -> None:
 
 def test_an_answer_that_no_cell_holds_is_cut_and_its_rating_counts(tmp_path: Path) -> None:
     with Store(tmp_path / "store.sqlite") as store:
-        said = {"1": "Rating: 4", "2": "Rating: 4" + " a\x00" * 500_000}
+        said = {"1": "Rating: 4", "2": "x" + " a\x00" * 500_000 + "\nRating: 4"}
         keep(store, "one", MmhalBench(Says()), {"name": "mmhal_bench"}, mmhal_items(*said), said)
     path = sheet(tmp_path)
     assert "\x00" not in path.read_text("utf-8") and path.stat().st_size < 100_000
     code, told = show(tmp_path)
     assert code == 0 and "2 answers rated by people, 2 of them in these runs." in told
-    sheet(tmp_path, change=lambda rows: [row.update(answer=row["answer"][1:]) for row in rows])
+    sheet(tmp_path, change=lambda rows: [row.update(answer=row["answer"][1:]) for row in rows if row["item_id"] == "2"])
     assert "shows another answer to item '2'" in show(tmp_path)[1]

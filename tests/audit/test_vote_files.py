@@ -52,7 +52,7 @@ def kept(sheet: Path) -> list[str]:
 
 
 def test_a_filled_row_is_kept_and_the_rows_without_a_judgement_are_counted(sheet: Path) -> None:
-    assert "1 judgements read, 1 of them new. 19 of 20 rows have nothing in the column `judgement`" in votes(
+    assert "1 judgement read, 1 of them new. 19 of 20 rows have nothing in the column `judgement`" in votes(
         sheet, judgement="w"
     )
     assert kept(sheet) == ["wrong"]
@@ -78,6 +78,25 @@ def test_a_row_about_no_label_of_these_runs_is_refused_and_nothing_is_kept(
     told = votes(sheet, judgement="right", **cells)
     assert says in told and "Nothing was taken from the sheet." in told
     assert kept(sheet) == []
+
+
+@pytest.mark.parametrize("column", ["question", "image"])
+def test_a_row_with_the_question_or_image_of_another_is_refused(sheet: Path, column: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(sheet.read_text("utf-8-sig"), newline="")))
+    other = next(row[column] for row in rows if row[column] != rows[0][column])
+    told = votes(sheet, judgement="wrong", **{column: other})
+    assert "q.csv, row 2 shows another question or image than the label that it names." in told and kept(sheet) == []
+
+
+def test_a_task_of_label_studio_with_the_question_of_another_is_refused(sheet: Path) -> None:
+    invoke(sheet.parent, "queue", "pope", "--to", str(sheet.with_suffix(".json")))
+    tasks = json.loads(sheet.with_suffix(".json").read_text())
+    right = {"from_name": "judgement", "type": "choices", "value": {"choices": ["right"]}}
+    note = {"completed_by": "Ada", "created_at": "2026-01-01T00:00:00Z", "result": [right]}
+    for question, says in ((tasks[0]["data"]["question"], "1 of them new"), ("Is there a kite?", "shows another question")):
+        task = {"data": tasks[0]["data"] | {"question": question}, "annotations": [note]}
+        (export := sheet.with_name("e.json")).write_text(json.dumps([task]))
+        assert says in invoke(sheet.parent, "votes", str(export))
 
 
 def test_a_vote_on_a_label_that_only_an_older_run_has_is_kept_with_a_warning(sheet: Path) -> None:

@@ -143,3 +143,15 @@ def test_a_question_without_reference_is_an_error(folder: DataFolder) -> None:
 def test_an_unknown_variant_is_refused() -> None:
     with pytest.raises(ConfigError):
         LlavaBench(Replies(), variant="mine")
+
+
+@pytest.mark.parametrize("beaten", [False, True])
+def test_the_interval_of_relative_is_that_of_a_ratio_of_means_whether_an_image_beats_the_reference_or_not(beaten: bool) -> None:
+    # 22 ties and 2 narrow losses: 190/192 by the delta method 0.9896 +- t(23) * 0.00721 = [0.975, 1.004]
+    replies = ["8 8.01" if beaten else "8 8", *["8 8"] * 21, *["8 7"] * 2]
+    bench = LlavaBench(Replies(*replies))
+    items = [Item(str(n), f"{n}.jpg", "Q?", item().truth) for n in range(24)]
+    scores = [replace(bench.score(one, said("x")), item_id=one.id) for one in items]
+    relative = next(m for m in measured(items, scores, bench.formulas) if m.key == "relative")
+    assert relative.value == pytest.approx(190 / 192, abs=1e-4)
+    assert relative.low == pytest.approx(0.965, abs=0.015) and relative.high == pytest.approx(1.004, abs=0.004)

@@ -28,7 +28,7 @@ def test_every_option_has_a_line(kind: str, name: str) -> None:
 def test_a_line_is_the_whole_entry_of_the_docstring() -> None:
     lines = {option.name: option.about for option in registry.options("model", "transformers")}
     assert lines["device"] == '"auto", "cpu", "cuda", ...'
-    assert lines["despite"].endswith("log-probs, precision); sweeps and trainings are refused otherwise")
+    assert lines["generation_config"].endswith('beams and the like refused; "ignored": all left out')
     assert lines["enable_thinking"].startswith("given to the chat template")
 
 

@@ -20,6 +20,8 @@ from harness.core.options.secrets import secret_in
     ({"authorization": ["abc"]}, "authorization"),
     ({"user": "sk-proj-abcdef0123456789"}, "user"),
     ({"headers": {"X-Mine": "Bearer abcdefgh"}}, "headers.X-Mine"),
+    ({"x": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N"}, "x"),
+    ({"proxy": "https://me:pw@host/v1"}, "proxy"),
     ({"stop": ["hf_AbCdEfGhIjKlMnOpQrSt"]}, "stop.0"),
 ])  # fmt: skip
 def test_a_secret_is_found_at_any_depth(options: dict[str, Any], place: str) -> None:
@@ -28,6 +30,7 @@ def test_a_secret_is_found_at_any_depth(options: dict[str, Any], place: str) -> 
 
 @pytest.mark.parametrize("options", [
     {"chat_template_kwargs": {"enable_thinking": True}, "stop_token_ids": [2], "image_token": "<image>", "eos_token": "</s>"},
+    {"url": "https://host:8000/v1", "at": "https://host/@me", "id": "eyJ.a.b"},
     {"prompt_cache_key": "run-1", "max_completion_tokens": 70, "api_key": "", "token": None, "cookie": True},
     {"model": "hf-internal-testing/tiny-random-llava-2024", "user": "sk-learn", "file": "sk-tasks.jsonl", "api_key_env": "KEY"},
 ])  # fmt: skip

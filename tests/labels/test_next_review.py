@@ -15,7 +15,7 @@ CASES = [case(n, 0.9 if n % 2 else 0.1) for n in range(16)]
 
 
 def vote(n: int, judgement: str, reviewer: str, settles: bool = False) -> Vote:
-    return Vote(*CASES[n].key, judgement, reviewer, "2026-01-01", adjudication=settles)
+    return Vote(*CASES[n].key[:4], judgement, reviewer, "2026-01-01", adjudication=settles)
 
 
 def votes(n: int = 12) -> list[Vote]:

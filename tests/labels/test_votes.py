@@ -3,10 +3,10 @@
 from pytest import approx
 
 from harness.core.evaluation import Span
-from harness.labels.cases import Vote, caption_field
+from harness.labels.cases import Key, Vote, caption_field
 from harness.labels.votes import Ballots
 
-KEY = ("pope", "1", "label", "yes")
+KEY = Key("pope", "1", "label", "yes")
 
 
 def vote(word, reviewer="ann", item="1", at="2026-01-01T00:00:00+00:00", **more):
@@ -112,4 +112,15 @@ def test_agreement_is_counted_over_what_both_judged():
     assert (pair.one, pair.other, pair.n, pair.agreed) == ("ann", "bob", 3, 2)
     assert pair.kappa == approx((2 / 3 - 4 / 9) / (1 - 4 / 9))
     assert ballots.fleiss(ballots.keys()) == approx((2 / 3 - 1 / 2) / (1 - 1 / 2))
-    assert ballots.pairs([("pope", "0", "label", "yes")])[0].n == 1
+    assert ballots.pairs([Key("pope", "0", "label", "yes")])[0].n == 1
+
+
+def test_captions_judged_wrong_by_other_marks_are_no_agreement():
+    labels = [vote("right", name, str(i)) for i in range(3) for name in ("ann", "bob")]
+    first, last = Span(0, 1, "missed"), Span(12, 15, "missed")
+    ballots = Ballots([*labels, caption_vote("wrong", "ann", first), caption_vote("wrong", "bob", last)])
+    (pair,) = ballots.pairs(ballots.keys())
+    assert (pair.n, pair.agreed) == (3, 3) and ballots.fleiss(ballots.keys()) is None and ballots.alpha(ballots.keys()) is None
+    assert ballots.captions_of_several(ballots.keys()) == (1, 0)
+    alike = Ballots([caption_vote("wrong", name, first) for name in ("ann", "bob")])
+    assert alike.captions_of_several(alike.keys()) == (1, 1) and not alike.pairs(alike.keys())

@@ -109,6 +109,19 @@ def test_a_content_of_several_parts_is_their_text() -> None:
     assert answers[0].text == "<think>No?</think>\n\nYes, a dog."
 
 
+def test_a_part_that_refuses_is_an_answer_as_a_refusal_beside_the_content_is() -> None:
+    with serving(lambda body, count: reply([{"type": "refusal", "refusal": "I can't."}])) as server:
+        answers, _ = ask(OpenAIModel(server.url), questions(1))
+    assert answers[0].text == "I can't."
+
+
+def test_of_several_choices_the_first_by_its_index_is_the_answer() -> None:
+    choices = [{"index": n, "message": {"content": f"choice {n}"}, "finish_reason": "stop"} for n in (1, 0)]
+    with serving(lambda body, count: Said({"choices": choices})) as server:
+        answers, _ = ask(OpenAIModel(server.url), questions(1))
+    assert answers[0].text == "choice 0"
+
+
 def test_a_content_without_any_text_part_is_no_answer() -> None:
     with serving(lambda body, count: reply([{"type": "image_url"}])) as server:
         _, reasons = ask(OpenAIModel(server.url, retries=0), questions(1))
@@ -176,7 +189,7 @@ def test_no_answer_comes_under_facts_that_it_does_not_have(kind: str, images: li
 
 def test_answers_that_came_with_a_temperature_stay_answers_when_it_is_refused_later() -> None:
     def behave(body: dict[str, Any], count: int) -> Said:
-        return refused(400, "no temperature here") if count > 3 and "temperature" in body else reply()
+        return refused(400, "`temperature` is not taken here") if count > 3 and "temperature" in body else reply()
 
     with serving(behave, models=[{"id": "gpt"}]) as server:
         model, found = OpenAIModel(server.url, concurrency=1), list[int]()
@@ -606,6 +619,42 @@ def test_without_an_option_no_key_of_the_environment_is_sent(monkeypatch: pytest
     assert KEY not in server.keys[0]
 
 
+def test_no_account_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ORG_ID": KEY, "PROJECT_ID": KEY, "CUSTOM_HEADERS": f"X-Tok: {KEY}"}.items():
+        monkeypatch.setenv(f"OPENAI_{name}", value)
+    with serving() as server:
+        client = OpenAIModel(server.url)._reached().servers[0]._client
+        ask(OpenAIModel(server.url), questions(1))
+    assert KEY not in str({**client.default_headers, **client._custom_headers}) and len(server.asked) == 1
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\nsk-second", f"{KEY} x", "sk-s\u00e9cret", f"\u201c{KEY}\u201d", f"{KEY}\x7fx"])
+def test_what_no_header_can_hold_is_no_key(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", key)
+    with pytest.raises(ConfigError, match="holds no key: a space, a line break or a character beyond ASCII") as caught:
+        OpenAIModel("http://127.0.0.1:9/v1", api_key_env="MY_KEY")
+    assert KEY not in str(caught.value)
+
+
+def test_a_key_in_a_reply_is_neither_stored_nor_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    said = reply(f"Bearer {KEY}")
+    said.data["model"] = f"x-{KEY}"
+    with serving(lambda body, count: said if count < 2 else reply("x", KEY)) as server:
+        answers, reasons = ask(OpenAIModel(server.url, api_key_env="MY_KEY", concurrency=1, retries=0), questions(3))
+    assert answers[0].text == "Bearer (key)" and answers[0].model == "x-(key)" and len(reasons) == 1
+    assert KEY not in f"{answers} {reasons} {caplog.text}"
+
+
+def test_a_short_key_is_a_word_that_an_answer_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "EMPTY")
+    with serving(lambda body, count: reply("The glass is EMPTY.")) as server:
+        answers, _ = ask(OpenAIModel(server.url, api_key_env="MY_KEY"), questions(1))
+    assert answers[0].text == "The glass is EMPTY."
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_is_told_without_it(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", KEY)
@@ -621,6 +670,8 @@ def test_a_refused_key_is_told_without_it(status: int, monkeypatch: pytest.Monke
         {"api_key_env": "NOT_SET_ANYWHERE"},
         {"url": f"http://user:{KEY}@127.0.0.1/v1"},
         {"url": f"http://127.0.0.1/v1?key={KEY}"},
+        {"url": f"http://127.0.0.1/key/{KEY}/v1"},
+        {"url": f"http://127.0.0.1/v1#{KEY}"},
         {"concurrency": 0},
         {"extra": {"headers": {"Authorization": f"Bearer {KEY}"}}},
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.proofs import other_worlds, parts_worlds
+from tests.proofs import gaps, other_worlds, parts_worlds
 from tests.proofs.coverage import METRICS, NULLS, SEEDS, SHIFTS, metric_cell, paired_cell
 from tests.proofs.few_changes import most_alarms
 
@@ -85,3 +85,11 @@ def test_differences_on_few_images_are_covered() -> None:
 def test_seeds_put_together_find_nothing_where_there_is_nothing() -> None:
     found = SEEDS["3 seeds against a baseline, scatter 0.2 (false alarms)"](60, 600, np.random.default_rng(5))
     assert 1 <= 100 - found.covered <= 6, found
+
+
+@pytest.mark.parametrize(("left", "alarms"), [(1, (15, 50)), (5, (1, 6.5))])
+def test_a_total_needs_five_images_of_each_part_for_its_test(left: int, alarms: tuple[float, float]) -> None:
+    """Of one image there is no scatter, and the total's comes from the other parts alone."""
+    world, missing = gaps.mme(0.8, 4), gaps.of_one_part(left)
+    _, found = gaps.cell("", world, 100, 1000, np.random.default_rng(13), missing, 0)
+    assert alarms[0] <= float(found.split()[0]) <= alarms[1], found

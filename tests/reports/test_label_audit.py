@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness.core.evaluation import LabelEdit, Score, Span
+from harness.core.evaluation import Item, LabelEdit, Score, Span
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord
 from harness.labels.caption_marks import CaptionMarks
 from harness.labels.cases import Vote, caption_field
@@ -201,7 +201,8 @@ def marked(score: Score, missed: int = 0, alarms: int = 0, found: int = 0, word:
 
 
 def corrected(scores: list[Score], votes: list[Vote], text: str = TEXT) -> CorrectedChair | None:
-    return corrected_chair("chair", "base", scores, {s.item_id: text for s in scores}, CaptionMarks(Ballots(votes), "chair"))
+    texts, items = {s.item_id: text for s in scores}, {s.item_id: Item(s.item_id, f"{s.item_id}.jpg", "") for s in scores}
+    return corrected_chair("chair", "base", scores, texts, CaptionMarks(Ballots(votes), "chair"), items)
 
 
 def test_what_the_detector_missed_is_carried_over_to_all_captions() -> None:

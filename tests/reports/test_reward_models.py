@@ -10,7 +10,7 @@ import pytest
 from harness.commands._terminal import show_comparison
 from harness.core.run_record import RunRecord
 from reports.comparison.compare import compare
-from reports.page.side_tables import reward_view
+from reports.page.side_tables import REWARD_TOLD, reward_view
 from reports.text.formatting import UNKNOWN
 from reports.writers import html, markdown
 from reports.writers import json as as_json
@@ -27,7 +27,7 @@ def test_published_values_stand_under_the_pairs_of_their_name_and_the_rest_come_
     header, rows = reward_view(compare([rated], published=["Table 7"]))
     wanted = ["reward model", "pairs of povid (n = 80)", "pairs of bdhs (n = 0)", "pairs of RLHF-V", "pairs of VLFeedback"]
     assert header == wanted
-    assert rows[:2] == [["povid", "90.0", "25.0", "", ""], ["bdhs", "50.0", UNKNOWN, "", ""]]
+    assert rows[:2] == [["povid", "90.0 [81.4, 94.8]", "25.0", "", ""], ["bdhs", "50.0 [39.2, 60.8]", UNKNOWN, "", ""]]
     assert rows[6] == ["published, Table 7: LLaVA-1.6-7B, POVID", "99.0", "", "34.0", "59.0"]
     assert len(rows) == 2 + 7
 
@@ -66,3 +66,11 @@ def test_every_writer_and_the_terminal_show_them(rated: RunRecord, capsys: pytes
     document = json.loads(as_json.write(found))
     assert document["reward_accuracy"] == ACCURACY and document["reward_pairs"]["povid"] == 80
     assert document["published_rewards"][1]["values"]["RLHF-V"] == 0.86
+
+
+def test_shares_of_few_pairs_have_the_interval_of_a_share_and_none_below_five(rated: RunRecord) -> None:
+    """4 of 4 has none; 5 of 5 is Clopper and Pearson's for 0 of 5 wrong: 1 - 0.025^(1/5) = 52.2 %."""
+    few = replace(rated, reward_accuracy={"povid": {"povid": 1.0, "bdhs": 1.0}}, reward_pairs={"povid": 4, "bdhs": 5})
+    comparison = compare([few])
+    assert reward_view(comparison)[1] == [["povid", "100.0", "100.0 [47.8, 100.0]"]]
+    assert "fewer than five have none" in REWARD_TOLD and REWARD_TOLD in markdown.write(comparison)

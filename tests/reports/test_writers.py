@@ -156,7 +156,6 @@ def test_notes_on_the_training_of_a_reward_model_are_in_every_report(make) -> No
     assert json.loads(json_writer.write(found))["reward_notes"] == {"rm": [note]}
 
 
-
 def test_training_that_is_not_known_is_not_said_to_share_nothing(make, record):
     theirs = replace(make.record("theirs", seed=1), overlap={}, overlap_unknown="this run trained no checkpoint that it swept")
     clean = replace(make.record("clean", seed=2), overlap={})

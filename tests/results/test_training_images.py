@@ -9,8 +9,8 @@ import pytest
 from harness.core.digests import file_digest
 from harness.core.evaluation import Item
 from harness.core.run_record import Checkpoint, ProtocolRecord
-from harness.results.training_images import BenchmarkImages, benchmark_images, rewarded_by, trained_on
 from harness.results.run_records import records_of
+from harness.results.training_images import BenchmarkImages, benchmark_images, rewarded_by, trained_on
 from harness.storage.artifacts import Pairs, TrainingLog
 from harness.storage.run_store import Store, StoredResult, StoredRun
 

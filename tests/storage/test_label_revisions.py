@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from benchmarks.chair import Chair
 from benchmarks.pope import Pope
 from harness.core.errors import DataError
 from harness.core.evaluation import Item, LabelEdit
-from harness.storage.label_revisions import Revision, apply, dumps, loads, read, together, write
+from harness.storage.label_edits import apply, together
+from harness.storage.label_revisions import Revision, dumps, loads, read, write
 
 
 def edit(new: str = "flipped", item: str = "1", old: str = "no", field: str = "label") -> LabelEdit:
@@ -54,6 +56,21 @@ def test_a_change_by_hand_is_noticed() -> None:
 def test_a_broken_line_is_told_with_its_number(line: str, words: str) -> None:
     with pytest.raises(DataError, match=words):
         loads(dumps(MINE) + line, "mine.jsonl")
+
+
+@pytest.mark.parametrize(
+    "control", [{"sample": -5}, {"sample": 0, "seed": 1}, {"seed": 1}, {"sample": True}, {"sample": 9.5}, 3]
+)
+def test_a_control_set_has_a_size_of_at_least_1(control: object) -> None:
+    text = dumps(replace(MINE, control={"sample": 1}))
+    assert loads(text, "mine.jsonl").control == {"sample": 1}
+    with pytest.raises(DataError, match=r"mine.jsonl: control is .*; it is the size, at least 1, and the seed"):
+        loads(text.replace('{"sample":1}', json.dumps(control)).replace('{"sample": 1}', json.dumps(control)), "mine.jsonl")
+
+
+def test_an_edit_that_stands_twice_is_not_counted_twice() -> None:
+    with pytest.raises(DataError, match="mine.jsonl, line 4 edits the same label as line 2, and alike. Keep one of them."):
+        loads(dumps(MINE) + dumps(MINE).split("\n")[1], "mine.jsonl")
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"question_id": 1}'])

@@ -20,14 +20,16 @@ HEADER = ("benchmark", "answer_id", "item_id", "question", "image", "answer", "r
 
 
 def sample_text(store: Store, runs: Sequence[str], benchmark: str, size: int, seed: int = 0) -> str:
-    """A sheet of `size` judged answers, drawn at random; a larger sample holds the smaller one.
+    """A sheet of `size` answers that have a rating of the judge, drawn at random; a larger sample holds the smaller one.
 
     The judge's own rating is not written: it could bias the raters. Raises ConfigError where no judge has rated anything.
     """
     rows: dict[tuple[str, str], tuple[str, Item, str]] = {}
     for _, name, result in results_of(store, runs, benchmark):
+        rated = scored_ratings(name, result)
         for item, answer, _ in judged_of(store, result):
-            rows[item.id, _digits(item.id, answer.text)] = (name, item, answer.text)
+            if item.id in rated:
+                rows[item.id, _digits(item.id, answer.text)] = (name, item, answer.text)
     if not rows:
         raise ConfigError(
             f"No judge has rated an answer to {benchmark!r} in these runs, so that there is nothing to rate again."

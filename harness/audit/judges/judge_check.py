@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from harness.core.errors import DataError
 from harness.core.evaluation import Verdict
-from harness.core.judging import Unreached
+from harness.core.judging import Unreached, Withheld
 from harness.core.plugins import RatesAnswers
 from harness.labels.estimates.judge_fitness import UNREAD, Fitness, Judgement, fitness, judgement, stated_number
 
@@ -58,32 +58,41 @@ def pairs_of(rows: Sequence[Row]) -> dict[str, RankedPair]:
 
 class Asked(NamedTuple):
     """`blind`: pairs judged without their image. `unreached`, `unread`: why a question got no reply, and why nothing could be
-    read from a reply -> number of questions. With unreached ones the fitness is of no judge."""
+    read from a reply -> number of questions. With unreached ones the fitness is of no judge. `withheld`: why the server holds a
+    reply back -> number of pairs, which are left out of the fitness."""
 
     fitness: Fitness
     blind: int
     unreached: Mapping[str, int]
     unread: Mapping[str, int]
+    withheld: Mapping[str, int]
 
 
 def asked(
     judge: RatesAnswers, pairs: Sequence[RankedPair], images: Path, progress: Callable[[int], None] = lambda n: None
 ) -> Asked:
-    """Ask a judge about every pair in both orders."""
+    """Ask a judge about every pair in both orders. Where no pair is left, those that are withheld are not reached."""
     judgements: dict[str, list[Judgement]] = {}
     verdicts: list[Verdict] = []
+    withheld = Counter[str]()
     blind = 0
     for number, pair in enumerate(pairs, 1):
         image = images / pair.image if pair.image and (images / pair.image).is_file() else None
-        blind += bool(pair.image) and image is None
-        for swapped in (False, True):
-            shown = (pair.answers[1], pair.answers[0]) if swapped else pair.answers
-            verdicts.append(judge.rank(pair.question, shown, {}, image))
-            value = verdicts[-1].value
-            number_shown = None if value is None or value not in (0.0, 1.0) else int(value) + 1
-            judgements.setdefault(pair.id, []).append(judgement(number_shown, pair.first_is_better, swapped))
+        own = [judge.rank(pair.question, shown, {}, image) for shown in (pair.answers, pair.answers[::-1])]
         progress(number)
-    return Asked(fitness(judgements), blind, *_without_value(verdicts))
+        if held := [verdict.reading for verdict in own if isinstance(verdict, Withheld)]:
+            withheld[held[0]] += 1
+            continue
+        blind += bool(pair.image) and image is None
+        verdicts += own
+        judgements[pair.id] = [_judgement(verdict, pair, n == 1) for n, verdict in enumerate(own)]
+    unreached, unread = _without_value(verdicts)
+    return Asked(fitness(judgements), blind, unreached if judgements else withheld, unread, withheld)
+
+
+def _judgement(verdict: Verdict, pair: RankedPair, swapped: bool) -> Judgement:
+    value = verdict.value
+    return judgement(None if value is None or value not in (0.0, 1.0) else int(value) + 1, pair.first_is_better, swapped)
 
 
 def _without_value(verdicts: Sequence[Verdict]) -> tuple[Mapping[str, int], Mapping[str, int]]:

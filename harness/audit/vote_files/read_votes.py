@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.audit.label_studio import check_known, votes_from
+from harness.audit.label_studio import placed, votes_from
 from harness.audit.review_sheet import Filled, votes_of
 from harness.audit.vote_files.known_labels import KnownLabels
 from harness.core.edge.files import read_text
@@ -26,10 +26,10 @@ def votes_in(store: Store, file: Path, reviewer: str, at: str) -> Filled:
                 f"--reviewer: {file} is read as an export of Label Studio, which names its reviewers. Leave it out."
             )
         filled = votes_from(read_text(file), str(file))
-        votes = [checked(vote) for vote in filled.votes]
-        check_known(votes, {name: known.ids(name) for name in {vote.benchmark for vote in votes}}, known.fault, str(file))
-        return filled._replace(warning=known.older(votes))
+        ids = {name: known.ids(name) for name in {checked(vote).benchmark for vote in filled.votes}}
+        filled = placed(filled, ids, known.place, str(file))
+        return filled._replace(warning=known.older(filled.votes))
     if not reviewer:
         raise ConfigError("Whose votes are these? Give --reviewer NAME; only an export of Label Studio names its reviewers.")
-    filled = votes_of(read_bytes(file), str(file), reviewer, at, known.fault)
+    filled = votes_of(read_bytes(file), str(file), reviewer, at, known.place)
     return filled._replace(warning=known.older(filled.votes))

@@ -133,8 +133,11 @@ def _kept(judge: Annotator, pairs: Sequence[RankedPair], found: Asked, output: P
         echo(_not_reached(f"judge {judge.name} {judge.version}", found, 2 * len(pairs)), err=True)
         return False
     _show(f"judge {judge.name}", found.fitness, found.blind)
+    if found.withheld:
+        left_out = f"{sum(found.withheld.values()):,} of {len(pairs):,} pairs"
+        echo(f"{left_out} are left out, since the server withholds a reply to them: {_by_reason(found.withheld)}.")
     if found.unread:
-        unread, of = sum(found.unread.values()), 2 * len(pairs)
+        unread, of = sum(found.unread.values()), 2 * (len(pairs) - sum(found.withheld.values()))
         echo(f"Nothing could be read from {unread:,} of {of:,} replies: {_by_reason(found.unread)}.")
     if stays := keep(output, f"{judge.name} {judge.version}", found.fitness):
         echo(stays)

@@ -38,6 +38,7 @@ def audit(
     """
     from harness.audit.review_desk import ReviewScope, open_desk
     from harness.commands._terminal import Display
+    from harness.commands.label_audit.labels import warn
     from harness.storage.run_store import open_store
     from harness.storage.vote_store import Reviews
     from reports.web.review.app import UPLOADS, review_site
@@ -47,9 +48,11 @@ def audit(
     check_free(host, port)
     scope = ReviewScope(benchmark, tuple(runs or ()), most, sample, captions)
     with open_store(output, reading=False) as store, Reviews(store.path) as reviews:
+        notes: list[str] = []
         with Display() as display:
             display.say(f"Reading what {'these' if runs else 'all'} runs answered to {benchmark}, to rank its labels ...")
-            desk = open_desk(store, reviews, scope, reviewer, display.progress)
+            desk = open_desk(store, reviews, scope, reviewer, display.progress, notes.append)
+        warn(*notes)
         echo(f"{len(desk.cases):,} cases of {benchmark}. Open {address(host, access)}")
         echo("Every vote is kept at once; stop with Ctrl-C and go on whenever you like.")
         serve(review_site(desk, access), host, port)

@@ -10,6 +10,7 @@ import typer
 
 from harness.commands._app import RUNS, OutputOption, echo, group
 from harness.core.edge.launch import command_line
+from harness.core.edge.text import count
 from harness.core.errors import DataError
 
 labels = group("labels", "Review labels in spreadsheets; exchange label revisions.")
@@ -25,6 +26,12 @@ SeedOption = Annotated[int, typer.Option("--seed", help="seed of the random cont
 
 def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def warn(*notes: str) -> None:
+    """Those that say something, each on a line."""
+    for note in filter(None, notes):
+        echo(f"WARNING: {note}", err=True)
 
 
 @labels.command("queue", epilog="Example:  python -m harness labels queue pope --most 300 --sample 200 --to queue.csv")
@@ -57,6 +64,7 @@ def queue_(
     The most suspicious labels come first; control labels stand at random places among them.
     """
     from harness.audit.queue import queue
+    from harness.audit.vote_files.earlier_votes import place_votes
     from harness.commands._terminal import Display
     from harness.commands.label_audit.queue_files import check_form, write_queue
     from harness.labels.next_review import advice
@@ -65,11 +73,13 @@ def queue_(
     from reports.web.review.desk import mixed
 
     check_form(to, form, answers)
-    with open_store(output) as store, Display() as display:
-        cases = queue(store, benchmark, runs or (), sample=sample, seed=seed, progress=display.progress)
-    chosen = mixed(cases, most)
-    with Reviews(output / "store.sqlite", reading=True) as reviews:
+    notes: list[str] = []
+    with open_store(output) as store, Reviews(store.path, reading=True) as reviews:
+        with Display() as display:
+            cases = queue(store, benchmark, runs or (), sample=sample, seed=seed, progress=display.progress, tell=notes.append)
+        warn(*notes, place_votes(store, reviews))
         ballots = reviews.ballots()
+    chosen = mixed(cases, most)
     advised = advice(chosen, ballots)
     if reviewer := ballots.names.of(reviewer):
         waiting = [i for i, case in enumerate(chosen) if reviewer not in ballots.of(case.key).votes]
@@ -98,17 +108,18 @@ def votes(
 
     A vote is one of right, wrong, ambiguous or skip. Either every row is stored or none.
     """
+    from harness.audit.vote_files.earlier_votes import place_votes
     from harness.audit.vote_files.read_votes import votes_in
     from harness.storage.run_store import open_store
     from harness.storage.vote_store import Reviews
 
     with open_store(output) as store:
         filled = votes_in(store, sheet, reviewer, now())
-    with Reviews(output / "store.sqlite") as reviews:
-        reviews.know(filled.users)
-        echo(reviews.take(filled.votes, filled.dated).summary + filled.left)
-    if filled.warning:
-        echo(f"WARNING: {filled.warning}", err=True)
+        with Reviews(store.path) as reviews:
+            unplaced = place_votes(store, reviews)
+            reviews.know(filled.users)
+            echo(reviews.take(filled.votes, filled.dated).summary + filled.left)
+    warn(filled.warning, unplaced)
 
 
 @labels.command(epilog="Example:  python -m harness labels make ours --source 'Ada and Grace, 2026' --sample 200")
@@ -123,22 +134,26 @@ def make(
 
     A label is decided where its reviewers agree or an adjudication has settled it.
     """
-    from harness.labels.cases import NOUN, VERDICT
+    from harness.audit.vote_files.earlier_votes import UNKNOWN_QUESTION, place_votes
+    from harness.labels.cases import CAPTION, NOUN, VERDICT
     from harness.storage.label_revisions import Revision, write
     from harness.storage.run_store import open_store
     from harness.storage.vote_store import Reviews
 
-    open_store(output)
-    with Reviews(output / "store.sqlite") as reviews:
+    with open_store(output) as store, Reviews(store.path) as reviews:
+        warn(place_votes(store, reviews))
         ballots = reviews.ballots()
-    edits = tuple(edit for edit in ballots.edits() if not edit.field.startswith((NOUN, VERDICT)))
+    no_labels = (NOUN, VERDICT, CAPTION)
+    decided = [edit for edit in ballots.edits() if not edit.field.startswith(no_labels)]
+    edits = tuple(edit for edit in decided if edit.about != UNKNOWN_QUESTION)
+    disputed = sum(not key.field.startswith(no_labels) for key in ballots.disputed())
     if not edits:
         raise DataError(
             "No label is decided yet. Review some first: python -m harness audit, or labels queue and labels votes."
         )
     control = {"sample": sample, "seed": seed} if sample else {}
     path = write(Revision(name, source or ", ".join(ballots.deciders(edits)), edits, control), output)
-    echo(f"{path}: {len(edits):,} decided labels. {len(ballots.disputed()):,} are still disputed.")
+    echo(f"{path}: {count(len(edits), 'decided label')}. {disputed:,} {'is' if disputed == 1 else 'are'} still disputed.")
 
 
 @labels.command(epilog="Example:  python -m harness labels agreement chair_open mini")
@@ -155,8 +170,8 @@ def agreement(
 
     Precision and recall of the list over randomly drawn captions, which `audit BENCHMARK --captions N` shows to be marked.
     """
-    from harness.audit.caption_votes import place_votes
     from harness.audit.marked_captions import list_agreement
+    from harness.audit.vote_files.earlier_votes import place_votes
     from harness.commands._terminal import show_parts
     from harness.storage.run_store import open_store
     from harness.storage.vote_store import Reviews
@@ -164,7 +179,7 @@ def agreement(
     from reports.label_audit.text import captions_left_out
 
     with open_store(output) as store, Reviews(store.path, reading=True) as reviews:
-        place_votes(store, reviews)
+        warn(place_votes(store, reviews))
         ballots = reviews.ballots()
         found = list_agreement(store, benchmark, runs or (), ballots)
     show_parts([noun_part([(one.decided_by, one.checkpoint, one.found) for one in found])])

@@ -16,7 +16,7 @@ _NAMES = re.compile(
 )
 _FORMS = re.compile(
     r"(?:Bearer|Basic)\s+\S{8,}|(?:[spr]k|gsk|glpat|xai|nvapi)[-_](?=\S*\d)[\w-]{12,}|(?:hf|gh[pousr]|r8)_[A-Za-z0-9]{16,}"
-    r"|AIza[\w-]{20,}"
+    r"|AIza[\w-]{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\w+://[^/@\s]*:[^/@\s]+@\S*"  # a JSON web token; a password in an address
 )
 
 

@@ -8,8 +8,18 @@ How intervals were chosen and what they cover: docs/statistics.md. Differences b
 """
 
 from harness.core.stats.intervals import SHARE, UNKNOWN, Range, limits_of, mean_interval, share_interval
-from harness.core.stats.linear import Linear, expand, linearise, mean_of
-from harness.core.stats.measuring import NO_INTERVAL, limits, measure, metrics, possible, why_no_interval
+from harness.core.stats.linear import Linear, expand, few_clusters, linearise, mean_of
+from harness.core.stats.measuring import (
+    IMAGES,
+    NO_INTERVAL,
+    limits,
+    measure,
+    metrics,
+    possible,
+    too_few,
+    why_no_interval,
+    why_no_test,
+)
 from harness.core.stats.multiple import benjamini_hochberg, holm, rank_biserial
 from harness.core.stats.paired_change import LEAST_P, POWER, Change, change_of, difference_interval, unseen_variance
 from harness.core.stats.resampling import FEWEST_CLUSTERS, LEVEL, RESAMPLES, VERSION, interval, resample
@@ -20,7 +30,6 @@ from harness.core.stats.samples import (
     clusters_of,
     columns_read,
     evaluate,
-    fewest_clusters,
     items_counted,
     moving,
     sample,
@@ -29,6 +38,7 @@ from harness.core.stats.simultaneous import bonferroni_level, joint_quantile
 
 __all__ = [
     "FEWEST_CLUSTERS",
+    "IMAGES",
     "LEAST_P",
     "LEVEL",
     "NO_INTERVAL",
@@ -51,7 +61,7 @@ __all__ = [
     "difference_interval",
     "evaluate",
     "expand",
-    "fewest_clusters",
+    "few_clusters",
     "holm",
     "interval",
     "items_counted",
@@ -69,6 +79,8 @@ __all__ = [
     "resample",
     "sample",
     "share_interval",
+    "too_few",
     "unseen_variance",
     "why_no_interval",
+    "why_no_test",
 ]

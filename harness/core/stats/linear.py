@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from harness.core.evaluation import Formula
 from harness.core.stats.resampling import FEWEST_CLUSTERS
-from harness.core.stats.samples import Floats, Sample, columns_read, evaluate, fewest_clusters, moving, which_clusters
+from harness.core.stats.samples import Floats, Sample, clusters_of, columns_read, evaluate, moving, which_clusters
 
 _STEPS = np.array([-1.0, -0.5, 0.5, 1.0])  # in standard errors
+_LEAST_OF_MEAN = 0.1  # clusters of a part, by those of parts on average (tests/proofs/gaps.py)
 _NOISE = 1e-11  # of the largest part
 
 
@@ -49,8 +50,8 @@ class Linear:
     clusters move it. bias: (N,) expected excess of the value over the truth. bend: (N,) half the second derivative along the
     direction of the metric's own scatter, per standard error squared (c_q times the error, DiCiccio and Efron 1992, section 4).
     counting: (N,) how many clusters move it in this sample itself, of the clusters of a pair; of a difference those of the
-    side that has fewer; where one of the formula's parts has too few for a test, those of the part.
-    sides: of a difference, what it was made of.
+    side that has fewer; 0 where one of the formula's parts has too few for a test.
+    sides: of a difference, what it was made of. few: the formula's parts that have too few, each with how many.
     """
 
     value: Floats
@@ -60,6 +61,7 @@ class Linear:
     bend: Floats
     counting: Floats
     sides: tuple[Linear, ...] = ()
+    few: tuple[tuple[str, int], ...] = ()
 
     @property
     def freedom(self) -> Floats:
@@ -73,7 +75,7 @@ class Linear:
         parts = np.where(np.abs(parts) > _NOISE * size.max(axis=1, keepdims=True, initial=0), parts, 0.0)
         clusters, counting = np.maximum(self.clusters, other.clusters), np.minimum(self.counting, other.counting)
         value, bias, bend = self.value - other.value, self.bias - other.bias, self.bend - other.bend
-        return Linear(value, parts, clusters, bias, bend, counting, (self, other))
+        return Linear(value, parts, clusters, bias, bend, counting, (self, other), _fewest_each((self, other)))
 
     def as_share(self, low: float, width: float) -> Linear:
         """The same metric as a share of the range from `low` to `low` + `width`."""
@@ -153,19 +155,36 @@ def linearise(formula: Formula, data: Sample, moved: NDArray[np.bool_] | None = 
     names = [data.names[i] for i in columns]
     own = which_clusters(data, moving(formula, data))
     there = own if moved is None else which_clusters(data, moved)
-    few = fewest_clusters(formula, data) if formula.limited_by else FEWEST_CLUSTERS
-    counting = np.array([float(own.sum() if few >= FEWEST_CLUSTERS else few)])
+    few = few_clusters(formula, data)
+    counting = np.array([0.0 if few else float(own.sum())])
 
     def compute(sums: Floats) -> Floats:
         return evaluate(formula, names, sums)
 
     if not there.any() or not columns:
         value = evaluate(formula, data.names, data.sums[None])
-        return Linear(value, np.zeros((1, data.n_clusters)), np.zeros(1), np.zeros(1), np.zeros(1), counting)
+        none = np.zeros(1)
+        return Linear(value, np.zeros((1, data.n_clusters)), none, none, none, counting, few=few)
     found = expand(compute, data.totals[there][:, columns][None])
     parts = np.zeros((1, data.n_clusters))
     parts[0, there] = found.parts[0]
-    return replace(found, parts=parts, clusters=np.array([float(there.sum())]), counting=counting)
+    return replace(found, parts=parts, clusters=np.array([float(there.sum())]), counting=counting, few=few)
+
+
+def few_clusters(formula: Formula, data: Sample) -> tuple[tuple[str, int], ...]:
+    """The formula's parts that too few clusters move for an interval or a test of the whole, each with how many: fewer than
+    `FEWEST_CLUSTERS`, or than a tenth of what parts have on average."""
+    counts = [(part.title or part.group or part.name, clusters_of(data, moving(part, data))) for part in formula.parts]
+    least = max(FEWEST_CLUSTERS, _LEAST_OF_MEAN * sum(n for _, n in counts) / max(len(counts), 1))
+    return tuple((name, n) for name, n in counts if n < least)
+
+
+def _fewest_each(several: Sequence[Linear]) -> tuple[tuple[str, int], ...]:
+    """The parts that any of these has too few clusters of, each with the fewest."""
+    found: dict[str, int] = {}
+    for name, n in (part for one in several for part in one.few):
+        found[name] = min(n, found.get(name, n))
+    return tuple(found.items())
 
 
 def mean_of(several: Sequence[Linear]) -> Linear:
@@ -174,4 +193,4 @@ def mean_of(several: Sequence[Linear]) -> Linear:
     value, parts, clusters, bias, bend, counting = (np.array(column) for column in columns)
     sides = tuple(mean_of(side) for side in zip(*(s.sides for s in several), strict=True))
     middle = (value.mean(axis=0), parts.mean(axis=0), clusters.max(axis=0), bias.mean(axis=0), bend.mean(axis=0))
-    return Linear(*middle, counting.min(axis=0), sides)
+    return Linear(*middle, counting.min(axis=0), sides, _fewest_each(several))

@@ -10,11 +10,12 @@ from harness.core.evaluation import Formula, Item, Metric, Score
 from harness.core.stats.intervals import SHARE, UNKNOWN, Range, limits_of
 from harness.core.stats.linear import Linear, linearise
 from harness.core.stats.resampling import FEWEST_CLUSTERS
-from harness.core.stats.samples import Sample, evaluate, fewest_clusters, moving, sample
+from harness.core.stats.samples import Sample, evaluate, moving, sample
 
 IMAGES = "images"
 NO_INTERVAL = "no interval: "
 _ROUNDING = 1e-9
+_NAMED = 3  # parts that have too few
 
 
 def metrics(
@@ -58,15 +59,34 @@ def why_no_interval(found: Linear, units: str = IMAGES) -> str:
     """The reason, where `limits` gives no interval for a metric that has a value."""
     error = float(found.moments.error2[0]) ** 0.5
     if min(found.clusters[0], found.counting[0]) < FEWEST_CLUSTERS:
-        return f"{NO_INTERVAL}fewer than {FEWEST_CLUSTERS} {units} count"
+        return f"{NO_INTERVAL}{too_few(found, units)}"
     if error <= 1e-12 * max(1.0, abs(float(found.value[0]))):
         return f"{NO_INTERVAL}all {units} have the same value, which shows no scatter"
     return f"{NO_INTERVAL}the metric is unknown where its counts differ a little"
 
 
+def why_no_test(found: Linear, units: str = IMAGES) -> str:
+    """The reason, where a difference that has a value has no interval and no test."""
+    if found.counting[0] < FEWEST_CLUSTERS:
+        return too_few(found, units)
+    if np.isfinite(found.parts).all():
+        return f"all {units} show the same difference, which tells nothing of its scatter"
+    return "the metric is unknown where its counts differ a little"
+
+
+def too_few(found: Linear, units: str = IMAGES) -> str:
+    """'fewer than 5 images count', or 'too few images count in OCR (1) and posters (3)' where it is the formula's parts."""
+    parts = [f"{name} ({n:,})" for name, n in found.few]
+    more = [f"{len(parts) - _NAMED:,} other parts"] if len(parts) > _NAMED + 1 else parts[_NAMED:]
+    *first, last = [*parts[:_NAMED], *more] or [""]
+    if not last:
+        return f"fewer than {FEWEST_CLUSTERS} {units} count"
+    return f"too few {units} count in {', '.join(first)}{' and ' if first else ''}{last}"
+
+
 def limits(formula: Formula, samples: Sequence[Sample], found: Linear) -> tuple[float | None, float | None]:
     """The interval of one metric, of one sample or the mean of several, within what is `possible`; None where there is none."""
-    if formula.limited_by and any(fewest_clusters(formula, one) < FEWEST_CLUSTERS for one in samples):
+    if found.few:
         return None, None
     low, high = limits_of(found, possible(formula, *samples))
     return (float(low[0]), float(high[0])) if np.isfinite(low[0]) and np.isfinite(high[0]) else (None, None)
@@ -74,10 +94,13 @@ def limits(formula: Formula, samples: Sequence[Sample], found: Linear) -> tuple[
 
 def possible(formula: Formula, *samples: Sample) -> Range:
     """A formula's own range, (0, 1) of a share, where all samples and their single clusters lie there; else the extremes of
-    single clusters: a mean of ratings cannot lie beyond the best rating, whatever the scale is.
+    single clusters: a mean of ratings cannot lie beyond the best rating, whatever the scale is. A range that is open by
+    definition stays as it is: where no image exceeds 1, others may.
 
     No single cluster may have a value, as where a metric is a mean over splits and each image is of one split.
     """
+    if formula.bounds and not np.isfinite(formula.bounds).all():
+        return Range(*formula.bounds)
     alone = np.concatenate([evaluate(formula, data.names, data.totals) for data in samples])
     alone = alone[np.isfinite(alone)]
     own = SHARE if formula.unit == "share" else UNKNOWN

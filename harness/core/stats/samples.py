@@ -113,11 +113,6 @@ def clusters_of(data: Sample, moved: NDArray[np.bool_]) -> int:
     return int(which_clusters(data, moved).sum())
 
 
-def fewest_clusters(formula: Formula, data: Sample) -> int:
-    """How many clusters move this formula; of one limited by others, the fewest that move one of these."""
-    return min(clusters_of(data, moving(part, data)) for part in formula.limited_by or (formula,))
-
-
 def which_clusters(data: Sample, moved: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which clusters these items are of, (G,)."""
     found = np.zeros(data.n_clusters, dtype=np.bool_)

@@ -3,23 +3,25 @@
 The detector's counts stand for all captions; the marks of those that people read correct them. Each caption's invented
 objects are the detector's, less its false alarms, plus those that it missed. Named objects are the detector's, plus the missed
 ones that it did not see at all: those that it took for true ("found") are among them already. The correction of the marked
-captions is extrapolated to all (a ratio of two difference estimators), and the interval resamples images, marked and unmarked
-ones apart. The marked captions must have been drawn at random.
+captions is extrapolated to all (a ratio of two difference estimators), and the interval resamples images: those with a marked
+caption and the others apart. The marked captions must have been drawn at random. Captions of one image hang together, and so do
+mentions of one object: the detector's recall and precision have intervals over images, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 import numpy as np
 
-from harness.core.evaluation import Score
+from harness.core.evaluation import Item, Score
 from harness.core.stats import Floats, interval, resample
 from harness.labels.caption_marks import CaptionMarks, corrected_spans
 from harness.labels.estimates.prediction_powered import FEWEST
-from harness.labels.estimates.proportions import Share, drawn
-from harness.labels.log_odds import Booleans
+from harness.labels.estimates.proportions import Share, clustered
+from harness.labels.log_odds import Booleans, Codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,20 @@ class CorrectedChair:
 
 
 def corrected_chair(
-    benchmark: str, column: str, scores: Sequence[Score], answers: Mapping[str, str], marks: CaptionMarks
+    benchmark: str,
+    column: str,
+    scores: Sequence[Score],
+    answers: Mapping[str, str],
+    marks: CaptionMarks,
+    items: Mapping[str, Item],
 ) -> CorrectedChair | None:
     """From the marks that were made in these very captions; None where people read none, or no score counts mentions.
 
-    `scores` have the addends "mentions" and "invented", and a span for each mention; `answers`: item id -> caption.
+    `scores` have the addends "mentions" and "invented", and a span for each mention; `answers`: item id -> caption; `items`:
+    by id; those of one cluster are captions of one image.
     """
     kept = [score for score in scores if "mentions" in score.values]
-    places = [(score.item_id, answers.get(score.item_id, ""), score.spans) for score in kept]
+    places = [(items[score.item_id], answers.get(score.item_id, ""), score.spans) for score in kept]
     votes = [marks.of(*place) for place in places]
     ambiguous, elsewhere = sum(marks.is_ambiguous(*p) for p in places), sum(marks.is_of_other_spans(*p) for p in places)
     read = np.array([vote is not None for vote in votes], dtype=bool)
@@ -64,9 +72,9 @@ def corrected_chair(
     missed = unseen + np.array([f.found for f in found], dtype=np.float64)
     more = np.column_stack([missed - alarms, unseen])  # to the invented; to all that is named, which has the found ones
     counts = np.column_stack([invented, mentions])
-    low, high = _interval(counts, more, read)
-    true = int((invented - alarms + missed)[read].sum())
-    caught = int((invented - alarms)[read].sum())
+    image_of = [items[score.item_id].cluster for score in kept]
+    low, high = _interval(counts, more, read, image_of)
+    caught = invented - alarms
     return CorrectedChair(
         benchmark=benchmark,
         column=column,
@@ -76,8 +84,8 @@ def corrected_chair(
         value=_ratio(counts.sum(axis=0) + len(kept) * more[read].mean(axis=0)) if read.any() else None,
         low=low,
         high=high,
-        found=drawn(caught, true),
-        rightly=drawn(caught, int(invented[read].sum())),
+        found=_share(caught, missed, read, image_of),
+        rightly=_share(caught, alarms, read, image_of),
         ambiguous=ambiguous,
         elsewhere=elsewhere,
     )
@@ -87,13 +95,27 @@ def _ratio(sums: Floats) -> float | None:
     return float(np.clip(sums[0] / sums[1], 0.0, 1.0)) if sums[1] > 0 else None
 
 
-def _interval(counts: Floats, more: Floats, read: Booleans) -> tuple[float | None, float | None]:
-    n, marked = len(counts), int(read.sum())
-    if marked < FEWEST:
+def _share(hits: Floats, others: Floats, read: Booleans, images: Sequence[str]) -> Share:
+    """The share of the hits among both, over mentions of the marked captions."""
+    rows = [(int(n), is_hit, image) for counts, is_hit in ((hits, True), (others, False))
+            for n, image, is_read in zip(counts, images, read, strict=True) if is_read]  # fmt: skip
+    each = list(chain.from_iterable(repeat((is_hit, image), n) for n, is_hit, image in rows))
+    return clustered([is_hit for is_hit, _ in each], [image for _, image in each])
+
+
+def _interval(counts: Floats, more: Floats, read: Booleans, images: Sequence[str]) -> tuple[float | None, float | None]:
+    """counts, more: (N, 2), one row a caption; read: (N,)."""
+    codes: Codes = np.unique(np.array(images, dtype=object), return_inverse=True)[1]
+    one = np.ones((len(counts), 1))
+    rows = np.hstack([counts, one, np.hstack([more, one]) * read[:, None]])
+    totals = np.zeros((int(codes.max()) + 1, rows.shape[1]))
+    np.add.at(totals, codes, rows)
+    is_marked = totals[:, 5] > 0
+    if (marked := int(is_marked.sum())) < FEWEST:
         return None, None
-    own = resample(np.hstack([counts, more])[read], seed=1)
-    rest = resample(counts[~read], seed=2)
-    sums = own[:, :2] + rest + n / marked * own[:, 2:]
+    own, rest = resample(totals[is_marked], seed=1), resample(totals[~is_marked, :3], seed=2)
+    n_captions = own[:, 2:3] + rest[:, 2:3]
+    sums = own[:, :2] + rest[:, :2] + n_captions / own[:, 5:6] * own[:, 3:5]
     known = sums[sums[:, 1] > 0]
     ratios = np.clip(known[:, 0] / known[:, 1], 0.0, 1.0)
     return interval(ratios, marked) if len(ratios) else (None, None)

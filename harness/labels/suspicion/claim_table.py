@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.evaluation import Item
+from harness.labels.cases import about
 from harness.labels.claims import Claim, Evidence, ImageAnnotations, Witness
 from harness.labels.log_odds import Codes, Floats
 
@@ -33,6 +34,11 @@ class Table:
     @cached_property
     def items(self) -> dict[str, Item]:
         return {item.id: item for item in self.evidence.items}
+
+    @cached_property
+    def about(self) -> dict[str, str]:
+        """Item id -> which question its labels are of (`about`)."""
+        return {item.id: about(item, "", self.evidence.free_text) for item in self.evidence.items}
 
     @cached_property
     def objects(self) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core.evaluation import Item, Verdict
-from harness.labels.cases import VERDICT, Case
+from harness.labels.cases import VERDICT, Case, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ def _case(one: Rated, span: float) -> Case | None:
         answers={one.witness: one.answer},
         model_evidence=tuple(contrary),
         rated=one.answer,
+        about=about(one.item, VERDICT, free_text=False),
     )
 
 

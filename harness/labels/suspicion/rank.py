@@ -14,8 +14,9 @@ from math import log
 
 import numpy as np
 
+from harness.core.evaluation import Item
 from harness.labels.cases import Case
-from harness.labels.claims import Evidence, Witness
+from harness.labels.claims import Claim, Evidence, Witness
 from harness.labels.control_sample import control_order
 from harness.labels.suspicion.ambiguous_words import ambiguous_word_evidence
 from harness.labels.suspicion.checkpoints import agreement
@@ -70,13 +71,19 @@ def _case(table: Table, row: int, suspicion: float, findings: Sequence[Finding])
         field=claim.field,
         label=claim.label,
         image=item.image,
-        question=f"Is there {_a(claim.object_name)} in the image?" if table.evidence.free_text else item.question,
+        question=question_of(item, claim, table.evidence.free_text),
         suspicion=suspicion,
         reasons=_reasons(row, [finding for finding in findings if not finding.model_evidence]),
         answers={w.name: w.answers[claim.item_id] for w in table.witnesses if claim.item_id in w.answers},
         boxes=table.image_annotations[row].boxes,
         model_evidence=_reasons(row, [finding for finding in findings if finding.model_evidence]),
+        about=table.about[item.id],
     )
+
+
+def question_of(item: Item, claim: Claim, free_text: bool) -> str:
+    """What a reviewer is asked about a label."""
+    return f"Is there {_a(claim.object_name)} in the image?" if free_text else item.question
 
 
 def _reasons(row: int, findings: Sequence[Finding]) -> tuple[str, ...]:

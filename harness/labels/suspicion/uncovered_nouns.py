@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from harness.labels.cases import NOUN, Case
+from harness.labels.cases import NOUN, Case, about
 from harness.labels.suspicion.claim_table import NO_ANNOTATIONS, Table
 
 UNKNOWN = "not judged"
@@ -33,10 +33,15 @@ def _case(table: Table, item_id: str, noun: str, names: list[str]) -> Case:
         field=NOUN + noun,
         label=UNKNOWN,
         image=item.image,
-        question=f"Is there something that is rightly called \u201c{noun}\u201d in the image?",
+        question=noun_question(noun),
         suspicion=_MOST_SUSPICION * len(names) / n * (1.0 if known else 0.1),
         reasons=(f"the vocabulary {blind} \u201c{noun}\u201d",),
         answers={w.name: w.answers[item_id] for w in table.witnesses if item_id in w.answers},
         boxes=table.evidence.image_annotations.get(item.image, NO_ANNOTATIONS).boxes,
         model_evidence=(f"{len(names)} of {n} checkpoints name it",),
+        about=about(item, NOUN, free_text=True),
     )
+
+
+def noun_question(noun: str) -> str:
+    return f"Is there something that is rightly called \u201c{noun}\u201d in the image?"

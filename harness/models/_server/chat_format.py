@@ -71,7 +71,8 @@ def chat_body(request: Request, urls: Sequence[str], model: str, limit: str, tem
 
     `tempered` is False for a server that refuses a temperature and then draws as it likes.
 
-    Stop strings are not sent: servers leave them out of the answer and do not report which one it was.
+    Stop strings are not sent: servers leave them out of the answer and do not report which one it was. Nor is a top_p of 1,
+    their default: some models take no top_p beside a temperature.
     """
     decoding = request.decoding
     body: dict[str, Any] = {
@@ -82,7 +83,8 @@ def chat_body(request: Request, urls: Sequence[str], model: str, limit: str, tem
     if tempered:
         body["temperature"] = decoding.temperature
     if decoding.temperature > 0:
-        body |= {"top_p": decoding.top_p, "seed": decoding.seed} if tempered else {"seed": decoding.seed}
+        body |= {"top_p": decoding.top_p} if tempered and decoding.top_p != 1.0 else {}
+        body["seed"] = decoding.seed
     return body
 
 
@@ -92,18 +94,18 @@ def read_reply(data: Any, decoding: Decoding, latency_s: float, thinking: int = 
     `thinking`: tokens of reasoning at most, besides those of `decoding`; see `thinking.py`. `marks`: see `special_marks.py`.
     """
     try:
-        choice = data["choices"][0]
+        choice = min(data["choices"], key=_place)
         reason, message = choice.get("finish_reason"), choice["message"]
         text = _text(message.get("content")) or message.get("refusal") or ""
         thought = without_surrogates(reasoning_of(message))
-    except (KeyError, IndexError, TypeError, AttributeError):
+    except (KeyError, ValueError, TypeError, AttributeError):
         raise Again("the reply holds no answer") from None
     used = token_counts(data)
     tokens_out, thoughts = used.reply, used.reasoning
     at_limit = tokens_out is not None and tokens_out >= decoding.max_new_tokens + thinking
     why = reason.lower() if isinstance(reason, str) else ("length" if at_limit else "stop") if reason is None and text else ""
     if why in _WITHHELD:
-        raise Unanswerable(f"the server's content filter withheld the answer ({why})")
+        raise Unanswerable(f"the server's content filter withheld the answer ({why})", withheld=True)
     if why in _CALLS or (not text and any(message.get(name) for name in _CALLS)):
         raise Again("the reply calls a tool and holds no answer")
     if not isinstance(text, str):
@@ -151,17 +153,27 @@ def _thought_through(
 
 
 def _text(content: Any) -> Any:  # Any: what a server sent
-    """A content that is a list of parts as one text; parts of another type (thinking, images) are no part of the answer."""
+    """A content that is a list of parts as one text, a refusal too; parts of another type (thinking, images) are not in it."""
     if not isinstance(content, list):
         return content
-    texts = [part if isinstance(part, str) else part["text"] for part in content if _is_text(part)]
+    texts = [part if isinstance(part, str) else part[_text_key(part)] for part in content if _is_text(part)]
     if content and not texts and not all(isinstance(part, dict) and part.get("type") == "thinking" for part in content):
         raise TypeError("no part is text")
     return "".join(texts)
 
 
 def _is_text(part: Any) -> bool:  # Any: what a server sent
-    return isinstance(part, str) or part.get("type", "text") in ("text", "output_text")
+    return isinstance(part, str) or part.get("type", "text") in ("text", "output_text", "refusal")
+
+
+def _text_key(part: Mapping[str, Any]) -> str:
+    return "refusal" if part.get("type") == "refusal" else "text"
+
+
+def _place(choice: Any) -> int:  # Any: what a server sent
+    """Of a choice among several; one that names none keeps its place, for `min` takes the first of equal ones."""
+    index = choice.get("index")
+    return index if isinstance(index, int) else 0
 
 
 def _cut(text: str, stop: tuple[str, ...]) -> str | None:
@@ -180,8 +192,3 @@ def continued(body: Mapping[str, Any], request: Request) -> dict[str, Any]:
     if request.decoding.min_new_tokens:
         extra["min_tokens"] = request.decoding.min_new_tokens
     return {**body, "messages": messages, "extra_body": extra}
-
-
-def refuses_temperature(words: str) -> bool:
-    """Whether a server's refusal of a request (HTTP 400 or 422) is about its temperature."""
-    return words.startswith(("HTTP 400", "HTTP 422")) and "temperature" in words.lower()

@@ -32,6 +32,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0  # back-off doubles between them
 PATIENCE_S = 600.0  # all waits of one request for a busy server (429)
 _BODY = 8 << 20  # bytes of a reply; an answer of 4,096 tokens has some 20 thousand
 _LIST_S = 10.0
+_SECRET = 16  # characters of a key that stands in no honest answer
+_FORBIDDEN = 3  # requests refused with HTTP 403 before any was answered: the key; later it is one prompt that is moderated
 
 
 class Server:
@@ -53,8 +55,11 @@ class Server:
         self.concurrency, self._cap, self._spent = AdaptiveConcurrency(most), cap, spent
         timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _LIST_S))
         self._client = OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout)
+        # It reads OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS, of an account that this server may not know.
+        self._client.organization, self._client.project, self._client._custom_headers = None, None, {}
         weakref.finalize(self, self._client.close)  # the client has reference cycles: its sockets would stay open for long
         self._circuit, self._others = CircuitBreaker(), OtherModels()
+        self._forbidden: int | None = 0  # requests that got HTTP 403 before any answer; None once there was one
         self.listing = self._listing()
 
     # ------------------------------------------------------------ models of the server
@@ -72,7 +77,7 @@ class Server:
             ) from error
         except APIStatusError as error:
             if error.status_code in (401, 403):
-                raise self._locked_out() from None
+                raise self._locked_out(Refusal.of_status(error)) from None
             if error.status_code >= 500 or error.status_code in NOT_NOW:
                 raise ModelError(
                     f"The server at {self.url} is not ready (HTTP {error.status_code}). Try again later."
@@ -160,6 +165,7 @@ class Server:
         with self._cap.hold(body) as held:
             try:
                 reply = self._sent(body, held)
+                self._forbidden = None
                 self._cap.settle(held, reply)
                 asked = str(body["model"])
                 roots = [str(entry["root"]) for entry in self.listing if entry["id"] == asked and entry.get("root")]
@@ -179,7 +185,7 @@ class Server:
                         raise Unanswerable(f"the reply is longer than {_BODY >> 20} MiB")
                     if time.monotonic() > deadline:
                         raise Again(f"no whole reply within {self._timeout_s:g} s", reached=False, late=True)
-            reply = json.loads(bytes(content))
+            reply = json.loads(self._without_key(bytes(content)))
         except (APITimeoutError, httpx2.TimeoutException) as error:
             if isinstance(error.__cause__ or error, httpx2.ConnectTimeout):
                 held.is_free()
@@ -193,29 +199,40 @@ class Server:
             ) from None
         except APIStatusError as error:
             held.is_free()
-            raise self._explained(Refusal.of_status(error)) from None
+            raise self._explained(Refusal.of_status(error), body) from None
         except (ValueError, RecursionError):
             raise Again("the reply is not JSON") from None
         if (refusal := Refusal.of_body(reply)) is not None:
             held.is_free()
-            raise self._explained(refusal)
+            raise self._explained(refusal, body)
         return reply
 
-    def _explained(self, refusal: Refusal) -> Exception:
+    def _explained(self, refusal: Refusal, body: Mapping[str, Any]) -> Exception:
         """The error of a refusal: for this request, or for all."""
-        if refusal.status in (401, 403):
-            return self._locked_out()
+        if refusal.status == 403 and self._forbidden is not None:
+            self._forbidden += 1
+        if refusal.status == 401 or (self._forbidden or 0) >= _FORBIDDEN:
+            return self._locked_out(refusal)
         words = self.printable(refusal.words)
         if refusal.status == 404:
             return ModelError(f"{self.url} does not know what is asked of it: {words}. It serves: {self.served_names}.")
-        if refusal.is_used_up():
+        if refusal.is_used_up(json.dumps(body.get("messages"), ensure_ascii=False)):
             return ModelError(f"The account at {self.url} is used up: {words}. What is answered stays stored.")
         return refusal.of_one_request(words)
 
-    def _locked_out(self) -> ModelError:
+    def _locked_out(self, refusal: Refusal) -> ModelError:
         return ModelError(
-            f"{self.url} refuses the key. Put the right one into an environment variable and name that in `api_key_env`."
+            f"{self.url} refuses the key (HTTP {refusal.status}: {self.printable(refusal.words)}). Put the right one into an "
+            "environment variable and name that in `api_key_env`."
         )
+
+    def _without_key(self, content: bytes) -> bytes:
+        """A reply whose texts are stored, as JSON. A short key may be any word: EMPTY, of a server that asks for none."""
+        if len(self._key) < _SECRET:
+            return content
+        for written in (self._key, self._key.replace("/", "\\/")):
+            content = content.replace(written.encode(), b"(key)")
+        return content
 
     def printable(self, text: str) -> str:
         """A server's words on one line, short, printable and without the key."""

@@ -12,7 +12,7 @@ from harness.core.edge.text import count
 from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Request
 from harness.core.nearest import did_you_mean
-from harness.models._server.chat_format import chat_body, refuses_temperature
+from harness.models._server.chat_format import chat_body
 from harness.models._server.client import Server
 from harness.models._server.pool import Pool
 from harness.models._server.refusals import Unanswerable
@@ -91,7 +91,7 @@ def _answers_to(server: Server, model: str) -> bool:
         body = chat_body(Request(None, "Hi"), [], model, "max_tokens")
         server.ask({**body, "max_tokens": 1}, lambda data: data)
     except Unanswerable as error:
-        return refuses_temperature(str(error)) or "max_completion_tokens" in str(error)  # it knows the name
+        return error.is_about("temperature") or error.is_about("max_completion_tokens")  # it knows the name
     except ModelError:
         return False
     return True

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.core.evaluation import Decoding, Request
 from harness.core.preference import paths_of
-from harness.models._server.chat_format import Reply, chat_body, continued, drawn_url, read_reply, refuses_temperature
+from harness.models._server.chat_format import Reply, chat_body, continued, drawn_url, read_reply
 from harness.models._server.connection import Connection
 from harness.models._server.refusals import Unanswerable
 from harness.models._server.special_marks import SpecialMarks
@@ -42,7 +42,19 @@ class Exchange:
 
         `agreed` is called before the request is sent, after it is decided how; it may raise. Raises Unanswerable.
         """
-        limit, tempered = self._limit, self.tempered is not False
+        return self._asked(at, request, encoded, agreed, self.tempered is not False)
+
+    def _asked(
+        self,
+        at: Connection,
+        request: Request,
+        encoded: Sequence[str],
+        agreed: Callable[[], None],
+        tempered: bool,
+        sure: bool = False,
+    ) -> Reply:
+        """`sure`: a reply to a request without a temperature shows that none is taken, even if one was taken before."""
+        limit = self._limit
         agreed()
         body = chat_body(self._thinking.asked(request), encoded, at.name, limit, tempered)
         if request.prefix or request.decoding.min_new_tokens:
@@ -51,8 +63,8 @@ class Exchange:
         started, thinking = time.perf_counter(), self._thinking.tokens
 
         def read(data: Any) -> Reply:  # Any: what a server sent
-            if tempered and self.tempered is None and isinstance(data, Mapping) and data.get("choices"):
-                self.tempered = True  # whatever it replied
+            if (self.tempered is None or sure) and isinstance(data, Mapping) and data.get("choices"):
+                self.tempered = tempered  # whatever it replied
             took = round(time.perf_counter() - started, 4)
             reply = read_reply(data, request.decoding, took, thinking, self._marks)
             return self._named(replace(reply, answer=begun(reply.answer, self._opened)), at.name)
@@ -60,13 +72,29 @@ class Exchange:
         try:
             return at.pool.ask(body, read, next(iter(paths_of(request.image)), None))
         except Unanswerable as error:
-            if limit == "max_tokens" and "max_completion_tokens" in str(error):
+            if limit == "max_tokens" and error.is_about("max_completion_tokens"):
                 self._limit = "max_completion_tokens"  # newer models of some providers take no other name
-            elif tempered and refuses_temperature(str(error)):
-                self.tempered = False  # models that reason draw as they like
-            else:
+                return self._asked(at, request, encoded, agreed, tempered, sure)
+            if not tempered or not self._may_be_of_temperature(error, body):
                 raise
-            return self.ask(at, request, encoded, agreed)
+            return self._without_temperature(at, request, encoded, agreed, error)
+
+    def _may_be_of_temperature(self, error: Unanswerable, body: Mapping[str, Any]) -> bool:
+        """Where a temperature has been taken before, only a refusal that names it as an option: others quote the question."""
+        if "top_p" in body and error.is_about("top_p"):
+            return False  # not both: what the user wants of the two is not known here
+        return error.names("temperature") if self.tempered else error.is_about("temperature")
+
+    def _without_temperature(
+        self, at: Connection, request: Request, encoded: Sequence[str], agreed: Callable[[], None], refused: Unanswerable
+    ) -> Reply:
+        """Models that reason draw as they like. A request that is refused all the same was not refused for its temperature."""
+        try:
+            reply = self._asked(at, request, encoded, lambda: None, tempered=False, sure=refused.names("temperature"))
+        except Unanswerable as error:
+            raise error if error.transient or self.tempered is False else refused from None
+        agreed()
+        return reply
 
     def first_words(self, at: Connection) -> None:
         """Before answers are stored: a word settles whether the model takes a temperature; where the server takes none alone,

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.core.errors import ConfigError, ModelError
+from harness.core.options.secrets import secret_in
 from harness.models._engine.generation_settings import HONOURED, checked_use
 from harness.models._server.client import Server
 from harness.models._server.spend_cap import SpendCap
@@ -62,8 +63,10 @@ def check_same(servers: Sequence[Server], name: str, entry: Mapping[str, Any]) -
 def _address(url: str) -> str:
     """The base address; a bare host gets the usual /v1. No part of it may be a secret, for it is stored with the run."""
     parts = urlsplit(url)
-    if parts.username or parts.password or parts.query:
-        raise ConfigError("`url` must hold no user, password or query: it is stored with every run. Use `api_key_env`.")
+    if parts.username or parts.password or parts.query or parts.fragment or secret_in(parts.path.split("/")):
+        raise ConfigError(
+            "`url` must hold no user, password, query, fragment or key: it is stored with every run. Use `api_key_env`."
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"`url` is {url!r}; give the server's address, e.g. http://localhost:8000/v1.")
     return url.rstrip("/") if parts.path.strip("/") else url.rstrip("/") + "/v1"
@@ -77,4 +80,9 @@ def key_of(variable: str | None) -> str:
     key = os.environ.get(variable, "").strip()
     if not key:
         raise ConfigError("The environment variable that `api_key_env` names is not set. Put the key into it: export NAME=...")
+    if not re.fullmatch(r"[!-~]+", key):
+        raise ConfigError(
+            "The environment variable that `api_key_env` names holds no key: a space, a line break or a character beyond ASCII "
+            "stands in it (two lines, or quotation marks of a text program). Put the key alone into it."
+        )
     return key

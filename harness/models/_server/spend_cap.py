@@ -52,8 +52,9 @@ class Held:
 class SpendCap:
     """Before a request is sent, the most it can cost is set aside; what it did cost is counted once that is known. Thread-safe.
 
-    The bound: a token has at least one byte, an image at most IMAGE_TOKENS tokens, a reply at most its token limit. A request
-    that does not fit waits for those under way; when none is, the cap is reached for good.
+    The bound: a token has at least one byte, an image at most IMAGE_TOKENS tokens, a reply at most its token limit. Where a
+    reply did cost more (reasoning beyond the limit), as much more is set aside for those that follow. A request that does not
+    fit waits for those under way; when none is, the cap is reached for good.
 
     Args:
         cap: US dollars; None: no limit.
@@ -67,7 +68,7 @@ class SpendCap:
         if cap is not None and not 0 < cap < float("inf"):
             raise ConfigError(f"`max_cost` is {cap}; give US dollars, above 0.")
         self._cap, self._prices = cap, (price_in or 0.0, price_out or 0.0)
-        self._spent = self._set_aside = 0.0
+        self._spent = self._set_aside = self._beyond = 0.0
         self._under_way = 0
         self._reached = False
         self._changed = threading.Condition()
@@ -75,7 +76,7 @@ class SpendCap:
     @contextmanager
     def hold(self, body: Mapping[str, Any]) -> Iterator[Held]:
         """Around one try. Raises CapReached before it is sent."""
-        held = Held(self._most(body) if any(self._prices) else 0.0)
+        held = Held(self._most(body) + self._beyond if any(self._prices) else 0.0)
         most = held.cost
         self._reserve(most)
         try:
@@ -85,13 +86,14 @@ class SpendCap:
                 self._set_aside -= most
                 self._under_way -= 1
                 self._spent += held.cost
+                self._beyond += max(held.cost - most, 0.0)
                 self._changed.notify_all()
 
     def settle(self, held: Held, reply: Any) -> None:  # Any: the JSON of a reply
         """The cost of a reply by its own count of tokens; without one it counts as the most it can be."""
         held.used = used = token_counts(reply)
-        if used.prompt is not None and used.reply is not None:
-            held.cost = self._price(used.prompt, used.reply)
+        if used.prompt is not None and used.charged is not None:
+            held.cost = self._price(used.prompt, used.charged)
 
     def _reserve(self, most: float) -> None:
         with self._changed:

@@ -1,8 +1,8 @@
 """Requests to a server, their cost and the model that answered, as far as it reports them.
 
 "model": "gpt-4o-2024-08-06",
-"usage": {"prompt_tokens": 812, "completion_tokens": 95, "prompt_tokens_details": {"cached_tokens": 768},
-          "completion_tokens_details": {"reasoning_tokens": 60}}
+"usage": {"prompt_tokens": 812, "completion_tokens": 95, "total_tokens": 907,
+          "prompt_tokens_details": {"cached_tokens": 768}, "completion_tokens_details": {"reasoning_tokens": 60}}
 """
 
 from __future__ import annotations
@@ -23,24 +23,33 @@ _MOST = 10**9  # of one reply; no model reads or writes as many
 
 
 class TokenCounts(NamedTuple):
-    """Tokens of the prompt and of the reply, and the parts of them that were cached and reasoning; None is unknown."""
+    """Tokens of the prompt and of the reply, the parts of them that were cached and reasoning, and the most that can be
+    charged for as written; None is unknown."""
 
     prompt: int | None
     reply: int | None
     cached: int | None
     reasoning: int | None
+    charged: int | None
 
 
 def token_counts(reply: Any) -> TokenCounts:  # Any: the JSON of a reply
-    """The counts of any JSON value. One that cannot be (negative, not finite, without end) is unknown, like a missing one."""
+    """The counts of any JSON value. One that cannot be (negative, not finite, without end) is unknown, like a missing one, and
+    so is a prompt of 0.
+
+    Some providers count reasoning beside `completion_tokens` and in `total_tokens` alone (xAI; gateways to Gemini, which may
+    leave out `reasoning_tokens`): reasoning that does not fit into the completion is added, and what the total has beyond the
+    prompt is charged for.
+    """
     usage = _part(reply, "usage")
     of_prompt, of_reply = _part(usage, "prompt_tokens_details"), _part(usage, "completion_tokens_details")
-    return TokenCounts(
-        _number(usage.get("prompt_tokens")),
-        _number(usage.get("completion_tokens")),
-        _number(of_prompt.get("cached_tokens")),
-        _number(of_reply.get("reasoning_tokens")),
-    )
+    prompt, total = _number(usage.get("prompt_tokens")) or None, _number(usage.get("total_tokens"))
+    written, reasoning = _number(usage.get("completion_tokens")), _number(of_reply.get("reasoning_tokens"))
+    rest = total - prompt if total is not None and prompt is not None else 0
+    if written is not None and reasoning and (reasoning > written or rest == written + reasoning):
+        written += reasoning
+    charged = None if written is None else max(written, rest)
+    return TokenCounts(prompt, written, _number(of_prompt.get("cached_tokens")), reasoning, charged)
 
 
 def model_named(reply: Any) -> str | None:  # Any: the JSON of a reply
@@ -66,7 +75,7 @@ class OtherModels:
             self._said.add(named)
         _log.warning(
             "%s was asked for the model %s, and replies name %s. Unless one is an alias of the other, answers are of another "
-            "model than you think; the report lists them.", where, asked, named,
+            "model than you think; the report of a run lists them.", where, asked, named,
         )  # fmt: skip
 
 
@@ -106,7 +115,7 @@ class Spent:
             self.requests += 1
             self.tokens_in = _sum(self.tokens_in, used.prompt)
             self.tokens_cached = _sum(self.tokens_cached, used.cached)
-            self.tokens_out = _sum(self.tokens_out, used.reply)
+            self.tokens_out = _sum(self.tokens_out, used.charged)
 
     def add_lost(self, most: float) -> None:
         """Count a reply that was lost, which cost at most so many US dollars."""

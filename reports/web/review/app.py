@@ -138,7 +138,8 @@ def _judging(site: Site, desk: Desk) -> None:
         if case.caption and sent.judgement == "wrong" and not marks:
             raise ConfigError("Mark the words that the scorer got wrong, or vote that its marks are right.")
         text, settles = _one_kind_of_line(sent.comment), sent.adjudication
-        vote = Vote(*case.key, sent.judgement, reviewer, desk.now(), text, case.caption, marks, settles)
+        key, at = case.key, desk.now()
+        vote = Vote(*key[:4], sent.judgement, reviewer, at, text, case.caption, marks, settles, key.about)
         _keep(desk, vote, sent.form)
         return _go(f"/{'adjudication' if sent.adjudication else 'case'}/{sent.case}")
 
@@ -146,7 +147,8 @@ def _judging(site: Site, desk: Desk) -> None:
     def undo(request: Request, asked: Annotated[Undo, Form()]) -> Response:
         position, reviewer = _position(desk, asked.case), _reviewer(request, desk)
         case = desk.cases[position]
-        vote = Vote(*case.key, UNDO, reviewer, desk.now(), answer=case.caption, adjudication=asked.adjudication)
+        key, at = case.key, desk.now()
+        vote = Vote(*key[:4], UNDO, reviewer, at, answer=case.caption, adjudication=asked.adjudication, about=key.about)
         _keep(desk, vote, asked.form)
         return _go(f"/{'adjudication' if asked.adjudication else 'case'}/{asked.case}")
 

@@ -113,9 +113,13 @@ class Desk:
         return [one for one in found if one.done]
 
     def agreement(self) -> tuple[list[Pair], float | None, float | None]:
-        """Cohen's kappa of every two, Fleiss' kappa and Krippendorff's alpha of all."""
+        """Cohen's kappa of every two, Fleiss' kappa and Krippendorff's alpha of all, on labels; captions stand apart."""
         ballots = self.votes.ballots()
         return ballots.pairs(self.keys), ballots.fleiss(self.keys), ballots.alpha(self.keys)
+
+    def captions_of_several(self) -> tuple[int, int]:
+        """See `Ballots.captions_of_several`."""
+        return self.votes.ballots().captions_of_several(self.keys)
 
     def disputed(self) -> list[int]:
         """Cases that wait for an adjudication, in the order of the queue."""

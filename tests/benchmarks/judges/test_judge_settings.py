@@ -10,6 +10,7 @@ import pytest
 from benchmarks._judged import mmhal
 from benchmarks.judges.chat import Chat
 from harness.config.schema import JudgeConfig
+from harness.core.judging import Unreached, Withheld
 from harness.evaluation.cached_judge import CachedJudge
 from harness.evaluation.scoring import make_judge
 from harness.models.openai import OpenAIModel
@@ -58,7 +59,7 @@ def test_a_judge_that_turns_out_to_draw_its_replies_leaves_no_verdict_under_temp
     def behave(body: dict[str, Any], count: int) -> Said:
         if count == 0:
             return refused(503, "loading")
-        return refused(400, "no temperature here") if "temperature" in body else reply("Rating: 6")
+        return refused(400, "`temperature` is not taken here") if "temperature" in body else reply("Rating: 6")
 
     with serving(behave, models=[{"id": "gpt"}]) as server, Store(tmp_path / "store.sqlite") as store:
         first, version = rated(store, server.url, {}, retries=0)
@@ -92,6 +93,19 @@ def test_a_server_that_refuses_a_temperature_is_not_said_to_judge_at_0() -> None
         judge = Chat(OpenAIModel(server.url))
         assert judge.version.endswith("temperature the server's own")
         assert judge.judge(mmhal.TASK, "Q?", "a", FACTS, None).value == 3
+
+
+@pytest.mark.parametrize(("said", "held"), [
+    (reply("x", "content_filter"), True),
+    (refused(403, "your input was flagged"), True),
+    (Said({"error": {"message": "filtered", "code": "content_filter"}}, 400), True),
+    (refused(400, "too long"), False),
+    (refused(503, "loading"), False),
+])  # fmt: skip
+def test_a_verdict_says_whether_a_filter_holds_the_reply_back(said: Said, held: bool) -> None:
+    with serving(lambda body, count: said if count else reply(), [{"id": "gpt"}]) as server:
+        verdict = Chat(OpenAIModel(server.url, retries=0)).rank("Q?", ("a", "b"), {}, None)
+    assert isinstance(verdict, Unreached) and isinstance(verdict, Withheld) is held
 
 
 def test_a_server_that_refuses_the_first_word_leaves_its_items_unjudged() -> None:

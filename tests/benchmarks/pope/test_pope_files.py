@@ -12,7 +12,8 @@ from harness.core.errors import DataError
 from harness.core.evaluation import LabelEdit
 from harness.labels.claims import LabelFiles
 from harness.storage.data_folder import DataFolder
-from harness.storage.label_revisions import Revision, apply, dumps, loads
+from harness.storage.label_edits import apply
+from harness.storage.label_revisions import Revision, dumps, loads
 from tests.benchmarks.scoring import put
 
 REPOPE = LabelEdit("pope", "", "", "", "", "RePOPE", "", "2026-01-01")

@@ -28,7 +28,7 @@ def ask(folder: Path, requests: list[Request]) -> tuple[dict[int, str], dict[int
 
 
 def written(folder: Path) -> list[dict[str, Any]]:
-    lines = [line for path in sorted(folder.glob("requests-*.jsonl")) for line in path.read_text().splitlines()]
+    lines = [line for path in sorted(folder.glob("requests-[0-9].jsonl")) for line in path.read_text().splitlines()]
     return [json.loads(line) for line in lines]
 
 
@@ -70,8 +70,70 @@ def test_what_came_back_is_an_answer_and_the_rest_still_waits(tmp_path: Path) ->
     ids = [row["custom_id"] for row in written(tmp_path)]
     put_back(tmp_path, "output.jsonl", {ids[2]: "two", ids[0]: "zero"})
     found, why = ask(tmp_path, asked)
-    assert found == {0: "zero", 2: "two"} and list(why) == [1] and "requests-1.jsonl" in why[1]
-    assert len(written(tmp_path)) == 3, "what waits is not written twice"
+    assert found == {0: "zero", 2: "two"} and list(why) == [1] and "submit requests-2.jsonl, put" in why[1]
+    for _ in range(2):
+        assert "submit requests-2.jsonl, put" in ask(tmp_path, asked)[1][1]
+    assert [row["custom_id"] for row in written(tmp_path)] == [*ids, ids[1]], "what waits is not written twice"
+    put_back(tmp_path, "output2.jsonl", {ids[1]: "one"})
+    assert ask(tmp_path, asked) == ({0: "zero", 1: "one", 2: "two"}, {})
+
+
+def test_each_item_names_its_own_file_and_what_waits_in_a_file_without_replies_is_not_written_again(tmp_path: Path) -> None:
+    ask(tmp_path, [Request(None, "q0")])
+    ask(tmp_path, [Request(None, "q1")])
+    _, why = ask(tmp_path, [Request(None, "q0"), Request(None, "q1")])
+    assert "submit requests-1.jsonl, put" in why[0] and "submit requests-2.jsonl, put" in why[1]
+    put_back(tmp_path, "out.jsonl", {written(tmp_path)[0]["custom_id"]: "zero"})
+    assert "submit requests-2.jsonl, put" in ask(tmp_path, [Request(None, "q1")])[1][0] and len(written(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("names", [("a.jsonl", "b.jsonl"), ("b.jsonl", "a.jsonl")])
+def test_a_good_reply_counts_whatever_its_file_is_called(tmp_path: Path, names: tuple[str, str]) -> None:
+    asked = [Request(None, "q")]
+    ask(tmp_path, asked)
+    name = written(tmp_path)[0]["custom_id"]
+    found: list[dict[int, str]] = []
+    bodies = [{"choices": []}, {**reply("GOOD").data, "created": 5}, {**reply("later").data, "created": 9}]
+    for file, body in zip((*names, "c.jsonl"), bodies, strict=True):
+        row = {"custom_id": name, "response": {"status_code": 200, "body": body}, "error": None}
+        (tmp_path / file).write_text(json.dumps(row) + "\n")
+        found.append(ask(tmp_path, asked)[0])
+    assert found == [{}, {0: "GOOD"}, {0: "later"}] and len(written(tmp_path)) == 2
+
+
+def test_a_reply_without_an_answer_counts_once_for_all_that_asked_the_same(tmp_path: Path) -> None:
+    asked = [Request(None, "q"), Request(None, "q")]
+    ask(tmp_path, asked)
+    row = {"custom_id": written(tmp_path)[0]["custom_id"], "response": {"status_code": 200, "body": {"choices": []}}}
+    (tmp_path / "out.jsonl").write_text(json.dumps(row) + "\n")
+    for _ in range(3):
+        assert "submit requests-2.jsonl" in ask(tmp_path, asked)[1][1]
+
+
+def test_an_output_file_that_is_there_twice_counts_once(tmp_path: Path) -> None:
+    ask(tmp_path, [Request(None, "q")])
+    for file in ("out.jsonl", "copy of out.jsonl"):
+        put_back(tmp_path, file, {written(tmp_path)[0]["custom_id"]: 400})
+    for _ in range(3):
+        assert "submit requests-2.jsonl" in ask(tmp_path, [Request(None, "q")])[1][0]
+
+
+@pytest.mark.parametrize("row", [
+    {"response": {"status_code": 200, "body": {**reply("Half of").data, "error": {"code": 502, "message": "upstream died"}}}},
+    {"response": {"status_code": 200, "body": reply("Half of").data}, "error": {"code": "x", "message": "upstream died"}},
+])  # fmt: skip
+def test_an_error_beside_an_answer_is_no_answer(tmp_path: Path, row: dict[str, Any]) -> None:
+    ask(tmp_path, [Request(None, "q")])
+    (tmp_path / "out.jsonl").write_text(json.dumps({"custom_id": written(tmp_path)[0]["custom_id"], **row}) + "\n")
+    found, why = ask(tmp_path, [Request(None, "q")])
+    assert not found and "upstream died" in why[0] and "submit requests-2.jsonl" in why[0]
+
+
+def test_an_output_file_may_be_called_after_its_requests_and_a_folder_is_no_file(tmp_path: Path) -> None:
+    ask(tmp_path, [Request(None, "q")])
+    (tmp_path / "folder.jsonl").mkdir()
+    put_back(tmp_path, "requests-1_out.jsonl", {written(tmp_path)[0]["custom_id"]: "Yes."})
+    assert ask(tmp_path, [Request(None, "q")]) == ({0: "Yes."}, {})
 
 
 def test_what_failed_is_written_once_more_and_says_why(tmp_path: Path) -> None:

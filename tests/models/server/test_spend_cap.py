@@ -11,6 +11,7 @@ from harness.core.errors import ConfigError, Unanswered
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.models._server import client as _client
 from harness.models._server.spend_cap import IMAGE_TOKENS, CapReached, SpendCap
+from harness.models._server.usage import token_counts
 from harness.models.openai import OpenAIModel
 from tests.models.fake_server import CUT, Said, refused, reply, serving
 
@@ -40,6 +41,51 @@ def test_what_a_reply_did_cost_is_counted_once_it_is_known() -> None:
     with cap.hold(HI):
         pass
     with pytest.raises(CapReached):
+        cap.hold(HI).__enter__()
+
+
+@pytest.mark.parametrize(("usage", "prompt", "out"), [
+    ({"prompt_tokens": 100, "completion_tokens": 910, "total_tokens": 1010,
+      "completion_tokens_details": {"reasoning_tokens": 900}}, 100, 910),  # OpenAI: reasoning is a part of the completion
+    ({"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 1010}, 100, 910),  # Gemini behind a gateway
+    ({"prompt_tokens": 12, "completion_tokens": 1, "total_tokens": 399,
+      "completion_tokens_details": {"reasoning_tokens": 386}}, 12, 387),  # xAI
+    ({"prompt_tokens": 12, "completion_tokens": 1, "completion_tokens_details": {"reasoning_tokens": 386}}, 12, 387),
+    ({"prompt_tokens": 100, "completion_tokens": 500, "total_tokens": 986,
+      "completion_tokens_details": {"reasoning_tokens": 386}}, 100, 886),
+    ({"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 3}, 100, 10),
+    ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, None, 0),  # no prompt has 0 tokens
+])  # fmt: skip
+def test_reasoning_that_is_counted_beside_the_completion_is_charged_for(
+    usage: dict[str, Any], prompt: int | None, out: int
+) -> None:
+    used = token_counts({"usage": usage})
+    assert (used.prompt, used.charged) == (prompt, out)
+
+
+def test_the_cap_holds_where_reasoning_is_counted_in_the_total_alone() -> None:
+    said = reply("Yes.")
+    said.data["usage"] = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 1010}  # $0.0092
+    with serving(lambda body, count: said) as server:
+        model = OpenAIModel(server.url, price_in=1.0, price_out=10.0, max_cost=0.1)
+        with pytest.raises(Unanswered):
+            list(model.generate([Request(None, f"q{i}", Decoding(max_new_tokens=1000)) for i in range(60)]))
+        assert len(server.asked) == 10  # an eleventh may cost 1,000 tokens and its prompt, $0.0103: more than the $0.008 left
+        assert model.spent().cost == pytest.approx(10 * 0.0092)
+
+
+def test_counts_of_zero_beside_a_text_are_no_cost_of_zero() -> None:
+    with serving(lambda body, count: reply(tokens=(0, 0, 0))) as server:
+        model = OpenAIModel(server.url, price_in=1.0, price_out=10.0)
+        list(model.generate([Request(None, "q")]))
+    assert model.spent().cost is None
+
+
+def test_a_reply_beyond_its_limit_raises_what_is_set_aside_for_the_next() -> None:
+    cap = SpendCap(0.0099, 1.0, 2.0)  # HI costs at most $0.0020
+    with cap.hold(HI) as held:
+        cap.settle(held, {"usage": {"prompt_tokens": 1000, "completion_tokens": 2000}})  # $0.005
+    with pytest.raises(CapReached, match=r"\$0.0050 are spent, the next request may cost \$0.0050"):
         cap.hold(HI).__enter__()
 
 

@@ -173,7 +173,7 @@ def test_n_beside_p_is_that_of_the_test(make: Any) -> None:
     assert comparison.subtitle[2] == "MMVP 52 of 60 items"
 
 
-MEAN = Formula("mean", lambda s: sum(f.compute(s) for f in FORMULAS[:2]) / 2, headline=True, limited_by=FORMULAS[:2])
+MEAN = Formula("mean", lambda s: sum(f.compute(s) for f in FORMULAS[:2]) / 2, headline=True, parts=FORMULAS[:2])
 
 
 @pytest.mark.parametrize(("whole", "enough"), [(4, False), (5, True)])
@@ -194,6 +194,6 @@ def test_a_mean_of_metrics_has_an_interval_and_a_test_where_each_of_them_has(
         and cell.difference.value == pytest.approx((1 / whole + 1 / 34) / 2, rel=0.1)
     )
     assert (cell.low is not None, cell.difference.p is not None) == (enough, enough)
-    assert cell.why == ("" if enough else "no interval: fewer than 5 groups of images count")
+    assert cell.why == ("" if enough else "no interval: too few groups of images count in pair_accuracy (4)")
     gate = gated([record], parse_policy({"name": "p", "rules": [{"metric": "mmvp.mean", "role": "improve"}]}))
-    assert ("4 groups of images count, too few for a test" in gate.checkpoints[0].rules[0].why) == (not enough)
+    assert ("too few groups of images count in pair_accuracy (4)" in gate.checkpoints[0].rules[0].why) == (not enough)

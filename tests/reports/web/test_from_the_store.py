@@ -152,7 +152,7 @@ def test_a_sheet_of_release_0_1_with_its_column_word_is_read(client: TestClient,
     rows = sheet(client, {DOUBTFUL: "wrong"})
     assert rows[0][4] == "judgement"
     rows[0][4] = "word"
-    assert "1 judgements read, 1 of them new." in bring_back(client, saved(rows)).text and said_of(desk) == "wrong"
+    assert "1 judgement read, 1 of them new." in bring_back(client, saved(rows)).text and said_of(desk) == "wrong"
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,15 @@ def test_progress_tells_who_did_what_and_how_far_they_agree(ann, bob, desk):
     assert "1 disagreement" in text
 
 
+def test_progress_counts_a_caption_with_other_marks_as_no_agreement(ann, bob):
+    for one, marks in ((ann, [[34, 38, "missed"]]), (bob, [[20, 24, "false alarm"]])):
+        one.says(0, "right")
+        one.says(6, "wrong", marks=json.dumps(marks))
+    text = re.sub(r"<[^>]+>|\s+", " ", ann.get("/progress").text)
+    assert re.search(r"ann and bob\s+1\s+1\s+–", text) and "1 disagreement" in text
+    assert "1 caption judged by at least two reviewers: all their marks are the same on 0." in text
+
+
 def test_marks_of_a_caption_are_kept_as_characters_of_it(ann, desk):
     html = ann.says(6, "wrong", marks=json.dumps([[34, 38, "missed"], [20, 24, "false alarm"]])).text
     (vote,) = desk.votes.votes

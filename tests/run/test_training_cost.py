@@ -11,6 +11,8 @@ import pytest
 
 from alignment.aligners._base import Aligner
 from alignment.settings import Settings
+from alignment.training.dropped_pairs import training_lines
+from alignment.training.train import Alignment
 from harness.config.schema import AlignConfig, parse
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
@@ -102,3 +104,21 @@ def test_what_a_dry_run_itself_asks_is_counted() -> None:
     judge: Any = Counting(Judge())  # type: ignore[arg-type]
     assert (judge.rate("q", "a", {}, None), judge.rank("q", ("a", "b"), {}, None)) == ("rated", "ranked")
     assert judge.asked == 2 and judge.name == "j"
+
+
+def test_the_few_pairs_of_a_reward_model_that_are_tried_are_all_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    given, data = list[Any](), type("Data", (), {"folder": Path()})()
+    monkeypatch.setattr(training_cost, "make_aligner", lambda spec, options, judge: given.append(options) or Slow())
+    monkeypatch.setattr(training_cost, "load_model", lambda config: None)
+    arm = {**STUDY["arms"][0], "align": {"name": "reward_model", "held_out": 0.3}}
+    config = parse(STUDY | {"arms": [STUDY["arms"][0]], "reward_models": [arm | {"name": "rm"}]})
+    pair_seconds(config, config.reward_models[0], PAIRS, None, data)
+    pair_seconds(config, config.arms[0], PAIRS, None, data)
+    assert given[0]["held_out"] == 0.0 and "held_out" not in given[1]
+
+
+def test_a_run_says_every_note_of_a_training_once() -> None:
+    dropped = "2 of 5 pairs were left out of training: too long 2 (ids in dropped.jsonl)."
+    done = Alignment((), Path("arm/train/checkpoint"), 3, (dropped, "Training ended at step 3: collapse."), {"too long": 2}, 5)
+    said = training_lines(done)
+    assert said == ("2 of 5 pairs were left out of training: too long 2.", "Training ended at step 3: collapse.")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from harness.core.edge.files import json_lines, leaves_folder, outside_text, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.edge.identifiers import identifier
-from harness.core.edge.text import shown
+from harness.core.edge.text import count, shown
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data
 
@@ -48,10 +48,29 @@ class Row:
             )
         return str(value)
 
+    def question(self, key: str) -> str:
+        """What the model is asked; a number or an empty text in its place is an error."""
+        value = self[key]
+        if not isinstance(value, str) or not value.strip():
+            raise DataError(
+                f"{self.where}: {key!r} should be a question but is {shown(value)}. Fetch the file again or correct that line."
+            )
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        """A list of texts, which may be empty."""
+        value = self[key]
+        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+            raise DataError(
+                f"{self.where}: {key!r} should be a list of texts but is {shown(value)}. Fetch the file again or correct that "
+                "line."
+            )
+        return value
+
     def file_name(self, key: str) -> str:
         """The name of an image's file; an empty one is an error, and one outside of the data folder is."""
         name = self.text(key)
-        if not name.strip():
+        if not name.strip() or name.endswith(("/", "\\")):
             raise DataError(f"{self.where}: {key!r} names no image file. Fetch the file again or correct that line.")
         return inside(name, self.where)
 
@@ -90,14 +109,27 @@ def parse_rows(text: str, name: str) -> list[Row]:
 
 def csv_rows(text: str, name: str) -> list[Row]:
     """Lines of CSV text with a head line; `name` is what errors call it. Raises DataError, also when empty."""
-    reader = csv.DictReader(io.StringIO(text), strict=True)
+    reader = csv.reader(io.StringIO(text), strict=True)
     try:
-        rows = [Row(f"{name}, line {reader.line_num}", dict(row)) for row in reader]
+        columns = next(reader, [])
+        rows = [_csv_row(f"{name}, line {reader.line_num}", columns, cells) for cells in reader if cells]
     except csv.Error as error:
         raise DataError(f"{name}, line {reader.line_num} is not CSV ({error}). Fetch the file again.") from error
     if not rows:
-        raise DataError(f"{name} is empty. Fetch it again.")
+        is_empty = "has one line and no rows below it" if columns else "is empty"
+        raise DataError(f"{name} {is_empty}. Fetch it again.")
     return rows
+
+
+def _csv_row(where: str, columns: Sequence[str], cells: Sequence[str]) -> Row:
+    if len(cells) != len(columns):
+        raise DataError(
+            f"{where} has {count(len(cells), 'cell')} and the first line {len(columns):,}. Texts with commas or line ends need "
+            'quotes ("..."). Fetch the file again or correct that line.'
+        )
+    if len(columns) == 1 and (mark := next((m for m in ";\t" if m in columns[0]), "")):
+        raise DataError(f"{where}: the columns are separated by {mark!r}. Save the file with commas.")
+    return Row(where, dict(zip(columns, cells, strict=True)))
 
 
 def read_json(data: Data, name: str) -> Any:  # Any: a JSON value
@@ -126,6 +158,26 @@ def check_unique(rows: Iterable[Row], key: str) -> None:
         if value in seen:
             raise DataError(f"{row.where} repeats {key} {value}, first used in {seen[value]}. Remove one of them.")
         seen[value] = row.where
+
+
+def by_key(rows: Iterable[Row], key: Callable[[Row], str], value: Callable[[Row], T]) -> dict[str, T]:
+    """The value of each row by its key, for rows that other rows name.
+
+    Raises DataError naming both places where two rows of one key have different values; equal ones are one.
+    """
+    seen: dict[str, tuple[str, T]] = {}
+    for row in rows:
+        name, own = key(row), value(row)
+        where, first = seen.setdefault(name, (row.where, own))
+        if first != own:
+            raise DataError(f"{row.where} is about {name}, as {where} is, and says something else. Remove one of them.")
+    return {name: own for name, (_, own) in seen.items()}
+
+
+def repeated(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> dict[str, str]:
+    """For the protocol: how many rows repeat the key of another; nothing where none does. Each counts."""
+    keys = [key(row) for row in rows]
+    return {"rows that repeat another": f"{n:,} of {len(keys):,}: each counts"} if (n := len(keys) - len(set(keys))) else {}
 
 
 def check_both_labels(labels: Sequence[str], what: str, read_by: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,9 +15,10 @@ from harness.core.edge.identifiers import identifier
 from harness.core.edge.text import count, shown
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data
+from harness.core.run_record import REPEATED
 
 T = TypeVar("T")
-_SEVERAL = 8  # rows; fewer are somebody's sample
+SEVERAL = 8  # rows; fewer are somebody's sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,14 @@ def check_unique(rows: Iterable[Row], key: str) -> None:
         seen[value] = row.where
 
 
+def check_once(rows: Iterable[Row], asked: Callable[[Row], tuple[str, str]]) -> None:
+    """Raise DataError naming both places when two rows ask the same; `asked`: (image, question)."""
+    seen: dict[tuple[str, str], str] = {}
+    for row in rows:
+        if (first := seen.setdefault(asked(row), row.where)) != row.where:
+            raise DataError(f"{row.where} asks the same about {asked(row)[0]} as {first}. Remove one of them.")
+
+
 def by_key(rows: Iterable[Row], key: Callable[[Row], str], value: Callable[[Row], T]) -> dict[str, T]:
     """The value of each row by its key, for rows that other rows name.
 
@@ -170,19 +179,21 @@ def by_key(rows: Iterable[Row], key: Callable[[Row], str], value: Callable[[Row]
         name, own = key(row), value(row)
         where, first = seen.setdefault(name, (row.where, own))
         if first != own:
-            raise DataError(f"{row.where} is about {name}, as {where} is, and says something else. Remove one of them.")
+            differ = f"{shown(own)} and {shown(first)}"
+            raise DataError(f"{row.where} is about {name}, as {where} is, but they differ: {differ}. Remove one of them.")
     return {name: own for name, (_, own) in seen.items()}
 
 
-def repeated(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> dict[str, str]:
-    """For the protocol: how many rows repeat the key of another; nothing where none does. Each counts."""
-    keys = [key(row) for row in rows]
-    return {"rows that repeat another": f"{n:,} of {len(keys):,}: each counts"} if (n := len(keys) - len(set(keys))) else {}
+def repeated(asked: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """For the protocol: how many of these (image, question) were there before; nothing where none was. Each counts."""
+    keys = list(asked)
+    n = len(keys) - len(set(keys))
+    return {REPEATED: f"{n:,} of {len(keys):,} ask what another asks about the same image, and each counts"} if n else {}
 
 
 def check_both_labels(labels: Sequence[str], what: str, read_by: str) -> None:
     """Raise DataError where all labels of yes/no questions are the same (of eight or more): a constant answer scores 100 %."""
-    if len(labels) >= _SEVERAL and len(set(labels)) == 1:
+    if len(labels) >= SEVERAL and len(set(labels)) == 1:
         raise DataError(
             f"All {len(labels):,} labels of {what} read as {labels[0]!r} ({read_by}). Such a file measures nothing: see how "
             "its labels are written (exactly yes and no?), and fetch it again if it was edited."

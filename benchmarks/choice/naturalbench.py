@@ -144,7 +144,7 @@ class NaturalBench(OneLabel):
             self._check_label(row, question, image, KINDS[kind], label)
             groups = {"group": [index, 4], "question": [f"{index}/q{question}", 2], "image": [f"{index}/i{image}", 2]}
             truth = {"label": label, "kind": kind, "groups": groups, "slices": [kind]}
-            name, text = row.file_name(f"Image_{image}"), row.text(f"Question_{question}")
+            name, text = row.file_name(f"Image_{image}"), row.question(f"Question_{question}")
             where = f"{self.image_folder}/{name.removeprefix('images/')}"
             items.append(Item(f"{index}/q{question}_i{image}", where, text, truth, group=index))
         return items

@@ -237,8 +237,10 @@ def items_of(
     if not items:
         raise DataError(f"{spec.name} found no items in {data.folder}; check its options and files.")
     ids = [item.id for item in items]
-    if repeated := len(ids) - len(set(ids)):
-        raise DataError(f"{spec.name}: {repeated} items share an id with another one.")
+    if len(set(ids)) < len(ids):
+        raise DataError(
+            f"The files of {spec.name} have the id {max(ids, key=ids.count)!r} more than once. Remove the rows that repeat it."
+        )
     known = set(ids)
     if lost := [wanted for wanted in spec.items or () if wanted not in known]:
         named = ", ".join(map(repr, lost[:3])) + (f" and {len(lost) - 3:,} more" if len(lost) > 3 else "")

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from harness.core.edge.files import json_lines, leaves_folder, outside_text, parse_json
@@ -123,14 +124,14 @@ def csv_rows(text: str, name: str) -> list[Row]:
 
 
 def _csv_row(where: str, columns: Sequence[str], cells: Sequence[str]) -> Row:
-    if len(cells) != len(columns):
+    if len(cells) > len(columns):
         raise DataError(
             f"{where} has {count(len(cells), 'cell')} and the first line {len(columns):,}. Texts with commas or line ends need "
             'quotes ("..."). Fetch the file again or correct that line.'
         )
     if len(columns) == 1 and (mark := next((m for m in ";\t" if m in columns[0]), "")):
         raise DataError(f"{where}: the columns are separated by {mark!r}. Save the file with commas.")
-    return Row(where, dict(zip(columns, cells, strict=True)))
+    return Row(where, dict(zip_longest(columns, cells)))  # cells that a line lacks are null
 
 
 def read_json(data: Data, name: str) -> Any:  # Any: a JSON value

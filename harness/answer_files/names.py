@@ -45,10 +45,10 @@ class Names:
     def by_place(self, rows: Sequence[tuple[FileRow, str, Sequence[str]]], asked: Asked) -> dict[int, str]:
         """`id` of each row without a key -> the name at its place, counted within its section of the questions.
 
-        `rows`: row, section and keys. Rows with a key count where those without are fewer than the questions, and must then stand
-        at their own place. Raises DataError where a section has not as many rows as questions, where there are several and a row
-        tells none, and for ids that are in another order than the questions, unless each row repeats question and image of its
-        place.
+        `rows`: row, section and keys. Where fewer rows than questions have no key, those with one count, too, and must stand at
+        their own place. Raises DataError where a section has not as many rows as questions, where there are several and a row
+        tells none, and for ids that are in another order than the questions, unless each row repeats question and image of
+        its place.
         """
         of: dict[str, list[FileRow]] = {}
         for row, section, keys in rows:
@@ -82,9 +82,9 @@ class Names:
             items, keys = {item.id for item in self.items.get(name, ())}, keys_of[id(row)]
             if keys and not any(item.id in items for key in keys for item in self.items.get(key, ())):
                 raise DataError(
-                    f"{row.where} stands at the place of {name[:60]!r} and goes by {keys[0][:60]!r}, so that rows without an id, "
-                    f"{own[0].where} first, cannot go by their place. Put the rows in the order of the questions, or give all an "
-                    f"id. {self.apart}"
+                    f"{row.where} stands at the place of {name[:60]!r} and goes by {keys[0][:60]!r}, so that rows without an "
+                    f"id, {own[0].where} first, cannot go by their place. Put the rows in the order of the questions, or give "
+                    f"all an id. {self.apart}"
                 )
         return {id(row): name for row, name in placed if not keys_of[id(row)]}
 

@@ -238,9 +238,7 @@ def items_of(
         raise DataError(f"{spec.name} found no items in {data.folder}; check its options and files.")
     ids = [item.id for item in items]
     if len(set(ids)) < len(ids):
-        raise DataError(
-            f"The files of {spec.name} have the id {max(ids, key=ids.count)!r} more than once. Remove the rows that repeat it."
-        )
+        raise DataError(f"{spec.name}: several items have the id {max(ids, key=ids.count)!r}. Remove the rows that repeat it.")
     known = set(ids)
     if lost := [wanted for wanted in spec.items or () if wanted not in known]:
         named = ", ".join(map(repr, lost[:3])) + (f" and {len(lost) - 3:,} more" if len(lost) > 3 else "")

@@ -183,6 +183,28 @@ def test_shuffled_rows_of_dash_b_go_by_their_question_id(score, golden_data: Dat
         score("dash_b", "--answers", lines(tmp_path / "a.jsonl", rows[1:]), data=golden_data)
 
 
+def kept(row: dict, *names: str) -> dict:
+    return {name: row[name] for name in (*names, "response")}
+
+
+@pytest.mark.parametrize("others", [(), ("question_id",)])
+def test_rows_of_dash_b_of_which_some_have_a_path_are_read_in_their_order(
+    others: tuple[str, ...], score, golden_data: DataFolder, tmp_path: Path
+) -> None:
+    given = golden_lines("dash_b/answers.jsonl")
+    rows = [kept(row, *others, *(["image_path"] if n % 2 else [])) for n, row in enumerate(given)]
+    got = score("dash_b", "--answers", lines(tmp_path / "a.jsonl", rows), data=golden_data)
+    assert got["accuracy"] == pytest.approx(golden("dash_b/expected_metrics.json")["all"]["ACC"])
+    assert f"{len(rows) // 2} rows without an id" in score.said
+    (tmp_path / "runs").rename(tmp_path / "before")
+    turned = lines(tmp_path / "a.jsonl", rows[::-1])
+    if others:
+        assert score("dash_b", "--answers", turned, data=golden_data) == got
+        return
+    with pytest.raises(DataError, match=r"line \d+ stands at the place of .*, so that rows without an id, .* cannot go by"):
+        score("dash_b", "--answers", turned, data=golden_data)
+
+
 def test_rows_of_naturalbench_without_a_case_must_have_the_index_of_their_place(
     score, golden_data: DataFolder, tmp_path: Path
 ) -> None:

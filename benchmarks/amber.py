@@ -57,8 +57,8 @@ class Amber:
 
     title = "AMBER"
     # 2: lemmas of the lists that come with this package; 3: white space around an answer is stripped; 4: official precision
-    # and F1 are 0, as in the script, where the model never says exactly No
-    version = 4
+    # and F1 are 0, as in the script, where the model never says exactly No; 5: tables of similarities in either order
+    version = 5
     free_text = False  # for the audit
     files = (
         *(
@@ -113,6 +113,7 @@ class Amber:
         check_unique(annotations, "id")
         asked = by_key(queries, lambda query: query.identifier("id"), self._query)
         items = each([row for row in annotations if self._task(row) in self.tasks], lambda row: self._item(row, asked))
+        names += [table] if (table := self.similarity.removeprefix("file:")) != self.similarity else []
         self._loaded = {f"sha256 of {name}": data.digest(name) for name in names} | {"rows": f"{len(items):,}"}
         return items
 

@@ -73,8 +73,8 @@ class MmStar:
 
     title = "MMStar"
     # 2: vlmevalkit reads the letters A to D where the options are not known; more forms of lists are read; 3: NaN is no option;
-    # lmms-eval's ending has no full stop
-    version = 3
+    # lmms-eval's ending has no full stop; 4: the letters of more than four options are read by every rule
+    version = 4
     answer_form = AnswerForm(texts=("prediction", "response", "output", "text"))  # "answer" is the label there
     styles: Mapping[str, str] = {"official": _LETTER, "llava": LETTER, "lmms_eval": _LETTER, "vlmevalkit": "rebuilt"}
     files = (

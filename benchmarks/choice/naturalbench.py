@@ -78,7 +78,7 @@ class NaturalBench(OneLabel):
     """Groups of two images and two questions."""
 
     title = "NaturalBench"
-    version = 1
+    version = 2  # 2: "Ye\u017f" (a long s) is a yes, as in the authors' code
     answer_form = AnswerForm(keys=_keys, told=_told, apart="Rows with `Index` and `case` (q0_i0 ...) go by these.")
     styles: Mapping[str, object] = {**_ENDINGS, "vlmevalkit": _ENDINGS["lmms_eval"]}
     files = (

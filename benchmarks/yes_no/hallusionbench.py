@@ -53,7 +53,7 @@ class HallusionBench(OneLabel):
 
     title = "HallusionBench"
     judge_tasks: tuple[JudgeTask, ...] = (TASK, SAME)
-    version = 1
+    version = 2  # 2: ids are numbers however they are written ("00" is figure 0)
     answer_form = ANSWER_FORM
     styles: Mapping[str, str] = {"official": "", "llava": WORD_OR_PHRASE, "lmms_eval": ""}
     files = (

@@ -229,3 +229,16 @@ def test_reviews_of_mmhal_bench_that_tell_another_type_than_their_place_are_refu
 
 def test_an_id_that_a_table_wrote_with_a_decimal_point_is_the_whole_number() -> None:
     assert [as_key(value) for value in (3, 3.0, "3", " 3.0", "3.5", "v1.0")] == ["3", "3", "3", "3", "3.5", "v1.0"]
+
+
+def test_rows_of_the_question_file_that_repeat_another_are_named_in_report_and_terminal(score, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    folder = DataFolder(tmp_path / "data", tmp_path / "cache")
+    row = {"image": "COCO_1.jpg", "question": "Is there a dog?", "orig_img": True, "removed_q": False, "gt": "yes"}
+    put(folder, "beaf/beaf_qna.json", [{"id": 1, **row}, {"id": 2, **row}])
+    file = lines(tmp_path / "a.jsonl", [{"id": 1, "answer": "Yes"}, {"id": 2, "answer": "No"}])
+    assert score("beaf", "--answers", file, data=folder)["accuracy"] == 0.5
+    stated = "rows that repeat another: 1 of 2 ask what another asks about the same image, and each counts."
+    (report,) = (tmp_path / "runs").glob("*/report.md")
+    for text in (score.said, report.read_text()):
+        assert f"BEAF, a: {stated}" in " ".join(text.split())

@@ -25,7 +25,7 @@ from benchmarks._pope.answer_form import ANSWER_FORM
 from benchmarks._pope.files import FILES, SPLITS
 from benchmarks._pope.formulas import formulas
 from benchmarks._pope.label_files import edits_of, files_of, one_each
-from benchmarks._pope.published_rows import as_pope, asked_of, check_copies, revised_rows
+from benchmarks._pope.published_rows import as_pope, asked_of, repeated_rows, revised_rows
 from benchmarks._pope.questions import build_questions
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.yes_no import READERS, flagged_reading
@@ -100,7 +100,7 @@ class Pope:
         self._loaded = {}
         asked: dict[tuple[str, str], dict[str, Any]] = {}
         rows_of = {split: self._rows(data, split) for split in self.splits}
-        check_copies(rows_of)
+        self._loaded |= repeated_rows(rows_of)
         for split, rows in rows_of.items():
             labels = [self._label(row) for row in rows]
             check_both_labels(labels, f"the {split} questions", f"variant {self.variant}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks._files.question_rows import SEVERAL, Row, check_unique
+from benchmarks._files.question_rows import SEVERAL, Row, check_unique, repeated
 from harness.core.errors import DataError
 
 
@@ -21,12 +21,16 @@ def asked_of(row: Row) -> tuple[str, str]:
     return row.file_name("image"), row.question("text")
 
 
-def check_copies(rows_of: Mapping[str, Sequence[Row]]) -> None:
-    """Raises DataError where two splits ask the same questions in the same order, of several: a mean would count them twice."""
+def repeated_rows(rows_of: Mapping[str, Sequence[Row]]) -> dict[str, str]:
+    """For the protocol: how many rows ask what another row of their split asks.
+
+    Raises DataError where two splits ask the same questions in the same order, of several: a mean would count them twice.
+    """
     seen: dict[tuple[tuple[str, str], ...], str] = {}
     for split, rows in rows_of.items():
         if (other := seen.setdefault(tuple(map(asked_of, rows)), split)) != split and len(rows) >= SEVERAL:
             raise DataError(f"POPE's files of {other} and {split} ask the same questions: one is a copy. Fetch both again.")
+    return repeated((f"{split}/{image}", text) for split, rows in rows_of.items() for image, text in map(asked_of, rows))
 
 
 def revised_rows(rows: Sequence[Row], revision: Sequence[Row]) -> list[Row]:

@@ -10,6 +10,7 @@ from benchmarks.llava_bench import LlavaBench
 from benchmarks.mmhal_bench import MmhalBench
 from benchmarks.object_halbench import ObjectHalbench
 from benchmarks.pope import Pope
+from benchmarks.yes_no.dash_b import DashB
 from harness.core.errors import DataError
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import Replies, put, put_coco
@@ -90,3 +91,28 @@ def test_a_wrong_label_of_a_revised_file_is_named_in_that_file(folder: DataFolde
     put(folder, "pope/coco_repope_random.json", [{**rows[1], "label": "maybe"}])
     with pytest.raises(DataError, match="pope/coco_repope_random.json, line 1: the label is 'maybe'"):
         Pope(splits=["random"], labels="repope").load(folder)
+
+
+def test_questions_that_stand_twice_in_a_split_of_pope_are_counted(folder: DataFolder) -> None:
+    rows = [
+        {"question_id": n, "image": "a.jpg", "text": f"Is there a {o}?", "label": label}
+        for n, (o, label) in enumerate((("cat", "no"), ("dog", "yes"), ("cat", "yes")))
+    ]
+    for split, listed in (("random", rows), ("popular", rows[:2])):
+        put(folder, f"pope/coco_pope_{split}.json", listed)
+    pope = Pope(splits=["random", "popular"])
+    pope.load(folder)
+    stated = "1 of 5 ask what another asks about the same image, and each counts"
+    assert pope.facts()["rows that repeat another"] == stated
+    one = Pope(splits=["popular"])
+    one.load(folder)
+    assert "rows that repeat another" not in one.facts()
+
+
+def test_one_file_as_both_lists_of_dash_b_is_refused(folder: DataFolder) -> None:
+    for sign in ("neg", "pos"):
+        put(folder, f"dash_b/images/dash_benchmark_{sign}.json", {"coco": {"kettle": ["1.jpg"]}})
+    with pytest.raises(DataError, match="the lists of images with and without objects are one file"):
+        DashB().load(folder)
+    put(folder, "dash_b/images/dash_benchmark_pos.json", {"coco": {"kettle": ["2.jpg"]}})
+    assert len(DashB().load(folder)) == 2

@@ -127,10 +127,6 @@ class DashB(OneLabel):
             found = [self._item(sign, label, *place) for place in _entries(read_json(data, name), name)]
             items += [item for item in found if not self.objects or item.truth["object"] in self.objects]
             self._loaded[f"sha256 of {name}"] = data.digest(name)
-        if len(set(self._loaded.values())) < len(_SIGNS):
-            raise DataError(
-                f"{self.folder}/images: the lists of images with and without objects are one file. Fetch both again."
-            )
         ids = [item.id for item in items]
         if repeated := next((i for i in ids if ids.count(i) > 1), "") if len(set(ids)) < len(ids) else "":
             raise DataError(f"{self.folder}/images: {repeated} is listed twice. Remove one of them.")

@@ -10,7 +10,6 @@ from benchmarks.llava_bench import LlavaBench
 from benchmarks.mmhal_bench import MmhalBench
 from benchmarks.object_halbench import ObjectHalbench
 from benchmarks.pope import Pope
-from benchmarks.yes_no.dash_b import DashB
 from harness.core.errors import DataError
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import Replies, put, put_coco
@@ -107,12 +106,3 @@ def test_questions_that_stand_twice_in_a_split_of_pope_are_counted(folder: DataF
     one = Pope(splits=["popular"])
     one.load(folder)
     assert "rows that repeat another" not in one.facts()
-
-
-def test_one_file_as_both_lists_of_dash_b_is_refused(folder: DataFolder) -> None:
-    for sign in ("neg", "pos"):
-        put(folder, f"dash_b/images/dash_benchmark_{sign}.json", {"coco": {"kettle": ["1.jpg"]}})
-    with pytest.raises(DataError, match="the lists of images with and without objects are one file"):
-        DashB().load(folder)
-    put(folder, "dash_b/images/dash_benchmark_pos.json", {"coco": {"kettle": ["2.jpg"]}})
-    assert len(DashB().load(folder)) == 2

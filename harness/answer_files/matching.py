@@ -97,8 +97,8 @@ def _by_name(
     """The rows' items and what they hold. Of a question that is listed several times, the n-th row answers the n-th item."""
     asked = Asked.of([item for bearers in names.items.values() for item in bearers], form.repeats)
     fields_of = [{"file": row.file, **row.values} for row in rows]
-    keyless = [(row, form.section(fields)) for row, fields in zip(rows, fields_of, strict=True) if not form.keys(fields)]
-    placed = names.by_place(keyless, asked)
+    by_section = [(row, form.section(fields), form.keys(fields)) for row, fields in zip(rows, fields_of, strict=True)]
+    placed = names.by_place(by_section, asked)
     times, compared = Counter[str](), found.compared
     keys_of = [
         (row, [placed[id(row)]] if id(row) in placed else _keys(fields, names, form))

@@ -22,6 +22,8 @@ Fields = Mapping[str, Any]  # one row: JSON values by column
 IDS = ("question_id", "questionId", "item_id", "id", "index", "Index", "key", "image_id")
 MODELS = ("prediction", "response", "model_answer", "model_prediction", "model_response", "model_output", "pred")  # no label's
 TEXTS = (*MODELS, "answer", "text", "caption", "output")  # "answer" is the label in many question files, "text" the question
+QUESTIONS = ("question", "prompt", "query")  # columns that repeat the question
+IMAGES = ("image", "image_path", "image_file", "image_src", "image_name", "imagename", "imageId")
 _NUMBERED = re.compile(r"#\d+$")  # a further answer to an item: "100001#2"
 REPLIES = ("judge_reply", "judge_response", "reply", "content", "review", "evaluation", "response", "text")
 

@@ -96,6 +96,16 @@ def parse(text: str, where: str) -> Any:  # Any: a YAML value, checked by the sc
     return unshared(value, where)
 
 
+def parse_word(text: str, where: str) -> Any:  # Any: a YAML value
+    """The value of a word of the command line. Text without quotes is that text, with its blanks, line breaks and `#`: the
+    shell has taken the quotes that its user typed, and YAML would drop them."""
+    value = parse(text, where)
+    if not isinstance(value, str) or text.lstrip().startswith(("!", "&", "*")):
+        return value
+    node = yaml.compose(text, _Loader)
+    return text if isinstance(node, yaml.ScalarNode) and node.style is None else value
+
+
 def unshared(value: Any, where: str) -> Any:  # Any: a YAML value
     """A copy in which no mapping or list stands at two places: `copy.deepcopy` would keep them one.
 

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -152,7 +153,7 @@ def fleet_changes(fleet: str | None, workers: int | None, changes: Sequence[str]
 
 def file_and_changes(words: Sequence[str]) -> tuple[str | None, list[str]]:
     """The configuration among a command's words, and the `key.path=value` changes."""
-    files = [w for w in words if "=" not in w]
+    files = [w for w in words if "=" not in w or Path(w).is_file()]
     if len(files) > 1:
         raise ConfigError(f"Give one configuration file, not {len(files)} ({', '.join(files)}); changes are key.path=value.")
-    return (files[0] if files else None), [w for w in words if "=" in w]
+    return (files[0] if files else None), [w for w in words if w not in files]

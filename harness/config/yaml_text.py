@@ -53,11 +53,14 @@ _Loader.yaml_implicit_resolvers = {
 
 def read_file(path: Path) -> Any:  # Any: a YAML value, checked by the schema
     """The value of a YAML file. Raises ConfigError with file, line and what is wrong."""
+    path = path.expanduser()
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise ConfigError(f"{path} has more than {_MOST_BYTES:,} bytes; it is not a study.")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
+        if str(path).startswith("study:"):
+            raise ConfigError(f"{path} is a table of the study, which `run` takes alone. Give a YAML file.") from error
         change = "" if path.suffix else f" To change a key of the study, write {path}=VALUE."
         raise ConfigError(f"There is no configuration file {path}.{change}{_instead(path)}") from error
     except IsADirectoryError as error:

@@ -121,6 +121,11 @@ class Chair(ObjectLabels):
             for n in listed[: self.limit_images]
         ]
 
+    @property
+    def by_end(self) -> str:
+        """See `ReadsEnds`."""
+        return "drop_truncated=true" if self.drop_truncated else ""
+
     def prompt(self, item: Item) -> str:
         return item.question
 

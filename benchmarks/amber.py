@@ -17,9 +17,10 @@ from typing import Any
 
 from benchmarks._amber.formulas import KINDS, formulas
 from benchmarks._amber.objects import find_objects
+from benchmarks._amber.word_files import association, safe_words
 from benchmarks._coco.image_evidence import node
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, check_unique, each, read_json, read_rows
+from benchmarks._files.question_rows import Row, by_key, check_unique, each, read_json, read_rows
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.nouns import tagged
 from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
@@ -56,8 +57,8 @@ class Amber:
 
     title = "AMBER"
     # 2: lemmas of the lists that come with this package; 3: white space around an answer is stripped; 4: official precision
-    # and F1 are 0, as in the script, where the model never says exactly No
-    version = 4
+    # and F1 are 0, as in the script, where the model never says exactly No; 5: tables of similarities in either order
+    version = 5
     free_text = False  # for the audit
     files = (
         *(
@@ -106,18 +107,15 @@ class Amber:
     def load(self, data: Data) -> list[Item]:
         names = [f"{self.folder}/{n}" for n in ("annotations.json", "query/query_all.json", "relation.json", "safe_words.txt")]
         annotations, queries = (read_rows(data, name) for name in names[:2])
-        self.use_words(read_json(data, names[2]), data.read_text(names[3]), measure(self.similarity, data))
+        self._association, self._measure = association(read_json(data, names[2]), names[2]), measure(self.similarity, data)
+        self._vocabulary = frozenset(self._association) | {word for words in self._association.values() for word in words}
+        self._safe_words = safe_words(data.read_text(names[3]), names[3])
         check_unique(annotations, "id")
-        asked = {query.identifier("id"): query for query in queries}
+        asked = by_key(queries, lambda query: query.identifier("id"), self._query)
         items = each([row for row in annotations if self._task(row) in self.tasks], lambda row: self._item(row, asked))
+        names += [table] if (table := self.similarity.removeprefix("file:")) != self.similarity else []
         self._loaded = {f"sha256 of {name}": data.digest(name) for name in names} | {"rows": f"{len(items):,}"}
         return items
-
-    def use_words(self, association: Mapping[str, Sequence[str]], safe_words: str, similarity: Measure) -> None:
-        """Give the association table, the text of the safe-word file and the similarity function."""
-        self._association, self._measure = association, similarity
-        self._vocabulary = frozenset(association) | {word for words in association.values() for word in words}
-        self._safe_words = frozenset(safe_words.split("\n"))
 
     def prompt(self, item: Item) -> str:
         return item.question + ("" if item.truth["kind"] == "generative" else self.prompt_suffix)
@@ -228,20 +226,22 @@ class Amber:
             raise DataError(f"{row.where}: type {row['type']!r} is not one of {', '.join(_KIND_OF)}. Correct it.")
         return _TASK_OF.get(kind, kind)
 
-    def _item(self, row: Row, asked: Mapping[str, Row]) -> Item:
+    def _query(self, row: Row) -> tuple[str, str]:
+        return f"{self.folder}/image/{row.file_name('image')}", row.question("query")
+
+    def _item(self, row: Row, asked: Mapping[str, tuple[str, str]]) -> Item:
         number, kind = row.identifier("id"), _KIND_OF[row.text("type")]
         if number not in asked:
             raise DataError(f"{row.where}: {self.folder}/query/query_all.json has no query with id {number}. Fetch both again.")
         truth: dict[str, Any] = {"kind": kind, "truth": row["truth"]}
         if kind == "generative":
-            truth["hallu"] = row["hallu"]
-            unknown = [word for word in [*row["truth"], *row["hallu"]] if word not in self._association]
+            truth["hallu"] = row.texts("hallu")
+            unknown = [word for word in [*row.texts("truth"), *truth["hallu"]] if word not in self._association]
             if unknown:
                 raise DataError(f"{row.where}: {unknown[0]!r} is not in {self.folder}/relation.json. Fetch both again.")
         elif kind not in KINDS or row["truth"] not in ("yes", "no"):
             raise DataError(f"{row.where}: the truth should be yes or no, not {row['truth']!r}. Correct it.")
-        query = asked[number]
-        return Item(number, f"{self.folder}/image/{query.file_name('image')}", query.text("query"), truth)
+        return Item(number, *asked[number], truth)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:

@@ -17,7 +17,7 @@ from operator import attrgetter
 
 from benchmarks._coco import annotations as _coco
 from benchmarks._coco import vocabulary as _vocabulary
-from benchmarks._coco.image_list import names_of_item, of_several_folders, read_image_list
+from benchmarks._coco.image_list import names_of_item, of_several_folders, read_image_list, repeated_images
 from benchmarks._coco.object_labels import NONE_TRUE, ObjectLabels
 from benchmarks._coco.vocabulary import Mention
 from benchmarks._files.official_files import VAL_IMAGES, OfficialFile
@@ -115,10 +115,16 @@ class Chair(ObjectLabels):
         self._loaded = {f"sha256 of {name}": digest for name, digest in truth.sources.items()}
         if self.images:
             self._loaded["sha256 of image list"] = data.digest(self.images)
+            self._loaded |= repeated_images(data, self.images, listed)
         return [
             Item(n, f"{self.image_folder}/{truth.files[n]}", self.question, {"objects": truth.objects.get(n, [])})
             for n in listed[: self.limit_images]
         ]
+
+    @property
+    def by_end(self) -> str:
+        """See `ReadsEnds`."""
+        return "drop_truncated=true" if self.drop_truncated else ""
 
     def prompt(self, item: Item) -> str:
         return item.question

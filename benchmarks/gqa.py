@@ -128,7 +128,7 @@ class Gqa:
         if not reference:
             raise DataError(f"{row.where}: the answer is {shown(row['answer'])}, so that no answer would be right. Correct it.")
         truth = {"answer": reference, "type": str(kinds.get("structural", ""))}
-        return Item(row.key, f"{self.image_folder}/{row.file_name('imageId')}.jpg", row.text("question"), truth)
+        return Item(row.key, f"{self.image_folder}/{row.file_name('imageId')}.jpg", row.question("question"), truth)
 
 
 def _compared(text: str) -> str:

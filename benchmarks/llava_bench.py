@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from benchmarks._coco.asserted_objects import Assertions, assertions
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, each, read_rows
+from benchmarks._files.question_rows import Row, by_key, check_unique, each, read_rows
 from benchmarks._judged import prompts
 from benchmarks._judged.unjudged import official_flag, unjudged
 from harness.core import registry
@@ -142,8 +142,9 @@ class LlavaBench:
     def load(self, data: Data) -> list[Item]:
         names = {part: f"{self.folder}/{part}.jsonl" for part in ("questions", "context", "answers_gpt4")}
         rows = {part: read_rows(data, name) for part, name in names.items()}
-        context = {row.text("image"): _caption(row) for row in rows["context"]}
-        references = {row.identifier("question_id"): row.text("text") for row in rows["answers_gpt4"]}
+        check_unique(rows["questions"], "question_id")
+        context = by_key(rows["context"], lambda row: row.text("image"), _caption)
+        references = by_key(rows["answers_gpt4"], lambda row: row.identifier("question_id"), lambda row: row.text("text"))
         self._loaded = {f"sha256 of {name}": data.digest(name) for name in names.values()}
         self._loaded["rows"] = str(len(rows["questions"]))
         return each(rows["questions"], lambda row: self._item(row, context, references, data))
@@ -215,12 +216,11 @@ class LlavaBench:
                 raise DataError(f"{row.where}: {self.folder}/{name}.jsonl has no entry for {key}. Fetch both files again.")
         truth = {"category": kind, "context": context[image], "reference": references[number]}
         inside = f"{self.folder}/images/{image}"
-        return Item(number, image if "/" in image and data.has(image) else inside, row.text("text"), truth)
+        return Item(number, image if "/" in image and data.has(image) else inside, row.question("text"), truth)
 
 
 def _caption(row: Row) -> str:
-    caption = row["caption"]
-    return "\n".join(map(str, caption)) if isinstance(caption, list) else str(caption)
+    return "\n".join(row.texts("caption")) if isinstance(row["caption"], list) else row.text("caption")
 
 
 def _formulas(as_published: bool) -> tuple[Formula, ...]:

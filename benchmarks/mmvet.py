@@ -185,4 +185,4 @@ class Mmvet:
         if wrong:
             raise DataError(f"{row.where}: capability {wrong[0]!r} is not one of {', '.join(CAPABILITIES)}. Correct it.")
         truth = {"answer": row.text("answer"), "capability": list(dict.fromkeys(capability))}
-        return Item(row.key, f"{self.folder}/images/{row.file_name('imagename')}", row.text("question"), truth)
+        return Item(row.key, f"{self.folder}/images/{row.file_name('imagename')}", row.question("question"), truth)

@@ -21,7 +21,7 @@ from benchmarks._coco import annotations as _coco
 from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.object_labels import NONE_TRUE, ObjectLabels
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, read_rows
+from benchmarks._files.question_rows import Row, read_rows, repeated
 from benchmarks._judged import object_list as _lists
 from benchmarks._judged.object_answers import answer_form
 from benchmarks._judged.unjudged import unjudged
@@ -114,6 +114,7 @@ class ObjectHalbench(ObjectLabels):
         else:
             self._loaded[f"sha256 of {self.file}"] = data.digest(self.file)
             chosen = [(str(i), *self._asked(row, truth)) for i, row in enumerate(read_rows(data, self.file), 1)]
+            self._loaded |= repeated((number, question) for _, number, question in chosen)
         self._loaded["rows"], self.answer_form = str(len(chosen)), answer_form({item_id: n for item_id, n, _ in chosen})
         return [
             Item(item_id, f"coco/{truth.files[n]}", question, {"objects": truth.objects.get(n, [])})
@@ -186,7 +187,7 @@ class ObjectHalbench(ObjectLabels):
         number = truth.id_of(row.identifier("image_id"))
         if number is None:
             raise DataError(f"{row.where}: image {row['image_id']} is not in the COCO annotations. Fetch them again.")
-        return number, row.text("question") if "question" in row.values else row.text("prompt")
+        return number, row.question("question" if "question" in row.values else "prompt")
 
     @cached_property
     def _tag(self) -> Callable[[str], _lists.Tagged]:

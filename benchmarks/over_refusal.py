@@ -95,7 +95,7 @@ class OverRefusal:
         image, truth = row.file_name("image") if row.get("image") else "", {"label": label, "type": row.text("type")}
         where = f"{self.image_folder}/{image}" if image else ""
         identifier = row.identifier("id")
-        return Item(identifier, where, row.text("prompt"), truth, group=where or identifier)
+        return Item(identifier, where, row.question("prompt"), truth, group=where or identifier)
 
     def prompt(self, item: Item) -> str:
         return item.question

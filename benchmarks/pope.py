@@ -25,7 +25,7 @@ from benchmarks._pope.answer_form import ANSWER_FORM
 from benchmarks._pope.files import FILES, SPLITS
 from benchmarks._pope.formulas import formulas
 from benchmarks._pope.label_files import edits_of, files_of, one_each
-from benchmarks._pope.published_rows import as_pope, revised_rows
+from benchmarks._pope.published_rows import as_pope, asked_of, repeated_rows, revised_rows
 from benchmarks._pope.questions import build_questions
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.yes_no import READERS, flagged_reading
@@ -99,12 +99,13 @@ class Pope:
         """One item a distinct (image, question); truth: {"labels": {split: [..]}, "ids": {split: [..]}}."""
         self._loaded = {}
         asked: dict[tuple[str, str], dict[str, Any]] = {}
-        for split in self.splits:
-            rows = self._rows(data, split)
+        rows_of = {split: self._rows(data, split) for split in self.splits}
+        self._loaded |= repeated_rows(rows_of)
+        for split, rows in rows_of.items():
             labels = [self._label(row) for row in rows]
             check_both_labels(labels, f"the {split} questions", f"variant {self.variant}")
             for row, label in zip(rows, labels, strict=True):
-                truth = asked.setdefault((row.file_name("image"), row.text("text")), {"labels": {}, "ids": {}})
+                truth = asked.setdefault(asked_of(row), {"labels": {}, "ids": {}})
                 truth["labels"].setdefault(split, []).append(label)
                 truth["ids"].setdefault(split, []).append(row.identifier("question_id"))
         kept = set(list(dict.fromkeys(image for image, _ in asked))[: self.limit_images])

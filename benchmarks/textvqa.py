@@ -120,7 +120,8 @@ class Textvqa:
             cure = "The test set has none; use the validation set."
             raise DataError(f"{row.where}: answers should be a list of ten references, but {has}. {cure}")
         image = f"{self.image_folder}/{row.file_name('image_id')}.jpg"
-        return Item(row.identifier("question_id"), image, row.text("question"), {"answers": [_text(a, row) for a in answers]})
+        truth = {"answers": [_text(a, row) for a in answers]}
+        return Item(row.identifier("question_id"), image, row.question("question"), truth)
 
 
 def _text(reference: object, row: Row) -> str:

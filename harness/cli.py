@@ -29,7 +29,7 @@ def main() -> None:
 
     _write_all_characters()
     debug = "--debug" in sys.argv
-    sys.argv = [word for word in sys.argv if word != "--debug"]
+    sys.argv = [at_home(word) for word in sys.argv if word != "--debug"]
     try:
         refuse_empty_words(sys.argv[1:])
         start()
@@ -59,6 +59,12 @@ def _write_all_characters() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":  # another choice is the user's
             stream.reconfigure(errors="backslashreplace")
+
+
+def at_home(word: str) -> str:
+    """`~/a` and `--option=~/a` with the home folder in the place of `~`, as shells write the first alone."""
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return f"{option}{equals}{os.path.expanduser(value)}" if value == "~" or value.startswith("~/") else word
 
 
 def refuse_empty_words(words: Sequence[str]) -> None:

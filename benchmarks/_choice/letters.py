@@ -145,11 +145,11 @@ def s_vco(answer: str, options: Options) -> str:
 
 # ---------------------------------------------------------------- NaturalBench
 
-_NATURAL = {"yes": re.compile(r"\b(yes|no)\b", re.IGNORECASE), "A": re.compile(r"\b([AB])\b", re.IGNORECASE)}
+_NATURAL = {"yes": re.compile(r"\b(?:(yes)|no)\b", re.IGNORECASE), "A": re.compile(r"\b(?:(A)|B)\b", re.IGNORECASE)}
 
 
 def first_word(answer: str, positive: str) -> int:
     """NaturalBench's extract_answer: 1 where the whole word `positive` ("yes" or "A") stands before its opposite, 0 the other
     way round, -1 where neither stands. The article "a" is an A."""
     found = _NATURAL[positive].search(answer)
-    return -1 if found is None else int(found[1].lower() == positive.lower())
+    return -1 if found is None else int(found[1] is not None)  # any case: "Yeſ" is a yes, and lower case would not tell

@@ -62,13 +62,13 @@ def read_truth(
     rules: str,
     alone: bool = False,
 ) -> Truth:
-    """Read instances_ and captions_ of train and val where they exist; those of `split` must. `alone`: of `split` only.
+    """Read instances_ and captions_ of `split`, and of the other where both exist. `alone`: of `split` only.
 
     `node_of`: category name -> node; `nodes_in`: caption -> nodes; `rules` names how captions are read (cache key).
     """
     names = _names(data, folder, year, split, alone)
     sources = {name: data.digest(name) for name in names}
-    key = json.dumps(["coco truth 3", rules, sorted(sources.items())])
+    key = json.dumps(["coco truth 4", rules, sorted(sources.items())])
     with refused_as(DataError, f"The annotations in {folder} are not of COCO's form", "Fetch them again."):
         made = data.cached(key, lambda: _read(data, names, node_of, nodes_in))
     return Truth(made["files"], made["objects"], sources)
@@ -79,8 +79,7 @@ def _names(data: Data, folder: str, year: str, split: str, alone: bool) -> list[
     for name in needed:
         data.path(name)  # DataError says how to get it
     others = [f"{folder}/{kind}_{s}{year}.json" for kind in ("instances", "captions") for s in SPLITS if s != split]
-    others = [] if alone else others
-    return needed + [name for name in others if data.has(name)]
+    return needed if alone or not all(map(data.has, others)) else needed + others
 
 
 def _read(
@@ -91,6 +90,7 @@ def _read(
 ) -> dict[str, Any]:
     files: dict[str, str] = {}
     objects: dict[str, set[str]] = {}
+    listed: dict[str, tuple[str, Collection[str]]] = {}
     for name in names:
         content = parse_annotations(data, name)
         images = _files(content, name)
@@ -99,7 +99,19 @@ def _read(
             _claim(files, number, f"{folder}/{file}", name)
         read = _instances(content, name, node_of) if "/instances_" in f"/{name}" else _captions(content, name, nodes_in)
         _join(name, read, images, objects)
+        _check_same_images(*listed.setdefault(folder, (name, images)), name, images)
     return {"files": files, "objects": {n: sorted(nodes) for n, nodes in objects.items()}}
+
+
+def _check_same_images(first: str, listed: Collection[str], name: str, images: Collection[str]) -> None:
+    """Raises DataError where the instances and the captions of a split list different images: half of the truth of an image
+    that is in one file alone is missing, and what a description rightly names would count as invented."""
+    for has, own, lacks, others in ((first, listed, name, images), (name, images, first, listed)):
+        if alone := [number for number in own if number not in others]:
+            raise DataError(
+                f"{has} lists {len(own):,} images and {lacks} {len(others):,}; {len(alone):,} of the former are not in the "
+                f"latter, image {alone[0]} first. Fetch both again, or list the same images in both."
+            )
 
 
 def _files(content: Any, name: str) -> dict[str, Any]:
@@ -114,9 +126,9 @@ def _files(content: Any, name: str) -> dict[str, Any]:
     return found
 
 
-def _claim(files: dict[str, Any], number: str, file: Any, name: str) -> None:  # Any: a JSON value
-    if files.setdefault(number, file) != file:
-        raise DataError(f"{name}: the images {files[number]} and {file} have the same id {number}. Fetch the file again.")
+def _claim(known: dict[str, Any], number: str, own: Any, name: str, what: str = "images") -> None:  # Any: a JSON value
+    if known.setdefault(number, own) != own:
+        raise DataError(f"{name}: the {what} {known[number]} and {own} have the same id {number}. Fetch the file again.")
 
 
 def _join(
@@ -141,11 +153,14 @@ def _join(
 
 def _instances(content: Any, name: str, node_of: Mapping[str, str]) -> Iterable[_Annotation]:
     category: dict[str, tuple[str]] = {}
+    names: dict[str, Any] = {}
     for entry in _list(content, "categories", name):
         label = _field(entry, "name", name, "categories")
         if label not in node_of:
             raise DataError(f"{name}: category {label!r} is not one of COCO's 80; CHAIR cannot judge it. Remove or rename it.")
-        category[identifier(_field(entry, "id", name, "categories"), f"{name}, categories")] = (node_of[label],)
+        number = identifier(_field(entry, "id", name, "categories"), f"{name}, categories")
+        _claim(names, number, label, name, "categories")
+        category[number] = (node_of[label],)
     for entry in _list(content, "annotations", name):
         kind = identifier(_field(entry, "category_id", name, "annotations"), f"{name}, annotations")
         if kind not in category:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
 from benchmarks._coco.annotations import Truth
@@ -13,13 +13,17 @@ from harness.core.edge.identifiers import names_of_file
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 from harness.core.plugins import Data
+from harness.core.run_record import REPEATED
 
 _IN_SPLIT = re.compile(r"(?:^|/)((?:train|val)\d+)/(.+)$")
 
 
 def read_image_list(data: Data, name: str, truth: Truth) -> list[str]:
-    """Image ids in the order of the file: one id or file name a line, a JSON list of them, or JSON lines with
-    "image_id" or "image" (a caption file of OPERA serves). Repeats count once. Raises DataError naming the line."""
+    """Image ids in the order of the file, each once. Raises DataError naming the line.
+
+    One id or file name a line; a JSON list of them; JSON lines or a list with "image_id" or "image" (a caption file of OPERA
+    serves); CHAIR's own caption file, {"imgToEval": ...}; or a file of COCO's form, {"images": ...}.
+    """
     chosen: dict[str, None] = {}
     for where, image in _entries(data.read_text(name), name):
         number = truth.id_of(image)
@@ -48,15 +52,47 @@ def of_several_folders(images: Collection[str], usual: str) -> dict[str, str]:
     return {} if set(found) <= {usual} else {"image list": f"of the caption file: {told}"}
 
 
+def repeated_images(data: Data, name: str, chosen: Collection[str]) -> dict[str, str]:
+    """For the protocol: how many entries of an image list name an image once more; nothing where none does."""
+    entries = _entries(data.read_text(name), name)
+    n = len(entries) - len(chosen)
+    return {REPEATED: f"{n:,} of {len(entries):,} of the image list; each image is asked about once"} if n else {}
+
+
 def _entries(text: str, name: str) -> list[tuple[str, str]]:
     if text.lstrip().startswith("["):
-        return [(f"{name}, entry {n}", _image(entry)) for n, entry in enumerate(parse_json(text, name, "Correct the list."), 1)]
+        return _listed(parse_json(text, name, "Correct the list."), name)
+    if text.lstrip().startswith("{") and (own := _of_object(text, name)) is not None:
+        return own
     lines = ((f"{name}, line {n}", line.strip()) for n, line in enumerate(text.split("\n"), 1))
     return [(where, _from_line(where, line)) for where, line in lines if line]
 
 
 def _from_line(where: str, line: str) -> str:
     return _image(parse_json(line, where, "Correct the line.")) if line.startswith("{") else line
+
+
+def _listed(entries: Sequence[object], name: str) -> list[tuple[str, str]]:
+    return [(f"{name}, entry {n}", _image(entry)) for n, entry in enumerate(entries, 1)]
+
+
+def _of_object(text: str, name: str) -> list[tuple[str, str]] | None:
+    """The entries of a file that is one JSON object; None where it is JSON lines. Raises DataError for an unknown form."""
+    first, _, rest = text.strip().partition("\n")
+    if rest and first.rstrip().endswith("}"):
+        return None
+    content = parse_json(text, name, "Correct the list.")
+    captions, images = content.get("imgToEval"), content.get("images")
+    if isinstance(captions, dict):
+        return _listed([{"image_id": key, **entry} for key, entry in captions.items() if isinstance(entry, dict)], name)
+    if isinstance(images, list):
+        return _listed([image.get("id", "") for image in images if isinstance(image, dict)], name)
+    if {"image_id", "image"} & set(content):
+        return None
+    raise DataError(
+        f"{name} is not an image list: it has {', '.join(content)[:100] or 'nothing'}. Give one id or file name a line, a JSON "
+        "list, or a caption file."
+    )
 
 
 def _image(entry: object) -> str:

@@ -7,17 +7,19 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from harness.core.edge.files import json_lines, leaves_folder, outside_text, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.edge.identifiers import identifier
-from harness.core.edge.text import shown
+from harness.core.edge.text import count, shown
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data
+from harness.core.run_record import REPEATED
 
 T = TypeVar("T")
-_SEVERAL = 8  # rows; fewer are somebody's sample
+SEVERAL = 8  # rows; fewer are somebody's sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,29 @@ class Row:
             )
         return str(value)
 
+    def question(self, key: str) -> str:
+        """What the model is asked; a number or an empty text in its place is an error."""
+        value = self[key]
+        if not isinstance(value, str) or not value.strip():
+            raise DataError(
+                f"{self.where}: {key!r} should be a question but is {shown(value)}. Fetch the file again or correct that line."
+            )
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        """A list of texts, which may be empty."""
+        value = self[key]
+        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+            raise DataError(
+                f"{self.where}: {key!r} should be a list of texts but is {shown(value)}. Fetch the file again or correct that "
+                "line."
+            )
+        return value
+
     def file_name(self, key: str) -> str:
         """The name of an image's file; an empty one is an error, and one outside of the data folder is."""
         name = self.text(key)
-        if not name.strip():
+        if not name.strip() or name.endswith(("/", "\\")):
             raise DataError(f"{self.where}: {key!r} names no image file. Fetch the file again or correct that line.")
         return inside(name, self.where)
 
@@ -90,14 +111,27 @@ def parse_rows(text: str, name: str) -> list[Row]:
 
 def csv_rows(text: str, name: str) -> list[Row]:
     """Lines of CSV text with a head line; `name` is what errors call it. Raises DataError, also when empty."""
-    reader = csv.DictReader(io.StringIO(text), strict=True)
+    reader = csv.reader(io.StringIO(text), strict=True)
     try:
-        rows = [Row(f"{name}, line {reader.line_num}", dict(row)) for row in reader]
+        columns = next(reader, [])
+        rows = [_csv_row(f"{name}, line {reader.line_num}", columns, cells) for cells in reader if cells]
     except csv.Error as error:
         raise DataError(f"{name}, line {reader.line_num} is not CSV ({error}). Fetch the file again.") from error
     if not rows:
-        raise DataError(f"{name} is empty. Fetch it again.")
+        is_empty = "has one line and no rows below it" if columns else "is empty"
+        raise DataError(f"{name} {is_empty}. Fetch it again.")
     return rows
+
+
+def _csv_row(where: str, columns: Sequence[str], cells: Sequence[str]) -> Row:
+    if len(cells) > len(columns):
+        raise DataError(
+            f"{where} has {count(len(cells), 'cell')} and the first line {len(columns):,}. Texts with commas or line ends need "
+            'quotes ("..."). Fetch the file again or correct that line.'
+        )
+    if len(columns) == 1 and (mark := next((m for m in ";\t" if m in columns[0]), "")):
+        raise DataError(f"{where}: the columns are separated by {mark!r}. Save the file with commas.")
+    return Row(where, dict(zip_longest(columns, cells)))  # cells that a line lacks are null
 
 
 def read_json(data: Data, name: str) -> Any:  # Any: a JSON value
@@ -128,9 +162,39 @@ def check_unique(rows: Iterable[Row], key: str) -> None:
         seen[value] = row.where
 
 
+def check_once(rows: Iterable[Row], asked: Callable[[Row], tuple[str, str]]) -> None:
+    """Raise DataError naming both places when two rows ask the same; `asked`: (image, question)."""
+    seen: dict[tuple[str, str], str] = {}
+    for row in rows:
+        if (first := seen.setdefault(asked(row), row.where)) != row.where:
+            raise DataError(f"{row.where} asks the same about {asked(row)[0]} as {first}. Remove one of them.")
+
+
+def by_key(rows: Iterable[Row], key: Callable[[Row], str], value: Callable[[Row], T]) -> dict[str, T]:
+    """The value of each row by its key, for rows that other rows name.
+
+    Raises DataError naming both places where two rows of one key have different values; equal ones are one.
+    """
+    seen: dict[str, tuple[str, T]] = {}
+    for row in rows:
+        name, own = key(row), value(row)
+        where, first = seen.setdefault(name, (row.where, own))
+        if first != own:
+            differ = f"{shown(own)} and {shown(first)}"
+            raise DataError(f"{row.where} is about {name}, as {where} is, but they differ: {differ}. Remove one of them.")
+    return {name: own for name, (_, own) in seen.items()}
+
+
+def repeated(asked: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """For the protocol: how many of these (image, question) were there before; nothing where none was. Each counts."""
+    keys = list(asked)
+    n = len(keys) - len(set(keys))
+    return {REPEATED: f"{n:,} of {len(keys):,} ask what another asks about the same image, and each counts"} if n else {}
+
+
 def check_both_labels(labels: Sequence[str], what: str, read_by: str) -> None:
     """Raise DataError where all labels of yes/no questions are the same (of eight or more): a constant answer scores 100 %."""
-    if len(labels) >= _SEVERAL and len(set(labels)) == 1:
+    if len(labels) >= SEVERAL and len(set(labels)) == 1:
         raise DataError(
             f"All {len(labels):,} labels of {what} read as {labels[0]!r} ({read_by}). Such a file measures nothing: see how "
             "its labels are written (exactly yes and no?), and fetch it again if it was edited."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks._hallusion.tasks import SAME, TASK
-from harness.core.edge.answer_form import AnswerForm, Fields, by_id
+from harness.core.edge.answer_form import AnswerForm, Fields, as_key, by_id
 
 _PARTS = ("category", "subcategory", "set_id", "figure_id", "question_id")
 _CODES = {"0": "incorrect", "1": "correct", "2": "unclear"}  # as the authors' code keeps a verdict
@@ -11,7 +11,13 @@ _SAME = {"0": "different", "1": "same"}
 
 
 def _keys(row: Fields) -> list[str]:
-    return ["_".join(str(row[part]) for part in _PARTS)] if all(part in row for part in _PARTS) else by_id(row)
+    return ["_".join(map(_part, (row[part] for part in _PARTS)))] if all(part in row for part in _PARTS) else by_id(row)
+
+
+def _part(value: object) -> str:
+    """A word, or a number without leading zeros, as the questions go by them."""
+    text = as_key(value)
+    return text.lstrip("0") or "0" if text.isdigit() else text
 
 
 def _correctness(row: Fields) -> str | None:

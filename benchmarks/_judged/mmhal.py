@@ -6,13 +6,13 @@ summarize_gpt_mmhal.py, informativeness as in RLHF-V eval/summarize_gpt_mmhal_re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, each, read_rows
+from benchmarks._files.question_rows import Row, each, read_rows, repeated
 from benchmarks._judged import prompts
 from benchmarks._judged.reference_rule import rate_by_reference
 from benchmarks._judged.stated_rating import labelled_rating
@@ -149,7 +149,9 @@ class MmhalBase:
         rows = read_rows(data, self.file)
         self._folder = data.folder
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": str(len(rows))}
-        return each([replace(row, key=str(number)) for number, row in enumerate(rows, 1)], self._item)
+        items = each([replace(row, key=str(number)) for number, row in enumerate(rows, 1)], self._item)
+        self._loaded |= repeated((item.image, item.question) for item in items)
+        return items
 
     def prompt(self, item: Item) -> str:
         return item.question
@@ -200,14 +202,12 @@ class MmhalBase:
         return PARSERS[self.variant](verdict.raw)
 
     def _item(self, row: Row) -> Item:
-        kind, content = row.text("question_type"), row["image_content"]
+        kind, content = row.text("question_type"), row.texts("image_content")
         if kind not in TYPES:
             raise DataError(f"{row.where}: question_type {kind!r} is not one of {', '.join(TYPES)}. Correct it.")
-        if not isinstance(content, Sequence) or isinstance(content, str):
-            raise DataError(f"{row.where}: image_content should be a list of words. Correct it.")
-        there = f"{self.image_folder}/{row.text('image_src').rsplit('/', 1)[-1]}" if not row.get("image") else ""
-        truth: dict[str, Any] = {"question_type": kind, "image_content": list(content), "gt_answer": row.text("gt_answer")}
-        return Item(row.key, there or row.file_name("image"), row.text("question"), truth)
+        there = f"{self.image_folder}/{row.file_name('image_src').rsplit('/', 1)[-1]}" if not row.get("image") else ""
+        truth: dict[str, Any] = {"question_type": kind, "image_content": content, "gt_answer": row.text("gt_answer")}
+        return Item(row.key, there or row.file_name("image"), row.question("question"), truth)
 
     def _image(self, item: Item) -> Path | None:
         if not self.shows_image:

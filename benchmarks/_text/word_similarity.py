@@ -2,7 +2,7 @@
 
 "exact"             equal words only: no download, and the default
 "spacy:MODEL"       cosine of a spaCy model's vectors; the official one is spacy:en_core_web_lg
-"file:NAME"         a JSON file of the data folder, {"word|word" (sorted): similarity}; absent pairs are 0
+"file:NAME"         a JSON file of the data folder, {"word|word": similarity from -1 to 1}; absent pairs are 0
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks._files.question_rows import read_json
+from harness.core.edge.text import shown
 from harness.core.errors import ConfigError, DataError
 from harness.core.plugins import Data
 
+_MOST = 1.001  # a cosine in single precision may be a little above 1
 Measure = Callable[[str, str], float]
 
 
@@ -30,10 +32,20 @@ def measure(name: str, data: Data) -> Measure:
 
 
 def _from_file(table: Any, name: str) -> Measure:
-    if not isinstance(table, dict):
-        raise DataError(f'{name} should be an object {{"word|word": similarity}}. Correct it.')
-    known = {str(pair): float(value) for pair, value in table.items()}
-    return lambda one, other: 1.0 if one == other else known.get("|".join(sorted((one, other))), 0.0)
+    if not isinstance(table, dict) or not table:
+        raise DataError(f'{name} should be an object {{"word|word": similarity}}, but is {shown(table)}. Correct it.')
+    known: dict[tuple[str, ...], float] = {}
+    for pair, value in table.items():
+        words = tuple(sorted(pair.split("|")))
+        if len(words) != 2 or not all(words):
+            raise DataError(f'{name}: the key {shown(pair)} is not two words, "word|word". Correct it.')
+        if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) <= _MOST:  # nan too
+            stated = f"the similarity of {shown(pair)} is {shown(value)}"
+            raise DataError(f"{name}: {stated}, not a number from -1 to 1. Correct it.")
+        if known.setdefault(words, float(value)) != value:
+            both = f"{known[words]:g} and {value:g}"
+            raise DataError(f"{name} has two similarities of {' and '.join(words)}: {both}. Remove one of them.")
+    return lambda one, other: 1.0 if one == other else known.get(tuple(sorted((one, other))), 0.0)
 
 
 def _spacy(model: str) -> Measure:

@@ -67,8 +67,8 @@ class MmStar:
 
     title = "MMStar"
     # 2: vlmevalkit reads the letters A to D where the options are not known; more forms of lists are read; 3: NaN is no option;
-    # lmms-eval's ending has no full stop
-    version = 3
+    # lmms-eval's ending has no full stop; 4: the letters of more than four options are read by every rule
+    version = 4
     answer_form = AnswerForm(texts=("prediction", "response", "output", "text"))  # "answer" is the label there
     styles: Mapping[str, str] = {"official": _LETTER, "llava": LETTER, "lmms_eval": _LETTER, "vlmevalkit": "rebuilt"}
     files = (
@@ -150,7 +150,7 @@ class MmStar:
         image = f"{self.image_folder}/{row.file_name('image').removeprefix('images/')}"
         truth = {"answer": answer, "options": offered, "category": category, "axis": axis}
         index = row.identifier("index")
-        return Item(index, image if self.show_image else "", row.text("question"), truth, group=image)
+        return Item(index, image if self.show_image else "", row.question("question"), truth, group=image)
 
     def prompt(self, item: Item) -> str:
         """The question and the style's request for a letter; VLMEvalKit's style lists the options anew."""
@@ -165,9 +165,9 @@ class MmStar:
 
     def score(self, item: Item, answer: Answer) -> Score:
         """Addends in all, under the category and under the axis. VLMEvalKit's rule knows the options that are
-        offered, the others A to D always."""
+        offered, the others A to D always, and what own files offer beyond."""
         offered: Mapping[str, str] = item.truth["options"]
-        known = offered if offered and self.variant == "vlmevalkit" else {c: offered.get(c, "") for c in _FOUR}
+        known = offered if offered and self.variant == "vlmevalkit" else {**dict.fromkeys(_FOUR, ""), **offered}
         letter = VARIANTS[self.variant](answer.text, known)
         right, unread = letter == item.truth["answer"], letter in ("", letters.REFUSED)
         values = {"n": 1.0, "right": float(right)} | ({"unread": 1.0} if unread else {})

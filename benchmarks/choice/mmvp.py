@@ -135,7 +135,7 @@ class Mmvp(OneLabel):
         groups = {"pair": [str((int(index) - 1) // 2), 2]}
         truth = {"label": letter, "options": offered, "options text": row.text("Options"), "groups": groups}
         image = f"{self.folder}/MMVP Images/{index}.jpg"
-        return Item(index, image, row.text("Question"), truth, group=f"pair {groups['pair'][0]}")
+        return Item(index, image, row.question("Question"), truth, group=f"pair {groups['pair'][0]}")
 
     def prompt(self, item: Item) -> str:
         offered = item.truth["options"]

@@ -78,7 +78,7 @@ class NaturalBench(OneLabel):
     """Groups of two images and two questions."""
 
     title = "NaturalBench"
-    version = 1
+    version = 2  # 2: "Ye\u017f" (a long s) is a yes, as in the authors' code
     answer_form = AnswerForm(keys=_keys, told=_told, apart="Rows with `Index` and `case` (q0_i0 ...) go by these.")
     styles: Mapping[str, object] = {**_ENDINGS, "vlmevalkit": _ENDINGS["lmms_eval"]}
     files = (
@@ -144,7 +144,7 @@ class NaturalBench(OneLabel):
             self._check_label(row, question, image, KINDS[kind], label)
             groups = {"group": [index, 4], "question": [f"{index}/q{question}", 2], "image": [f"{index}/i{image}", 2]}
             truth = {"label": label, "kind": kind, "groups": groups, "slices": [kind]}
-            name, text = row.file_name(f"Image_{image}"), row.text(f"Question_{question}")
+            name, text = row.file_name(f"Image_{image}"), row.question(f"Question_{question}")
             where = f"{self.image_folder}/{name.removeprefix('images/')}"
             items.append(Item(f"{index}/q{question}_i{image}", where, text, truth, group=index))
         return items

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks._coco.image_evidence import coco_image_annotations
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, check_unique, each, read_rows
+from benchmarks._files.question_rows import Row, by_key, check_unique, each, read_rows, repeated
 from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.asked_object import asked_object
@@ -143,7 +143,9 @@ class Beaf(OneLabel):
         rows = read_rows(data, self.file)
         check_unique(rows, "id")
         items = same_images.marked(data, each(rows, self._item))
-        self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}", **same_images.facts(items)}
+        by_key(rows, _asked, lambda row: row.text("gt").strip().lower())  # raises where labels contradict each other
+        self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
+        self._loaded |= same_images.facts(items) | repeated((item.image, item.question) for item in items)
         return items
 
     def _item(self, row: Row) -> Item:
@@ -158,7 +160,7 @@ class Beaf(OneLabel):
             raise DataError(f"{row.where}: {image!r} should be {expected}. Fetch the file again.")
         original = image if row["orig_img"] or edited is None else f"{edited[1]}.jpg"
         truth = {"label": label, "original": original, "edited": not row["orig_img"], "removed": row["removed_q"]}
-        return Item(row.identifier("id"), f"{self.image_folder}/{image}", row.text("question"), truth, group=original)
+        return Item(row.identifier("id"), f"{self.image_folder}/{image}", row.question("question"), truth, group=original)
 
     def prompt(self, item: Item) -> str:
         return item.question + self._ending
@@ -220,6 +222,10 @@ class Beaf(OneLabel):
     def facts(self) -> dict[str, str]:
         unread = VARIANTS[self.variant]
         return {"variant": self.variant, "unread answers": unread, "prompt style": self.style, **self._loaded}
+
+
+def _asked(row: Row) -> str:
+    return f"{row.file_name('image')} with {row.question('question')!r}"
 
 
 def _cell(said: str, label: str) -> str:

@@ -131,7 +131,7 @@ class Hallucinogen(OneLabel):
         label = row.text("label").strip().lower()  # the medical files write Yes and No
         if label not in ("yes", "no"):
             raise DataError(f"{row.where}: the label is {row['label']!r}; it must be yes or no. Correct that line.")
-        image, asked = row.file_name("image"), row.text(f"query_{self.wording}")
+        image, asked = row.file_name("image"), row.question(f"query_{self.wording}")
         named = node(asked_object(row.text("text")).lower())
         truth = {
             "label": label,

@@ -53,7 +53,7 @@ class HallusionBench(OneLabel):
 
     title = "HallusionBench"
     judge_tasks: tuple[JudgeTask, ...] = (TASK, SAME)
-    version = 1
+    version = 2  # 2: ids are numbers however they are written ("00" is figure 0)
     answer_form = ANSWER_FORM
     styles: Mapping[str, str] = {"official": "", "llava": WORD_OR_PHRASE, "lmms_eval": ""}
     files = (
@@ -112,10 +112,10 @@ class HallusionBench(OneLabel):
         return items
 
     def _groups(self, row: Row) -> dict[str, str]:
-        part = f"{row.text('category')}_{row.text('subcategory')}_{row.text('set_id')}"
-        pair, figure = f"{part}/{row.text('question_id')}", f"{part}_{row.text('figure_id')}"
+        part = f"{row.text('category')}_{row.text('subcategory')}_{row.identifier('set_id')}"
+        pair, figure = f"{part}/{row.identifier('question_id')}", f"{part}_{row.identifier('figure_id')}"
         found = {"pair": pair, "hard" if row.text("visual_input") == "2" else "easy": pair}
-        if self.variant != "judge" or row.text("category") != "VS" or row.text("figure_id") != "0":
+        if self.variant != "judge" or row.text("category") != "VS" or row.identifier("figure_id") != "0":
             found["figure"] = figure
         return found
 
@@ -137,14 +137,14 @@ class HallusionBench(OneLabel):
             "category": category,
             "subcategory": kind,
             "visual_input": shown,
-            "set": row.text("set_id"),
-            "figure": row.text("figure_id"),
-            "question": row.text("question_id"),
+            "set": row.identifier("set_id"),
+            "figure": row.identifier("figure_id"),
+            "question": row.identifier("question_id"),
             "groups": row["groups"],
             "slices": [category, f"{category}_{kind}"],
         }
         image = "" if shown == "0" else f"{self.folder}/{row.file_name('filename').removeprefix('./')}"
-        return Item(_key(row), image, row.text("question"), truth, group=f"{category}_{kind}_{row.text('set_id')}")
+        return Item(_key(row), image, row.question("question"), truth, group=f"{category}_{kind}_{row.identifier('set_id')}")
 
     def prompt(self, item: Item) -> str:
         return item.question + self._ending
@@ -219,7 +219,8 @@ def zip_rows(rows: Sequence[Row], groups: Sequence[Mapping[str, object]]) -> lis
 
 
 def _key(row: Row) -> str:
-    return "_".join(row.text(key) for key in ("category", "subcategory", "set_id", "figure_id", "question_id"))
+    ids = (row.identifier(key) for key in ("set_id", "figure_id", "question_id"))
+    return "_".join((row.text("category"), row.text("subcategory"), *ids))
 
 
 def _check_unique(rows: Sequence[Row]) -> None:

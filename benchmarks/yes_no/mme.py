@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, read_rows
+from benchmarks._files.question_rows import Row, check_once, read_rows
 from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.asked_object import asked_object
@@ -145,20 +145,9 @@ class Mme(OneLabel):
         """Raises DataError for an unknown task, a label that is neither yes nor no, an image without one question of each."""
         rows = read_rows(data, self.file)
         groups = sized([{"image": row.file_name("question_id")} for row in rows])
-        seen: dict[tuple[str, str], str] = {}
-        for row in rows:  # before their number is looked at: a repeated row is named, not the image's first one
-            asked = row.text("question_id"), row.text("question")
-            if (first := seen.setdefault(asked, row.where)) != row.where:
-                raise DataError(f"{row.where} asks the same about {asked[0]} as {first}. Remove one of them.")
+        check_once(rows, lambda row: (row.text("question_id"), row.question("question")))
         items = [self._item(row, group) for row, group in zip(rows, groups, strict=True)]
-        labels: dict[tuple[str, str], str] = {}
-        for row, item in zip(rows, items, strict=True):
-            label = item.truth["label"]
-            if (first := labels.setdefault((item.image, label), row.where)) != row.where:
-                raise DataError(
-                    f"{row.where}: the label of both questions about {item.group} is {label}, as in {first}; of an image's two "
-                    "answers one is Yes and one No. Fetch the file again, or correct that line."
-                )
+        _check_images(items, rows)
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
         return items
 
@@ -173,7 +162,9 @@ class Mme(OneLabel):
                 f"{row.where}: {image} has {groups['image'][1]} questions; each image needs two. Fetch the file again."
             )
         truth = {"label": label, "task": task, "groups": groups}
-        question = row.text("question")
+        question, named = row.question("question"), image.partition("/")[0]
+        if named in TASKS and named != task:
+            raise DataError(f"{row.where}: the category is {task!r} but {image} is an image of {named!r}. Correct that line.")
         return Item(f"{image} {question}", f"{self.image_folder}/{image}", question, truth, group=image)
 
     def prompt(self, item: Item) -> str:
@@ -215,3 +206,21 @@ class Mme(OneLabel):
 
     def facts(self) -> dict[str, str]:
         return {"variant": self.variant, "prompt style": self.style, "unread answers": "wrong", **self._loaded}
+
+
+def _check_images(items: Sequence[Item], rows: Sequence[Row]) -> None:
+    """Raises DataError where the two questions about an image are of different tasks, or have one label."""
+    seen: dict[str, tuple[Item, str]] = {}
+    for item, row in zip(items, rows, strict=True):
+        first, where = seen.setdefault(item.image, (item, row.where))
+        label, task = item.truth["label"], item.truth["task"]
+        if first is not item and first.truth["task"] != task:
+            raise DataError(
+                f"{row.where}: the category is {task!r}, and {first.truth['task']!r} in {where}; both questions about "
+                f"{item.group} are of one task. Fetch the file again, or correct that line."
+            )
+        if first is not item and first.truth["label"] == label:
+            raise DataError(
+                f"{row.where}: the label of both questions about {item.group} is {label}, as in {where}; of an image's two "
+                "answers one is Yes and one No. Fetch the file again, or correct that line."
+            )

@@ -19,10 +19,10 @@ from harness.answer_files.used_files import UsedFiles
 from harness.config.schema import BenchmarkConfig, RunConfig
 from harness.core.capabilities import Judged
 from harness.core.digests import value_digest
-from harness.core.edge.answer_form import ChosenByAnswers, form_of
+from harness.core.edge.answer_form import ChosenByAnswers, form_of, refuse_unknown_ends
 from harness.core.edge.text import count
 from harness.core.errors import ConfigError, DataError
-from harness.core.evaluation import Answer, Score
+from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer
 from harness.core.flags import UNJUDGED
 from harness.core.plugins import Benchmark, Data, Judge
@@ -79,7 +79,8 @@ def score_files(
     with Store(output / "store.sqlite") as store:
         judge = _file_judge(spec, store, data)
         benchmark = build(spec, judge)
-        items = items_of(spec, benchmark, data, benchmark.known if isinstance(benchmark, ChosenByAnswers) else None)
+        refuse_unknown_ends(spec.name, benchmark)
+        items = _items(spec, benchmark, data)
         tasks = [task.name for task in benchmark.judge_tasks] if isinstance(benchmark, Judged) else []
         if reviews and not tasks:
             raise ConfigError(
@@ -88,6 +89,8 @@ def score_files(
         form = form_of(benchmark)
         try:
             matched = match(items, form, answers, reviews, tasks, files.column)
+            if isinstance(benchmark, ChosenByAnswers):
+                matched.cut(spec.limit)
             if not matched.answers:
                 raise DataError(_no_answer(spec.name, form.names(items[0])[0], used.names, matched))
         except DataError as error:
@@ -103,6 +106,13 @@ def score_files(
             benchmark.load(data)  # its facts name the files it read
         run = _Run(spec, name, used, files, benchmark, judge, matched)
         return Scored(run.keep(store, data, output, command, say), run.notes(), run.lost())
+
+
+def _items(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[Item, ...]:
+    """The items that the files may answer. `limit` is of those that they do answer, where they choose them."""
+    if not isinstance(benchmark, ChosenByAnswers):
+        return items_of(spec, benchmark, data)
+    return items_of(spec.model_copy(update={"limit": None}), benchmark, data, benchmark.known)
 
 
 def _no_answer(benchmark: str, name: str, files: Sequence[str], matched: Matched) -> str:

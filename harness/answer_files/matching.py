@@ -13,6 +13,7 @@ from harness.answer_files.rows import FileRow
 from harness.answer_files.stated_labels import bare, other_labels
 from harness.answer_files.taken_apart import Given, answered
 from harness.core.edge.answer_form import AnswerForm, Fields, by_id
+from harness.core.edge.text import count
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 
@@ -44,6 +45,16 @@ class Matched:
     unlike: str = ""
     labels: tuple[int, int] = (0, 0)
     notes: list[str] = field(default_factory=list)
+
+    def cut(self, limit: int | None) -> None:
+        """Keep the first `limit` items, and their answers and replies."""
+        if limit is None or limit >= len(self.items):
+            return
+        self.notes.append(f"{count(len(self.items) - limit, 'item')} beyond the limit of {limit:,}, not scored.")
+        self.items = self.items[:limit]
+        kept = {item.id for item in self.items}
+        self.answers = {item: text for item, text in self.answers.items() if item in kept}
+        self.replies = {key: text for key, text in self.replies.items() if key[1] in kept}
 
 
 def match(
@@ -97,8 +108,8 @@ def _by_name(
     """The rows' items and what they hold. Of a question that is listed several times, the n-th row answers the n-th item."""
     asked = Asked.of([item for bearers in names.items.values() for item in bearers], form.repeats)
     fields_of = [{"file": row.file, **row.values} for row in rows]
-    keyless = [(row, form.section(fields)) for row, fields in zip(rows, fields_of, strict=True) if not form.keys(fields)]
-    placed = names.by_place(keyless, asked)
+    by_section = [(row, form.section(fields), form.keys(fields)) for row, fields in zip(rows, fields_of, strict=True)]
+    placed = names.by_place(by_section, asked)
     times, compared = Counter[str](), found.compared
     keys_of = [
         (row, [placed[id(row)]] if id(row) in placed else _keys(fields, names, form))

@@ -42,15 +42,18 @@ class Names:
         section = form.section({**fields, "file": ""})
         return bool(section) and section not in self.sections
 
-    def by_place(self, rows: Sequence[tuple[FileRow, str]], asked: Asked) -> dict[int, str]:
+    def by_place(self, rows: Sequence[tuple[FileRow, str, Sequence[str]]], asked: Asked) -> dict[int, str]:
         """`id` of each row without a key -> the name at its place, counted within its section of the questions.
 
-        Raises DataError where a section has not as many rows as questions, where there are several and a row tells none, and
-        for ids that are in another order than the questions, unless each row repeats question and image of its place.
+        `rows`: row, section and keys. Where fewer rows than questions have no key, those with one count, too, and must stand at
+        their own place. Raises DataError where a section has not as many rows as questions, where there are several and a row
+        tells none, and for ids that are in another order than the questions, unless each row repeats question and image of
+        its place.
         """
         of: dict[str, list[FileRow]] = {}
-        for row, section in rows:
-            of.setdefault(section, []).append(row)
+        for row, section, keys in rows:
+            if not keys:
+                of.setdefault(section, []).append(row)
         found: dict[int, str] = {}
         for section, own in of.items():
             if not section and len(self.sections) > 1:
@@ -59,11 +62,31 @@ class Names:
             if section and not order:  # not asked: no item goes by such a name
                 order = [f"{section}{number}" for number in range(1, len(own) + 1)]
             if len(own) != len(order):
-                raise self._another_number(own, order, section)
+                found |= self._among(own, [(row, keys) for row, of_row, keys in rows if of_row == section], order, section)
+                continue
             at = [(row, self.items.get(name, ())) for row, name in zip(own, order, strict=True)]
             as_they_stand = all(items and asked.repeats(row, items[0]) for row, items in at)
             found |= {id(row): name for row, name in zip(own if as_they_stand else in_order(own), order, strict=True)}
         return found
+
+    def _among(
+        self, own: Sequence[FileRow], rows: Sequence[tuple[FileRow, Sequence[str]]], order: Sequence[str], section: str
+    ) -> dict[int, str]:
+        """The rows without a key by their place among all rows. Raises DataError where these are another number than the
+        questions, and where a row with a key stands at another place than its question."""
+        if len(rows) != len(order):
+            raise self._another_number(own, order, section)
+        keys_of = {id(row): keys for row, keys in rows}
+        placed = list(zip(in_order([row for row, _ in rows]), order, strict=True))
+        for row, name in placed:
+            items, keys = {item.id for item in self.items.get(name, ())}, keys_of[id(row)]
+            if keys and not any(item.id in items for key in keys for item in self.items.get(key, ())):
+                raise DataError(
+                    f"{row.where} stands at the place of {name[:60]!r} and goes by {keys[0][:60]!r}, so that rows without an "
+                    f"id, {own[0].where} first, cannot go by their place. Put the rows in the order of the questions, or give "
+                    f"all an id. {self.apart}"
+                )
+        return {id(row): name for row, name in placed if not keys_of[id(row)]}
 
     def _another_number(self, rows: Sequence[FileRow], order: Sequence[str], section: str) -> DataError:
         key = by_id(rows[0].values)

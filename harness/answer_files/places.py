@@ -16,14 +16,12 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 
 from harness.answer_files.rows import FileRow
-from harness.core.edge.answer_form import AnswerForm, as_key, by_id
+from harness.core.edge.answer_form import IMAGES, QUESTIONS, AnswerForm, as_key, by_id
 from harness.core.edge.identifiers import coco_number
 from harness.core.edge.text import count
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 
-_QUESTIONS = ("question", "prompt", "query")  # columns that repeat the question
-_IMAGES = ("image", "image_path", "image_file", "image_src", "image_name", "imagename", "imageId")
 _LONGEST = 500  # characters of an image's name
 _COUNTS = ("question_id", "questionId", "item_id", "id", "index")  # columns that may count the rows
 NUMBER = re.compile(r"(.*?)(\d{1,18})", re.DOTALL)  # what stands before an id's number, and the number
@@ -180,7 +178,7 @@ class Asked:
 
 
 def _question(row: FileRow) -> str:
-    stated: str = next((row.values[name] for name in _QUESTIONS if isinstance(row.values.get(name), str)), "")
+    stated: str = next((row.values[name] for name in QUESTIONS if isinstance(row.values.get(name), str)), "")
     return stated.strip().removeprefix("<image>").lstrip()
 
 
@@ -195,7 +193,7 @@ def _asked(item: Item) -> str:
 
 
 def _stated_image(row: FileRow) -> str:
-    return next((row.values[name] for name in _IMAGES if isinstance(row.values.get(name), str)), "")
+    return next((row.values[name] for name in IMAGES if isinstance(row.values.get(name), str)), "")
 
 
 def _image(row: FileRow) -> str:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.core.edge.answer_form import IDS
+from harness.core.edge.answer_form import IDS, IMAGES, QUESTIONS, TEXTS
 from harness.core.edge.files import json_lines, parse_json, read_text
 from harness.core.errors import DataError
 
 _ADVICE = "Correct the file."
 _WRAPPERS = ("imgToEval", "sentences", "data", "results", "answers")  # keys under which a file keeps its rows
+_COLUMNS = (*IDS, *TEXTS, *QUESTIONS, *IMAGES)  # names that a row has; names of items, in a file that is one object, are others
 _TABLE = ("image", "question", "label", "answer")  # columns of MME's tables, which have no header
 
 
@@ -80,7 +81,7 @@ def _object(text: str, path: Path) -> Iterator[tuple[str, Any]] | None:
     inner = next((content[name] for name in _WRAPPERS if isinstance(content.get(name), list | dict)), None)
     if inner is not None:
         return _listed(inner, path) if isinstance(inner, list) else _named(inner, path)
-    single = any(isinstance(content.get(name), str | int) for name in IDS) and not isinstance(content.get("id"), dict)
+    single = any(isinstance(content.get(name), str | int) for name in _COLUMNS) and not isinstance(content.get("id"), dict)
     return iter([(str(path), content)]) if single else _named(content, path)
 
 

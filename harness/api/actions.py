@@ -55,9 +55,9 @@ def run(
     Returns None in a process that only helped to train. Raises HarnessError for everything the user can fix.
     """
     study, mini = study_of(study, "the study"), yes_or_no(mini, "mini")
-    own = {"baseline": baseline, "output": output}
-    listed, last = as_texts(changes), as_texts({key: str(value) for key, value in own.items() if value is not None})
-    config, _ = read_study(study, [*listed, *last], mini=mini)
+    own = {"baseline": baseline, "output": str(output) if output is not None else None}
+    listed = as_texts(changes)
+    config, _ = read_study(study, listed, own, mini=mini)
     return _carried_out(config, as_call(run, study, listed, mini=mini, **own), progress)
 
 
@@ -71,14 +71,14 @@ def sweep(
     limit: int | None = None,
     items: Sequence[str] | None = None,
     changes: Changes = (),
-    output: str | Path | None = "runs",
+    output: str | Path | None = None,
     progress: Show | None = None,
 ) -> Run:
     """Evaluate a checkpoint (folder or hub name) or a server (http address) without training.
 
     `benchmarks`: names, None for all of the study's; options of one are changes, as {"sweep.pope.splits": ["adversarial"]}.
-    `items`: ids, None for all. The other arguments are those of `harness.config.sweep_only.evaluation` (`output` None: the
-    study's own folder) and of `run`. Raises HarnessError for everything the user can fix.
+    `items`: ids, None for all. The other arguments are those of `harness.config.sweep_only.evaluation` and of
+    `run`. Raises HarnessError for everything the user can fix.
     """
     from harness.config.sweep_only import evaluation
 
@@ -89,7 +89,7 @@ def sweep(
     model = text_of(model, "the model") if model is not None else None
     file = Path(text_of(study, "the study")) if study is not None else None
     names, ids = chosen(benchmarks, "benchmarks"), chosen(items, "items")
-    config = evaluation(model, names or (), study=file, items=ids or (), **asked)
+    config = evaluation(model, names or (), study=file, items=ids or (), say=both_of(progress)[1], **asked)
     done = _carried_out(config, as_call(sweep, model, names, study=file, items=ids, **asked), progress)
     assert done is not None  # only a training has helpers
     return done
@@ -172,11 +172,22 @@ def open_store(output: str | Path = "runs") -> RunStore:
 
 
 def read_study(
-    study: str | Path | Mapping[str, Any] | None, changes: Sequence[str], *, mini: bool = False
+    study: str | Path | Mapping[str, Any] | None,
+    changes: Sequence[str],
+    options: Mapping[str, str | None] | None = None,
+    *,
+    mini: bool = False,
 ) -> tuple[RunConfig, list[str]]:
-    """A study's configuration, and the rows of a table that had to be left out. Raises ConfigError naming what is off."""
-    from harness.config import schema, study_tables
+    """A study's configuration, and the rows of a table that had to be left out. Raises ConfigError naming what is off.
 
+    options: keys of the study that arguments set, None where they do not; one that a change sets too is refused.
+    """
+    from harness.config import schema, study_tables
+    from harness.config.changes import refuse_twice
+
+    given = {key: value for key, value in (options or {}).items() if value is not None}
+    refuse_twice(given, changes)
+    changes = [*changes, *as_texts(given)]
     if isinstance(study, str) and study.startswith(study_tables.PREFIX):
         return schema.load_table(study.removeprefix(study_tables.PREFIX), mini, changes)
     if mini:

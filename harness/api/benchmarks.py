@@ -35,12 +35,14 @@ class LoadedBenchmark:
     def score(self, answers: Mapping[str, str | float | None]) -> Results:
         """Score answers by item id; items without one (None and NaN too) are listed as missing.
 
-        Raises ConfigError for an unknown id, and for an answer that is not a text.
+        Raises ConfigError for an unknown id, an answer that is not a text, and an option by which texts cannot be scored.
         """
+        from harness.core.edge.answer_form import refuse_unknown_ends
         from harness.evaluation.protocol import benchmark_facts
         from harness.evaluation.scoring import score_all
         from harness.results.server_use import asked_since_cleared
 
+        refuse_unknown_ends(self.name, self.benchmark)
         texts = self._texts(answers)
         given = {item.id: Answer(item.id, texts[item.id], -1, "") for item in self.items if item.id in texts}
         result = BenchmarkResult(

@@ -20,6 +20,9 @@ app = typer.Typer(
 
 RUNS = Path("runs")
 OutputOption = Annotated[Path, typer.Option("--output", help="output folder, with the store of all runs")]
+StudyOutputOption = Annotated[
+    Path | None, typer.Option("--output", help="output folder, with the store of all runs; default: the study's own")
+]
 WordsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[CONFIG.yaml] [key.path=value]...", help="configuration file and changes to it")
 ]

@@ -85,6 +85,10 @@ def compare(
     from harness.commands._terminal import show_audit, show_comparison
     from harness.core import registry
 
+    if leaderboard is not None:
+        from reports.published.leaderboard import chosen
+
+        chosen(leaderboard)  # an unknown name is refused before anything is shown
     writer = registry.get("report", style) if style != "table" else None
     comparison = compared(output, names, shown, published, labels or (), baseline)
     if writer is None:

@@ -44,7 +44,7 @@ def doctor(
     from harness.evaluation.doctor import examine, verdict
     from harness.run.models import load_model, spec_of
 
-    chosen = evaluation(model, output=str(output), changes=[*(changes or []), *fleet_changes(fleet, None)])
+    chosen = evaluation(model, output=str(output), changes=[*(changes or []), *fleet_changes(fleet, None, changes or [])])
     found = []
     if chosen.fleet is not None and beside is not None:
         raise ConfigError("--beside compares two models on this machine; leave out --fleet.")

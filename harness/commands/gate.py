@@ -34,9 +34,12 @@ def gate(
     """
     from harness.api.gates import gate as decided
     from harness.commands._terminal import show_gate
+    from harness.config.check_paths import check_file_to_write
     from harness.core.files import write_text_whole
     from reports.gate.junit import junit as as_xml
 
+    if junit is not None:
+        check_file_to_write(junit, "--junit")
     found = decided(*names, policy=policy or None, checkpoints=checkpoint, output=output)
     if junit is not None:  # before anything is shown: the reader of a pipe may be gone
         write_text_whole(junit, as_xml(found))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from harness.commands._app import DryRunOption, FleetOption, WordsArgument, WorkersOption, app, echo
+from harness.commands._app import DryRunOption, FleetOption, StudyOutputOption, WordsArgument, WorkersOption, app, echo
 from harness.core.edge.launch import is_first, launcher, machines
 from harness.core.errors import ConfigError
 
@@ -38,9 +38,7 @@ def run(
     baseline: Annotated[
         str | None, typer.Option("--baseline", metavar="ARM", help="arm that the report compares all others with")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", help="output folder, with the store of all runs; default: the study's own")
-    ] = None,
+    output: StudyOutputOption = None,
     fleet: FleetOption = None,
     workers: WorkersOption = None,
 ) -> None:
@@ -50,13 +48,11 @@ def run(
     when the same command is given again.
     """
     from harness.api.actions import read_study
-    from harness.api.changes import as_texts
 
     file, changes = file_and_changes(words or [])
+    changes += fleet_changes(fleet, workers, changes)
     own = {"model.path": model, "baseline": baseline, "output": str(output) if output is not None else None}
-    changes += as_texts({key: value for key, value in own.items() if value is not None})
-    changes += fleet_changes(fleet, workers)
-    chosen, left_out = read_study(file, changes, mini=mini)
+    chosen, left_out = read_study(file, changes, own, mini=mini)
     for row in left_out:
         echo(f"left out: {row}")
     if dry_run:
@@ -136,8 +132,14 @@ def exit_if_incomplete(outcome: Outcome) -> None:
         raise typer.Exit(1)
 
 
-def fleet_changes(fleet: str | None, workers: int | None) -> list[str]:
-    """`--fleet ray://HOST:PORT --workers N` as changes of a study, which may name more under `fleet`."""
+def fleet_changes(fleet: str | None, workers: int | None, changes: Sequence[str] = ()) -> list[str]:
+    """`--fleet ray://HOST:PORT --workers N` as changes of a study, which may name more under `fleet`.
+
+    Raises ConfigError for another form, and where one of the `changes` sets the same.
+    """
+    from harness.config.changes import refuse_twice
+
+    refuse_twice({"fleet.address": fleet, "fleet.workers": workers}, changes)
     if fleet is None and workers is None:
         return []
     kind, _, address = (fleet or "ray").partition("://")
@@ -151,7 +153,7 @@ def fleet_changes(fleet: str | None, workers: int | None) -> list[str]:
 
 def file_and_changes(words: Sequence[str]) -> tuple[str | None, list[str]]:
     """The configuration among a command's words, and the `key.path=value` changes."""
-    files = [w for w in words if "=" not in w]
+    files = [w for w in words if "=" not in w or Path(w).is_file()]
     if len(files) > 1:
         raise ConfigError(f"Give one configuration file, not {len(files)} ({', '.join(files)}); changes are key.path=value.")
-    return (files[0] if files else None), [w for w in words if "=" in w]
+    return (files[0] if files else None), [w for w in words if w not in files]

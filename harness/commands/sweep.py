@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands._app import DryRunOption, FleetOption, WordsArgument, WorkersOption, app, echo
+from harness.commands._app import DryRunOption, FleetOption, StudyOutputOption, WordsArgument, WorkersOption, app, echo
 from harness.commands.run import carry_out, estimate_costs, exit_if_incomplete, file_and_changes, fleet_changes, interruptible
 from harness.core.edge.launch import command_line
 from harness.core.errors import ConfigError
@@ -59,9 +59,7 @@ def sweep(
     dry_run: DryRunOption = False,
     fleet: FleetOption = None,
     workers: WorkersOption = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", help="output folder, with the store of all runs; default: the study's own")
-    ] = None,
+    output: StudyOutputOption = None,
 ) -> None:
     """Evaluate a checkpoint or server without training.
 
@@ -77,14 +75,14 @@ def sweep(
     from harness.storage.run_store import open_store
 
     file, changes = file_and_changes(words or [])
-    changes += fleet_changes(fleet, workers)
+    changes += fleet_changes(fleet, workers, changes)
     wanted = [name.strip() for name in (benchmarks or "").split(",") if name.strip()]
     if benchmarks is not None and not wanted:
         raise ConfigError("--benchmarks names no benchmark. Give names separated by commas, e.g. --benchmarks pope,chair.")
     study, items = Path(file) if file else None, sample_id or []
-    into = str(output) if output is not None else None
-    made = partial(evaluation, benchmarks=wanted, study=study, data=data, limit=limit, items=items, output=into)
-    chosen, *more = [made(one, changes=changes, style=style, say=echo) for one in model or (None,)]
+    place = str(output) if output is not None else None
+    made = partial(evaluation, benchmarks=wanted, study=study, data=data, limit=limit, items=items, output=place)
+    chosen, *more = [made(one, changes=changes, style=style, say=cache(echo)) for one in model or (None,)]
     if any(word is not None for word in (until, against, policy)):
         _until_decided(chosen, policy or "default", _base_of_gate(until, against, dry_run, bool(more)))
         return

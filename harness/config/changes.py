@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.config import yaml_text
@@ -20,11 +20,26 @@ def changed(tree: dict[str, Any], overrides: Sequence[str], faults: list[str]) -
     return tree
 
 
+def refuse_twice(options: Mapping[str, object], changes: Sequence[str]) -> None:
+    """Raise ConfigError where a change sets the key of an option that is given too: one of the two would do nothing.
+
+    options: key of the study -> value, None where it is not given. "sweep.*.limit" is a key of every benchmark: a change of one
+    benchmark's is no contradiction, one of the benchmark as a whole, or of all of them, is.
+    """
+    for change in changes:
+        path = change.partition("=")[0]
+        for key in (key for key, value in options.items() if value is not None):
+            whole = path == key or key.startswith(f"{path}.")
+            every = key.startswith("sweep.*.") and path.startswith("sweep.") and path.count(".") == 1
+            if whole or every:
+                raise ConfigError(f"{change!r} sets {key} again, which is given as an option too. Give one of the two.")
+
+
 def _override(tree: dict[str, Any], text: str) -> None:
     path, equals, raw = text.partition("=")
     if not equals or not path:
         raise ConfigError(f"{text!r} is not of the form key.path=value.")
-    value = yaml_text.parse(raw, f"The value in {text!r}")
+    value = yaml_text.parse_word(raw, f"The value in {text!r}")
     *parents, last = path.split(".")
     place: Any = tree
     for part in parents:

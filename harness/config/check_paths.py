@@ -68,6 +68,15 @@ def _model(where: str, spec: Mapping[str, Any]) -> str:
     return ""  # the name of a model on the hub
 
 
+def check_file_to_write(file: Path, option: str) -> None:
+    """Raise ConfigError where a file that is written at the end cannot be: before the work, not after it."""
+    faults = [f"{file} is a folder. Name a file."] if file.is_dir() else output_faults(file.parent)
+    if not faults and not file.parent.is_dir():
+        faults = [f"there is no folder {file.parent}. Make it, or choose another place."]
+    if faults:
+        raise ConfigError(f"{option}: {faults[0].removeprefix('output: ')}")
+
+
 def output_faults(folder: Path) -> list[str]:
     """The output folder, or the nearest folder above it that exists, must be one that can be written to."""
     try:

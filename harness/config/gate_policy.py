@@ -79,8 +79,13 @@ def written_out(tree: dict[str, Any], faults: list[str]) -> dict[str, Any]:
         return {**tree, "gates": None}
 
 
-def faults_of(gates: GateConfig | None) -> list[str]:
+def faults_of(gates: GateConfig | None, arms: Sequence[object]) -> list[str]:
     """What is wrong with a study's gate that its form alone does not show."""
+    if gates is not None and not arms:
+        return [
+            "gates: a gate compares arms with the base, and this study has no `arms`. Leave `gates` out; the command "
+            "`gate BASE_RUN RUN` compares two runs"
+        ]
     try:
         if gates is not None:
             policy_of(gates, "its policy")

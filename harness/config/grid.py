@@ -41,6 +41,7 @@ MOST = 1_000  # arms that an arm may be written out to
 MOST_LETTERS = 80  # of a name
 REFERENCES = ("moving", "fixed")  # of an arm with rounds
 _NOT_WORDING = ("name", "label", "judge", "judge_repeats", "limit", "limit_images", "items", "splits", WORDINGS)
+_WORDED = re.compile(r"(.+)-wording\d+$")
 
 
 def expand(tree: Mapping[str, Any], faults: list[str]) -> tuple[dict[str, Any], Written]:
@@ -97,13 +98,32 @@ def _worded(sweep: Sequence[Any], faults: list[str]) -> list[Any]:
             continue
         own = sorted({str(key) for one in wordings for key in one if key in _NOT_WORDING})
         faults += [f"sweep.{i}.wordings: {key} is not how a question is worded" for key in own]
+        unused = [key for key in plain if key not in _NOT_WORDING and all(key in one for one in wordings)]
+        faults += [f"sweep.{i}.{key}: every one of `wordings` sets its own. Leave one of them out" for key in unused]
         title = str(plain.get("label", plain.get("name", "")))
         faults += (long := _too_long(title, f"-wording{len(wordings)}", f"sweep.{i}.wordings", "benchmark a shorter label"))
         if long:
             made.append(plain)
             continue
         made += [{**copy.deepcopy(plain), **one, "label": f"{title}-wording{n}"} for n, one in enumerate(wordings, 1)]
+    faults += _reserved(made)
     return made
+
+
+def _reserved(sweep: Sequence[Any]) -> list[str]:
+    """Labels as `wordings` makes them, on benchmarks that are not one benchmark in several wordings: the report would put other
+    items together. A study as a run keeps it has such labels, and no `wordings`."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for spec in sweep:
+        if isinstance(spec, Mapping) and (found := _WORDED.match(str(spec.get("label")))):
+            groups.setdefault(found[1], []).append(spec)
+    kept = [key for key in _NOT_WORDING if key != "label"]
+    return [
+        f"sweep: the label {spec['label']!r} is kept for `wordings`. Give another one, or write `wordings` in one benchmark"
+        for group in groups.values()
+        if len(group) < 2 or any(spec.get(key) != group[0].get(key) for spec in group for key in kept)
+        for spec in group
+    ]
 
 
 def _rounds(arm: Any, where: str, faults: list[str]) -> list[Any]:

@@ -215,7 +215,7 @@ def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequ
     except ValidationError as error:
         refused = written.in_the_file([*schema_faults(error, tree, RunConfig), *own])
         raise ConfigError(all_faults([*faults, *refused], where)) from error
-    faults += [*written.in_the_file(own), *_contradictions(config, written), *gate_policy.faults_of(config.gates)]
+    faults += [*written.in_the_file(own), *_contradictions(config, written), *gate_policy.faults_of(config.gates, config.arms)]
     if faults:
         raise ConfigError(all_faults(faults, where))
     return config

@@ -53,11 +53,14 @@ _Loader.yaml_implicit_resolvers = {
 
 def read_file(path: Path) -> Any:  # Any: a YAML value, checked by the schema
     """The value of a YAML file. Raises ConfigError with file, line and what is wrong."""
+    path = path.expanduser()
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise ConfigError(f"{path} has more than {_MOST_BYTES:,} bytes; it is not a study.")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
+        if str(path).startswith("study:"):
+            raise ConfigError(f"{path} is a table of the study, which `run` takes alone. Give a YAML file.") from error
         change = "" if path.suffix else f" To change a key of the study, write {path}=VALUE."
         raise ConfigError(f"There is no configuration file {path}.{change}{_instead(path)}") from error
     except IsADirectoryError as error:
@@ -94,6 +97,16 @@ def parse(text: str, where: str) -> Any:  # Any: a YAML value, checked by the sc
         raise ConfigError(f"{where} is not usable YAML: {words_of(error)}.") from error
     _check_size(value, where)
     return unshared(value, where)
+
+
+def parse_word(text: str, where: str) -> Any:  # Any: a YAML value
+    """The value of a word of the command line. Text without quotes is that text, with its blanks, line breaks and `#`: the
+    shell has taken the quotes that its user typed, and YAML would drop them."""
+    value = parse(text, where)
+    if not isinstance(value, str) or text.lstrip().startswith(("!", "&", "*")):
+        return value
+    node = yaml.compose(text, _Loader)
+    return text if isinstance(node, yaml.ScalarNode) and node.style is None else value
 
 
 def unshared(value: Any, where: str) -> Any:  # Any: a YAML value

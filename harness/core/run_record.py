@@ -22,6 +22,7 @@ UNKNOWN_WEIGHTS = "not known by content"  # how the fact `weights` of such a mod
 OTHER_PROMPTS = "prompts that are not this benchmark's"  # a fact of answers that another tool asked for
 LABELS, PUBLISHED_LABELS = "labels", "as published"  # a fact of benchmarks that know revised labels, and its usual value
 OTHER_LABELS = "labels of the log"  # a fact of answers whose file states labels that differ from the data folder's: of how many
+REPEATED = "rows that repeat another"  # a fact of question files that may hold a question twice: of how many
 UNKNOWN_FACT = "unknown"  # how the value of a fact begins that a file does not tell
 _ASKED = ("prompt (first item)", "decoding", "token limit")  # facts of every protocol whose model was asked here
 JUDGES = ("judge", "extractor", "supported by")  # facts that may name a judge, the last two behind the word "judge"

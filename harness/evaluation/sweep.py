@@ -237,8 +237,8 @@ def items_of(
     if not items:
         raise DataError(f"{spec.name} found no items in {data.folder}; check its options and files.")
     ids = [item.id for item in items]
-    if repeated := len(ids) - len(set(ids)):
-        raise DataError(f"{spec.name}: {repeated} items share an id with another one.")
+    if len(set(ids)) < len(ids):
+        raise DataError(f"{spec.name}: several items have the id {max(ids, key=ids.count)!r}. Remove the rows that repeat it.")
     known = set(ids)
     if lost := [wanted for wanted in spec.items or () if wanted not in known]:
         named = ", ".join(map(repr, lost[:3])) + (f" and {len(lost) - 3:,} more" if len(lost) > 3 else "")

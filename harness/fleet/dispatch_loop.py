@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from harness.core.errors import HarnessError, ModelError
-from harness.fleet.host_checks import check_loaded, check_versions
+from harness.fleet.host_checks import check_loaded, check_same_code, check_versions
 from harness.fleet.local_processes import LocalProcesses
 from harness.fleet.messages import CheckpointSpec, LoadedCheckpoint, Reply, own_versions
 from harness.fleet.ray_cluster import RayCluster, WorkerLost
@@ -111,6 +111,8 @@ class DispatchLoop:
         try:
             reply: Reply = self.cluster.result(worker.call)
         except WorkerLost as lost:
+            if worker.state == "starting":
+                check_same_code(worker.name, lost.why)
             self._remove_worker(worker, lost.why)
             return
         state, unit, queue, took_s = worker.state, worker.unit, worker.queue, now - worker.since

@@ -115,11 +115,17 @@ class FleetModel:
         return [found[i] for i in range(len(requests))]
 
     def _digests(self, requests: Sequence[Request]) -> dict[Path, str]:
-        """sha256 of the images that this host can read, by path."""
-        shown = {path for request in requests for path in paths_of(request.image)}
-        for path in shown - self._images.keys():
+        """sha256 of the images that this host can read, by path.
+
+        Benchmarks that are swept at once call this in threads of their own. What is kept is read and written one path at
+        a time: a walk over the dictionary would end where another thread adds to it.
+        """
+        found = {}
+        for path in {path for request in requests for path in paths_of(request.image)}:
             try:
-                self._images[path] = file_digest(path)
+                if (digest := self._images.get(path)) is None:
+                    digest = self._images[path] = file_digest(path)
             except OSError:
                 continue  # the worker's own words say what is wrong
-        return {path: self._images[path] for path in shown & self._images.keys()}
+            found[path] = digest
+        return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from harness.core.errors import DataError, ModelError
 from harness.fleet.messages import LoadedCheckpoint, WorkerInfo
 
 THIS_COMMAND = "this command"
+# What Python says where one side has a class or a module of ours that the other one lacks.
+_OTHER_CODE = re.compile(r"Can't get attribute .* '?harness|No module named 'harness\.")
 
 
 def check_versions(worker: WorkerInfo, own: Mapping[str, str]) -> None:
@@ -23,6 +26,15 @@ def check_versions(worker: WorkerInfo, own: Mapping[str, str]) -> None:
     if wrong:
         what = "; ".join(f"{name} {theirs}, here {ours}" for name, (theirs, ours) in wrong.items())
         raise ModelError(f"Host {worker.host} has other versions than this one: {what}. Install the same ones on all hosts.")
+
+
+def check_same_code(host: str, why: str) -> None:
+    """Raises ModelError where a worker was lost while starting since its host has another version of this package.
+
+    `check_versions` cannot tell this: what such a worker says of itself may not unpickle here.
+    """
+    if _OTHER_CODE.search(why):
+        raise ModelError(f"A worker on {host} has another version of this package ({why}). Install the same one on all hosts.")
 
 
 def check_loaded(worker: str, loaded: LoadedCheckpoint, first: LoadedCheckpoint) -> None:

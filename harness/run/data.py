@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from alignment.weights.workers import workers
+from harness.config.schema import RunConfig
+from harness.core.plugins import Model
 from harness.storage.data_folder import DataFolder
 
 
@@ -20,6 +23,23 @@ def open_data(data: str, output: Path, say: Callable[[str], None] = lambda text:
         say(f"drawing the miniature world in {output / data}, once (about 15 s)")
     write_world(output / data)
     return DataFolder(output / data, output / ".cache")
+
+
+def base_and_data(
+    config: RunConfig, load: Callable[[], Model], output: Path, say: Callable[[str], None]
+) -> tuple[Model, DataFolder]:
+    """The base and the data folder. A server is asked first: where it does not answer, no miniature world is drawn."""
+    what = f"loading the model {config.model.options.get('path', config.model.name)}"
+    served = None
+    if config.model.options.get("url"):
+        say(what)
+        served = load()
+    with workers().first_alone():
+        data = open_data(config.data, output, say)
+    if served is not None:
+        return served, data
+    say(what)
+    return load(), data
 
 
 @contextmanager

@@ -28,12 +28,15 @@ from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import judge_faults
 from harness.evaluation.sweep import check_before_asking
 from harness.run.checks.adapters import check_layers
+from harness.run.checks.overlap import overlap_notes
+from harness.run.checks.references import check_references
 from harness.run.checks.report import check_report
 from harness.run.checks.sources import Looked, Warnings, indented, known_ahead, looked_at, refused_prompts
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import annotator_of, check_divided, make_aligner
 from harness.run.models import load_model
-from harness.run.on_fleet.jobs import jobs_of
+from harness.run.on_fleet.jobs import fleet_size, jobs_of
+from harness.run.on_fleet.together import check_room
 from harness.run.sample_questions import Asked, asked_of, question_seconds, timed
 from harness.run.training_cost import Counting, amount_of, counted, judge_requests, pair_seconds, steps_of
 
@@ -91,15 +94,8 @@ def _side_by_side(cost: Cost, config: RunConfig) -> Cost:
     return replace(cost, amount=f"{cost.amount}; {words}", seconds=cost.seconds / size if cost.seconds is not None else None)
 
 
-def fleet_size(config: RunConfig) -> int:
-    """Workers of a study's fleet, as far as this process knows: as asked, or the GPUs of this machine."""
-    import torch
-
-    asked = config.fleet.workers if config.fleet is not None else None
-    return asked or max(1, torch.cuda.device_count())
-
-
 def _estimate(config: RunConfig, opened: ExitStack, say: Callable[[str], None]) -> Iterator[Cost]:
+    check_room(config, None, say)
     base, asked, totals, data, missing = _present(config, opened, say)
     columns = 1 + len(config.arms)
     if base is None or data is None or missing:
@@ -129,7 +125,8 @@ def _present(
     config: RunConfig, opened: ExitStack, say: Callable[[str], None]
 ) -> tuple[Model | None, list[Asked], dict[str, int], Data | None, list[str]]:
     """The model, what the benchmarks ask, the number of pairs of each arm, the data folder, and all that is missing."""
-    missing = plugin_faults(config) or [*_refused(partial(check_report, config)), *_refused(partial(check_divided, config))]
+    checks = (check_report, check_divided, check_references)
+    missing = plugin_faults(config) or [fault for check in checks for fault in _refused(partial(check, config))]
     missing += path_faults(config)
     asked, looked, data, model = list[Asked](), dict[str, Looked](), None, None
     try:
@@ -146,7 +143,9 @@ def _present(
         except HarnessError as error:
             missing.append(f"model: {error}")
     if data is not None:
-        missing += _warned(config, looked, model, data, Warnings(say))
+        warn = Warnings(say)
+        warn(overlap_notes(looked, asked, data))
+        missing += _warned(config, looked, model, data, warn)
     return model, asked, {name: found.number for name, found in looked.items()}, data, missing
 
 

@@ -16,7 +16,7 @@ from harness.answer_files.stated_labels import labels_fact, other_labels
 from harness.answer_files.taken_apart import answered
 from harness.config.schema import RunConfig, parse
 from harness.core.digests import file_digest, value_digest
-from harness.core.edge.answer_form import AnswerForm, form_of
+from harness.core.edge.answer_form import AnswerForm, form_of, refuse_unknown_ends
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Item
 from harness.core.files import write_text_whole
@@ -77,6 +77,7 @@ def import_run(
     with Store(output / "store.sqlite") as store:
         judge = judge_of(spec, store, folder)
         made = build(spec, judge)
+        refuse_unknown_ends(spec.name, made)
         asked = items_of(spec, made, folder)
         names, form = Names.of(asked, form_of(made)), form_of(made)
         logged = [row for row in log.rows if not names.not_asked(row.doc, form)]

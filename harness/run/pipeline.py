@@ -35,7 +35,7 @@ from harness.run.checks.run_files import require_own_files, require_same_checkpo
 from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, pairs_record
 from harness.run.checks.study import check_studies
 from harness.run.checks.unchanged import require_unchanged
-from harness.run.data import open_data
+from harness.run.data import base_and_data
 from harness.run.make_aligner import code_of, rated_by
 from harness.run.models import Shown, load_model, worker_pool_of
 from harness.run.on_fleet.arm_training import ArmTraining
@@ -80,10 +80,7 @@ def run(
 def run_on(pool: WorkerPool | None, config: RunConfig, command: str, progress: Progress, say: Say) -> Outcome | None:
     """The same with a fleet that is there already, or with None in this process. The configuration was checked."""
     output = Path(config.output).expanduser()
-    with workers().first_alone():
-        data = open_data(config.data, output, say)
-    say(f"loading the model {config.model.options.get('path', config.model.name)}")
-    base = load_model(config, None, pool)
+    base, data = base_and_data(config, partial(load_model, config, None, pool), output, say)
     config, run_id = run_of(config, base.checkpoint.digest, output, say)
     folder = output / run_id
     if len(set(workers().gather(run_id))) > 1:

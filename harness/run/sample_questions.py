@@ -23,7 +23,7 @@ LONG_TOKENS, TOGETHER = 64, 16  # benchmarks that allow longer answers are measu
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A benchmark: the number of its questions, the first few of them, whether it asks for log-odds of yes, the answers whose
-    likelihood it asks for, and whether its own answers may be long."""
+    likelihood it asks for, whether its own answers may be long, and the images of all its questions."""
 
     spec: BenchmarkConfig
     number: int
@@ -31,6 +31,7 @@ class Asked:
     log_odds: bool
     offered: Sequence[Sequence[str]]
     is_long: bool
+    images: frozenset[str] = frozenset()  # names in the data folder
 
 
 def asked_of(config: RunConfig, data: Data, missing: list[str]) -> list[Asked]:
@@ -57,8 +58,12 @@ def asked_of(config: RunConfig, data: Data, missing: list[str]) -> list[Asked]:
         except HarnessError as error:
             missing.append(named(spec.title, error))
             continue
-        found.append(Asked(spec, len(items), sample, _wants_log_odds(benchmark), offered, is_long))
+        found.append(Asked(spec, len(items), sample, _wants_log_odds(benchmark), offered, is_long, _images(items)))
     return found
+
+
+def _images(items: Sequence[Item]) -> frozenset[str]:
+    return frozenset(item.image for item in items if item.image)
 
 
 def _unknown_items(unknown: Mapping[str, UnknownItems], wanted_of: Mapping[str, Sequence[str]]) -> Iterator[str]:

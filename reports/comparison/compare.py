@@ -114,7 +114,8 @@ def gated(records: Sequence[RunRecord], policy: GatePolicy, *, only: Sequence[st
     known = [column.label for column in columns[1:]]
     for name in only:
         if name not in (*known, *pending):
-            raise ConfigError(f"There is no checkpoint {name!r}.{did_you_mean(name, known)} There are: {listing(known, 20)}.")
+            there = f"There are: {listing(known, 20)}" if known else "These runs have the base alone"
+            raise ConfigError(f"There is no checkpoint {name!r}.{did_you_mean(name, known)} {there}.")
     kept = [0, *(i for i, column in enumerate(columns) if i and (not only or column.label in only))]
     waiting = [name for name in pending if not only or name in only]
     left_out = len(columns) + len(pending) - len(kept) - len(waiting)

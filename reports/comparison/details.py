@@ -17,6 +17,7 @@ from harness.core.run_record import (
     JUDGE_CHECK,
     JUDGES,
     OTHER_LABELS,
+    REPEATED,
     SERVED,
     BenchmarkResult,
     SweepResult,
@@ -136,7 +137,8 @@ def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
         name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
         dict(sorted(flags.items())), _by_reason(result.missing), _unjudged_by_reason(unread),
         len(words), sum(words) / len(words) if words else None, FACT_FROM_FILES in result.protocol.facts,
-        _replies(result), result.protocol.facts.get(OTHER_LABELS, ""), result.unread_counts,
+        _replies(result), result.protocol.facts.get(OTHER_LABELS, ""), result.protocol.facts.get(REPEATED, ""),
+        result.unread_counts,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core import flags
-from harness.core.run_record import OTHER_LABELS
+from harness.core.run_record import OTHER_LABELS, REPEATED
 from reports.text.formatting import listing, title_of
 from reports.values.comparison import Comparison
 from reports.values.details import Failures
@@ -74,6 +74,7 @@ def _shares_and_lines(comparison: Comparison, chosen: Sequence[str]) -> list[tup
     lines = []
     for benchmark in comparison.benchmarks:
         lines += [(1.0, _labels(benchmark, failed)) for failed in _of(comparison, benchmark) if failed.labels]
+        lines += [(1.0, _repeated(benchmark, failed)) for failed in _of(comparison, benchmark) if failed.repeated]
         for flag in chosen:
             least = 0.0 if flag in _ALWAYS else _OFTEN
             counts = [(f, f.flags.get(flag, 0)) for f in _of(comparison, benchmark)]
@@ -88,6 +89,10 @@ def _shares_and_lines(comparison: Comparison, chosen: Sequence[str]) -> list[tup
 def _labels(benchmark: str, failed: Failures) -> str:
     title = title_of(benchmark)
     return f"{title}, {failed.column}: {OTHER_LABELS} {failed.labels}; answers are scored against the data folder's."
+
+
+def _repeated(benchmark: str, failed: Failures) -> str:
+    return f"{title_of(benchmark)}, {failed.column}: {REPEATED}: {failed.repeated}."
 
 
 def _of(comparison: Comparison, benchmark: str) -> list[Failures]:

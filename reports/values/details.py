@@ -64,6 +64,7 @@ class Failures:
     from_files: bool = False  # the answers were read from files: none is asked for again
     replies: tuple[Replies, ...] = ()
     labels: str = ""  # how the labels of the file that the answers came from differ from those that they are scored against
+    repeated: str = ""  # how many rows of the question file repeat another, and what they count
     unread_counts: str = ""  # as what the variant counts verdicts that could not be read with certainty, in words
 
 

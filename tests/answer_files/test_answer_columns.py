@@ -105,3 +105,21 @@ def test_files_of_one_name_have_each_their_own_column(tmp_path: Path) -> None:
     rows = [row for folder in ("a", "b") for row in rows_of(tmp_path / folder / "m.json")]
     columns = AnswerColumns.of(rows, AnswerForm())
     assert [columns.text(row, ITEM) for row in rows] == ["No", "No"]
+
+
+@pytest.mark.parametrize("row", [
+    {"image": "a.jpg", "answer": "Yes"}, {"question": "Is there a dog?", "text": "Yes"}, {"prompt": "Q?", "response": "Yes"},
+    {"image_path": "neg/a.jpg", "prediction": "Yes", "category": "random"},
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_one_row_of_texts_is_a_row_and_no_table_of_answers_by_id(row: dict[str, str], name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(json.dumps(row) + "\n")
+    assert [dict(found.values) for found in rows_of(tmp_path / name)] == [row]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_an_object_of_answers_by_id_is_a_row_for_each(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text('{"v1_0": "Yes", "v1_1": "No"}')
+    assert [dict(row.values) for row in rows_of(tmp_path / name)] == [
+        {"id": "v1_0", "answer": "Yes"}, {"id": "v1_1", "answer": "No"}
+    ]  # fmt: skip

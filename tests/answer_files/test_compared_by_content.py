@@ -28,8 +28,8 @@ def data(tmp_path: Path) -> DataFolder:
         {"question_id": n, "image": f"{n}.jpg", "text": "Is there a dog in the image?", "label": ("yes", "no")[n % 2]}
         for n in range(1, N + 1)
     ]
-    for split in SPLITS:
-        put(folder, f"pope/coco_pope_{split}.json", rows)
+    for split, listed in zip(SPLITS, (rows, rows[::-1]), strict=True):
+        put(folder, f"pope/coco_pope_{split}.json", listed)
     return folder
 
 

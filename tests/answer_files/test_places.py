@@ -183,6 +183,28 @@ def test_shuffled_rows_of_dash_b_go_by_their_question_id(score, golden_data: Dat
         score("dash_b", "--answers", lines(tmp_path / "a.jsonl", rows[1:]), data=golden_data)
 
 
+def kept(row: dict, *names: str) -> dict:
+    return {name: row[name] for name in (*names, "response")}
+
+
+@pytest.mark.parametrize("others", [(), ("question_id",)])
+def test_rows_of_dash_b_of_which_some_have_a_path_are_read_in_their_order(
+    others: tuple[str, ...], score, golden_data: DataFolder, tmp_path: Path
+) -> None:
+    given = golden_lines("dash_b/answers.jsonl")
+    rows = [kept(row, *others, *(["image_path"] if n % 2 else [])) for n, row in enumerate(given)]
+    got = score("dash_b", "--answers", lines(tmp_path / "a.jsonl", rows), data=golden_data)
+    assert got["accuracy"] == pytest.approx(golden("dash_b/expected_metrics.json")["all"]["ACC"])
+    assert f"{len(rows) // 2} rows without an id" in score.said
+    (tmp_path / "runs").rename(tmp_path / "before")
+    turned = lines(tmp_path / "a.jsonl", rows[::-1])
+    if others:
+        assert score("dash_b", "--answers", turned, data=golden_data) == got
+        return
+    with pytest.raises(DataError, match=r"line \d+ stands at the place of .*, so that rows without an id, .* cannot go by"):
+        score("dash_b", "--answers", turned, data=golden_data)
+
+
 def test_rows_of_naturalbench_without_a_case_must_have_the_index_of_their_place(
     score, golden_data: DataFolder, tmp_path: Path
 ) -> None:
@@ -207,3 +229,16 @@ def test_reviews_of_mmhal_bench_that_tell_another_type_than_their_place_are_refu
 
 def test_an_id_that_a_table_wrote_with_a_decimal_point_is_the_whole_number() -> None:
     assert [as_key(value) for value in (3, 3.0, "3", " 3.0", "3.5", "v1.0")] == ["3", "3", "3", "3", "3.5", "v1.0"]
+
+
+def test_rows_of_the_question_file_that_repeat_another_are_named_in_report_and_terminal(score, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    folder = DataFolder(tmp_path / "data", tmp_path / "cache")
+    row = {"image": "COCO_1.jpg", "question": "Is there a dog?", "orig_img": True, "removed_q": False, "gt": "yes"}
+    put(folder, "beaf/beaf_qna.json", [{"id": 1, **row}, {"id": 2, **row}])
+    file = lines(tmp_path / "a.jsonl", [{"id": 1, "answer": "Yes"}, {"id": 2, "answer": "No"}])
+    assert score("beaf", "--answers", file, data=folder)["accuracy"] == 0.5
+    stated = "rows that repeat another: 1 of 2 ask what another asks about the same image, and each counts."
+    (report,) = (tmp_path / "runs").glob("*/report.md")
+    for text in (score.said, report.read_text()):
+        assert f"BEAF, a: {stated}" in " ".join(text.split())

@@ -105,7 +105,10 @@ def test_the_official_file_names_images_by_their_link(folder: DataFolder) -> Non
 
 @pytest.mark.parametrize(("change", "message"), [
     ({"question_type": "odd"}, "line 1: question_type 'odd' is not one of"),
-    ({"image_content": "dog"}, "image_content should be a list"),
+    ({"image_content": "dog"}, "'image_content' should be a list of texts"),
+    ({"image_content": ["dog", None]}, "'image_content' should be a list of texts"),
+    ({"image_src": "https://x.org/a/"}, "'image_src' names no image file"),
+    ({"image_src": ""}, "'image_src' names no image file"),
     ({"gt_answer": None}, "'gt_answer' should be text"),
 ])  # fmt: skip
 def test_a_broken_row_is_one_clear_error(folder: DataFolder, change: dict, message: str) -> None:

@@ -13,7 +13,8 @@ from harness.core.errors import ConfigError
 from harness.core.gating import Margin
 from harness.run.checks.report import check_report
 
-STUDY: dict[str, Any] = {"model": {"name": "transformers", "path": "miniworld"}, "sweep": [{"name": "pope"}]}
+ARM = {"name": "a", "pairs": {"name": "bdhs"}, "align": {"name": "dpo"}}
+STUDY: dict[str, Any] = {"model": {"name": "transformers", "path": "miniworld"}, "sweep": [{"name": "pope"}], "arms": [ARM]}
 GUARD = {"metric": "pope.f1", "role": "guard", "margin": "2 points"}
 
 
@@ -129,3 +130,8 @@ def test_a_published_table_that_is_not_here_is_refused_before_the_run() -> None:
     check_report(schema.parse({**STUDY, "published": ["Table 6", "Table 7"]}))
     with pytest.raises(ConfigError, match="The study's 'Table 99' is not here. Did you mean 'Table 9'. Choose one of"):
         check_report(schema.parse({**STUDY, "published": ["Table 99"]}))
+
+
+def test_a_gate_without_arms_is_refused_with_the_configuration() -> None:
+    with pytest.raises(ConfigError, match="gates: a gate compares arms with the base, and this study has no `arms`"):
+        schema.parse({**STUDY, "arms": [], "gates": "default"})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import yaml
 
 from harness.config import schema as config
 from harness.config.grid import expand
@@ -199,3 +202,25 @@ def test_a_fault_of_all_points_of_a_grid_is_told_once() -> None:
 def test_an_arm_after_one_that_is_several_is_told_what_to_name(first, then, says) -> None:
     (fault,) = faults_of({**ARM, **first}, {**ARM, "name": "b", **then})
     assert says in fault
+
+
+POPE = {"name": "pope"}
+
+
+@pytest.mark.parametrize(
+    ("sweep", "fault"),
+    [
+        ([POPE, POPE | {"label": "p-wording1"}], "the label 'p-wording1' is kept for `wordings`"),
+        ([POPE | {"label": "p-wording1"}, POPE | {"label": "p-wording2", "splits": ["random"]}], "'p-wording2' is kept"),
+        ([POPE | {"label": "p-wording1"}, {"name": "beaf", "label": "p-wording2"}], "'p-wording1' is kept"),
+        ([POPE | {"style": "llava", "wordings": [{"style": "official"}, {"style": "llava"}]}], "sweep.0.style: every one of"),
+    ],
+)
+def test_labels_of_wordings_and_options_that_these_replace(sweep: list[dict[str, Any]], fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        config.parse(GOOD | {"sweep": sweep})
+
+
+def test_wordings_as_a_run_keeps_them_are_read_again() -> None:
+    made = config.parse(GOOD | {"sweep": [POPE | {"wordings": [{"style": "official"}, {"style": "llava"}]}]})
+    assert config.parse(yaml.safe_load(made.as_yaml())).sweep == made.sweep

@@ -10,6 +10,7 @@ import yaml
 
 from harness.config import schema as config
 from harness.config import yaml_text
+from harness.config.changes import changed
 from harness.config.check_paths import path_faults
 from harness.config.check_plugins import check_plugins
 from harness.config.json_schema import json_schema
@@ -363,3 +364,19 @@ def test_a_key_of_several_forms_has_one_fault() -> None:
     with pytest.raises(ConfigError) as caught:
         config.parse(GOOD | {"jobs": "x"})
     assert str(caught.value) == "1 fault in configuration:\n  - jobs: input should be 'auto' or a valid integer, not 'x'"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (" Please answer Yes or No.", " Please answer Yes or No."),
+        ("Say # hi", "Say # hi"),
+        ("one\ntwo", "one\ntwo"),
+        ("' Hi'", " Hi"),
+        (" 5 ", 5),
+        (" [a, b]", ["a", "b"]),
+        ("", None),
+    ],
+)
+def test_text_of_a_change_is_kept_as_it_was_typed(written: str, read: object) -> None:
+    assert changed({}, [f"key={written}"], []) == {"key": read}

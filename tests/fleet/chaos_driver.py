@@ -76,7 +76,7 @@ def main(file: Path) -> None:
     def show(status: FleetStatus) -> None:
         if time.monotonic() - shown[0] > SHOW_S:
             shown[0] = time.monotonic()
-            say("; ".join([status.summary, *(" ".join((*row.cells()[:5], f"{row.for_s:.0f} s")) for row in status.workers)]))
+            say("; ".join([status.summary, *(" ".join((*row.cells()[:5], f"{row.state_s:.0f} s")) for row in status.workers)]))
 
     done = pipeline.run(study(settings), "test", say=say, show=show)
     assert done is not None

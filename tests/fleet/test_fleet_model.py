@@ -14,6 +14,7 @@ import pytest
 from harness.config.fleet_form import FleetConfig
 from harness.core import registry
 from harness.core.capabilities import TellsLogOdds
+from harness.core.digests import file_digest
 from harness.core.errors import ConfigError, ImageError, ModelError, RunLocked, StoreError, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.plugins import Model
@@ -126,6 +127,21 @@ def test_a_driver_whose_own_node_is_lost_says_so(cluster: FakeCluster) -> None:
         FleetModel(pool(), SPEC)
 
 
+def test_digests_of_images_are_read_while_another_benchmark_adds_its_own(cluster: FakeCluster, tmp_path: Path) -> None:
+    """Benchmarks that are swept at once share the model. Hashing a path is Python code, in which threads change places."""
+    model = FleetModel(pool(), SPEC)
+    known = model._images
+
+    class OfAnotherThread(type(tmp_path)):  # type: ignore[misc]  # adds an image wherever it is looked at
+        def __hash__(self) -> int:
+            known.setdefault(tmp_path / str(len(known)), "")
+            return super().__hash__()
+
+    path = image(tmp_path / "a.png", 1)
+    known[OfAnotherThread(tmp_path / "theirs.png")] = ""
+    assert model._digests([Request(path, "?"), Request(tmp_path / "missing.png", "?")]) == {path: file_digest(path)}
+
+
 # ------------------------------------------------------------ hosts that differ
 
 
@@ -137,6 +153,20 @@ def test_a_host_with_another_torch_is_refused_by_name(cluster: FakeCluster) -> N
     cluster.made = lambda worker, n: version(worker, torch="1.0") if n == 2 else None
     with pytest.raises(ModelError, match=r"Host gpu7 has other versions than this one: torch 1\.0, here "):
         list(FleetModel(pool(), SPEC).generate(asked(9)))
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "System error: Can't get attribute 'Host' on <module 'harness.fleet.messages' from '/x/messages.py'>",
+        "ModuleNotFoundError: No module named 'harness.fleet.cluster'",
+    ],
+)
+def test_a_host_with_another_version_of_this_package_is_refused(cluster: FakeCluster, why: str) -> None:
+    """What it says of itself does not unpickle here, so that its versions cannot be compared."""
+    cluster.deadly = lambda method, words: why if method == "hello" else ""
+    with pytest.raises(ModelError, match=r"has another version of this package \(.*Install the same one on all hosts"):
+        FleetModel(pool(), SPEC)
 
 
 def test_a_host_with_other_weights_is_refused_by_name(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:

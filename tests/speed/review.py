@@ -26,7 +26,7 @@ import httpx
 import numpy as np
 from PIL import Image
 from pope_runs import fill
-from suspects import IMAGES, items, write_annotations
+from suspects import items, write_annotations
 
 from harness.audit.review_desk import ReviewScope, open_desk
 from harness.labels.cases import Case
@@ -34,15 +34,15 @@ from harness.storage.run_store import Store
 from harness.storage.vote_store import Reviews
 from reports.web.review.desk import case_id
 
-CHECKPOINTS = 3
+CHECKPOINTS, IMAGES = 3, 500
 
 
 def prepared(folder: Path) -> dict[str, Case]:
     """A store with a run; the cases of its queue by their ids in the page."""
-    write_annotations(folder / "data")
+    write_annotations(folder / "data", IMAGES)
     write_images(folder / "data/coco/val2014")
     with Store(folder / "store.sqlite") as store:
-        fill(store, items(), CHECKPOINTS, str(folder / "data"))
+        fill(store, items(IMAGES), CHECKPOINTS, str(folder / "data"))
     with Store(folder / "store.sqlite") as store, Reviews(store.path) as reviews:
         return {case_id(case): case for case in open_desk(store, reviews, ReviewScope("pope", most=9_000)).cases}
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from harness.core.edge.identifiers import keys_of_file
+from harness.core.errors import ConfigError
 from harness.core.evaluation import Item
 from harness.core.plugins import Data
 
@@ -22,6 +23,8 @@ Fields = Mapping[str, Any]  # one row: JSON values by column
 IDS = ("question_id", "questionId", "item_id", "id", "index", "Index", "key", "image_id")
 MODELS = ("prediction", "response", "model_answer", "model_prediction", "model_response", "model_output", "pred")  # no label's
 TEXTS = (*MODELS, "answer", "text", "caption", "output")  # "answer" is the label in many question files, "text" the question
+QUESTIONS = ("question", "prompt", "query")  # columns that repeat the question
+IMAGES = ("image", "image_path", "image_file", "image_src", "image_name", "imagename", "imageId")
 _NUMBERED = re.compile(r"#\d+$")  # a further answer to an item: "100001#2"
 REPLIES = ("judge_reply", "judge_response", "reply", "content", "review", "evaluation", "response", "text")
 
@@ -146,6 +149,23 @@ class ChosenByAnswers(Protocol):
     @property
     def chosen(self) -> str: ...  # the options that choose the items in their place, such as "split=train"; "" for none
     def known(self, data: Data) -> list[Item]: ...  # all items that answer files may choose
+
+
+@runtime_checkable
+class ReadsEnds(Protocol):
+    """A benchmark with an option that goes by how an answer ended, which answers from files do not tell."""
+
+    @property
+    def by_end(self) -> str: ...  # that option, where it is set, such as "drop_truncated=true"; "" where not
+
+
+def refuse_unknown_ends(name: str, benchmark: object) -> None:
+    """Raises ConfigError where the answers would have to tell how they ended, and are given as texts."""
+    if isinstance(benchmark, ReadsEnds) and benchmark.by_end:
+        raise ConfigError(
+            f"{name}: {benchmark.by_end} goes by whether an answer was cut off at max_new_tokens, which answers that are given "
+            "as texts do not tell. Leave it out; or cut the texts yourself."
+        )
 
 
 def form_of(benchmark: object) -> AnswerForm:

@@ -18,6 +18,16 @@ from harness.core.errors import DataError
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"))
 _SLASH = re.compile(r"[/\\]")
 FETCH = "Fetch it again."  # advice about a published file
+_POINTER = "version https://git-lfs"
+_PACKED = {  # how files begin that are no text, and what to do with them
+    b"PK\x03\x04": "an Excel file or a zip archive, which is not read. Save the sheet as CSV or TSV, or unpack the archive",
+    b"\xd0\xcf\x11\xe0": "an Excel file, which is not read. Save the sheet as CSV or TSV",
+    b"PAR1": "a Parquet file, which is not read. Write its rows as JSON lines",
+    b"\x1f\x8b": "packed with gzip. Unpack it",
+    b"BZh": "packed with bzip2. Unpack it",
+    b"\x28\xb5\x2f\xfd": "packed with Zstandard. Unpack it",
+    b"\xfd7zXZ": "packed with xz. Unpack it",
+}
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -75,8 +85,13 @@ def _is_loop(path: Path) -> bool:
 def read_text(path: Path, advice: str = "") -> str:
     """A file's text as UTF-8, byte order mark taken off. Raises DataError naming it and what is wrong."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
+        if text.startswith(_POINTER):
+            raise DataError(f"{path} is a Git LFS pointer, not the file. Fetch it with `git lfs pull`, or download it.")
+        return text
     except UnicodeDecodeError as error:
+        if kind := next((kind for start, kind in _PACKED.items() if error.object.startswith(start)), ""):
+            raise DataError(f"{path} is {kind}.") from error
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise DataError(
             f"{path}, line {line} is not UTF-8 text (byte {error.object[error.start]:#04x}). {advice or 'Save it as UTF-8.'}"

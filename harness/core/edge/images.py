@@ -26,6 +26,7 @@ DECODING = "2: EXIF orientation applied, transparency on white"  # part of what 
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF")  # MPO comes with JPEG
 _SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N")
+_NEVER_WIDER = ("PNG", "PPM")  # their samples above 8 bits have 16, which Pillow opens as "I"; a dark image has none above 255
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -135,7 +136,7 @@ def _rgb(path: Path, image: Image.Image) -> Image.Image:
         return on_white(image)
     samples = np.asarray(image)
     low, high = float(samples.min()), float(samples.max())
-    sixteen = image.mode in _SIXTEEN or (image.mode == "I" and high > 255)
+    sixteen = image.mode in _SIXTEEN or (image.mode == "I" and (high > 255 or image.format in _NEVER_WIDER))
     shares = (
         image.mode == "F" and 0 < high <= 1 and not np.isin(samples, (0, 1)).all()
     )  # of white, or a mask: all would be black

@@ -155,9 +155,8 @@ class Server:
                 self.url, again, busy_s, wait_s, PATIENCE_S,
             )  # fmt: skip
         started = time.monotonic()
-        self.concurrency.pause(
-            again.after_s or 0.0
-        )  # what the server asks for holds for all requests, what is longer for this one
+        # What the server asks for holds for all requests, what is longer for this one.
+        self.concurrency.pause(again.after_s or 0.0)
         self.concurrency.back_off(wait_s)
         return time.monotonic() - started
 

@@ -1,4 +1,4 @@
-"""How many processes of this machine a study uses side by side: the key `jobs`."""
+"""How many processes of this machine a study uses side by side (the key `jobs`), and how many workers a fleet has."""
 
 from __future__ import annotations
 
@@ -32,3 +32,11 @@ def jobs_of(config: RunConfig) -> int:
     if config.model.name != "transformers" or options.get("device") != "cpu" or not isinstance(threads, int):
         return 1
     return min(cores(), max(2, cores() // max(threads, 1)), _MOST)
+
+
+def fleet_size(config: RunConfig) -> int:
+    """Workers of a study's fleet, as far as this process knows: as asked, or the GPUs of this machine."""
+    import torch
+
+    asked = config.fleet.workers if config.fleet is not None else None
+    return asked or max(1, torch.cuda.device_count())

@@ -76,3 +76,16 @@ def test_blanks_of_other_widths_stay() -> None:
 
 def test_escape_sequences_never_reach_a_terminal() -> None:
     assert printable("a\x1b[2Jb\x07\rc\x9b31m\u202ed\n\te") == "a\ufffd[2Jb\ufffd\ufffdc\ufffd31m\ufffdd\n\te"
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (b"PK\x03\x04" + b"\xc7" * 20, "a.json is an Excel file or a zip archive, which is not read. Save the sheet as CSV or TSV"),
+    (b"\xd0\xcf\x11\xe0" + b"\xa1" * 20, "a.json is an Excel file, which is not read. Save the sheet as CSV or TSV"),
+    (b"PAR1" + b"\xff" * 20, "a.json is a Parquet file, which is not read. Write its rows as JSON lines"),
+    (b"\x1f\x8b\x08\x00" + b"\xff" * 20, "a.json is packed with gzip. Unpack it"),
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n", "a.json is a Git LFS pointer, not the file"),
+])  # fmt: skip
+def test_a_file_that_is_no_text_is_said_as_what_it_is(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_text(tmp_path / "a.json")

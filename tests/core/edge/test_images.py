@@ -52,6 +52,15 @@ def test_sixteen_bit_grey_is_scaled_and_not_cut_to_white(tmp_path: Path, name: s
     assert pixels(tmp_path / name)[0, :, 0].tolist() == [0, 1, 128, 255]
 
 
+@pytest.mark.parametrize("header", [b"P5 4 1 65535\n", b"P2 4 1 65535\n"])
+def test_a_dark_image_of_sixteen_bits_stays_dark(tmp_path: Path, header: bytes) -> None:
+    """0, 60, 128 and 129 of 65,535 are levels 0, 0, 0 and 1 of 255 (0.23, 0.498 and 0.502 before rounding)."""
+    levels = (0, 60, 128, 129)
+    body = struct.pack(">4H", *levels) if header.startswith(b"P5") else " ".join(map(str, levels)).encode()
+    (tmp_path / "dark.pgm").write_bytes(header + body)
+    assert pixels(tmp_path / "dark.pgm")[0, :, 0].tolist() == [0, 0, 0, 1]
+
+
 def test_wide_samples_that_are_no_grey_levels_are_told(tmp_path: Path) -> None:
     Image.fromarray(np.array([[-5.0, 3e6]], dtype=np.float32)).save(tmp_path / "depth.tif")
     with pytest.raises(ImageError, match=r"depth\.tif has samples from -5 to 3e\+06, .* Save it as an 8-bit PNG"):

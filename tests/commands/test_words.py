@@ -1,0 +1,70 @@
+"""What commands make of their words: files, the home folder, places that cannot be written to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli import app, at_home
+from harness.commands.run import file_and_changes, fleet_changes
+from harness.config import yaml_text
+from harness.config.check_paths import check_file_to_write
+from harness.core.errors import ConfigError
+
+
+def test_the_home_folder_stands_in_the_place_of_its_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    written = ["~/s.yaml", "~", "--junit=~/j.xml", "--name=a~/b", "data=~/d", "~you", "-x"]
+    assert [at_home(word) for word in written] == [
+        "/home/me/s.yaml", "/home/me", "--junit=/home/me/j.xml", "--name=a~/b", "data=~/d", "~you", "-x"]  # fmt: skip
+
+
+def test_a_study_is_read_from_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "s.yaml").write_text("a: 1")
+    assert yaml_text.read_file(Path("~/s.yaml")) == {"a": 1}
+
+
+def test_a_file_whose_path_has_an_equals_sign_is_a_file(tmp_path: Path) -> None:
+    (folder := tmp_path / "a=b").mkdir()
+    (file := folder / "s.yaml").write_text("a: 1")
+    assert file_and_changes([str(file), "seed=1"]) == (str(file), ["seed=1"])
+
+
+def test_an_option_of_the_fleet_and_a_change_of_it_contradict_each_other() -> None:
+    with pytest.raises(ConfigError, match="'fleet.workers=3' sets fleet.workers again"):
+        fleet_changes("ray", 2, ["fleet.workers=3"])
+    assert fleet_changes("ray", 2, ["fleet.gpus=0.5"]) == ["fleet.address=null", "fleet.workers=2"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "--output", "a", "output=b"),
+        ("run", "--model", "a", "model.path=b"),
+        ("run", "--baseline", "base", "baseline=bdhs"),
+        ("sweep", "--output", "a", "output=b"),
+        ("sweep", "--model", "a", "model.path=b"),
+        ("sweep", "--fleet", "ray", "fleet.address=h:1"),
+    ],
+)
+def test_an_option_and_a_change_of_one_key_are_refused_by_every_command(words: tuple[str, ...]) -> None:
+    refused = CliRunner().invoke(app, [*words, "--dry-run"]).exception
+    assert isinstance(refused, ConfigError) and "again, which is given as an option too" in str(refused)
+
+
+def test_a_table_of_the_study_is_not_a_file_of_sweep() -> None:
+    refused = CliRunner().invoke(app, ["sweep", "study:table6"]).exception
+    assert str(refused) == "study:table6 is a table of the study, which `run` takes alone. Give a YAML file."
+
+
+@pytest.mark.parametrize("words", [("annotators", "--mini", "--to"), ("gate", "none", "--junit")])
+def test_a_place_that_cannot_be_written_to_is_refused_first(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    faults = {"none/x": "there is no folder", ".": "is a folder", "file/x": "is a file"}
+    for place, why in ((tmp_path / name, why) for name, why in faults.items()):
+        refused = CliRunner().invoke(app, [*words, str(place), "--output", str(tmp_path / "runs")]).exception
+        assert isinstance(refused, ConfigError) and str(refused).startswith(words[-1]) and why in str(refused)
+    check_file_to_write(tmp_path / "file", "--to")

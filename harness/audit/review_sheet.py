@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from harness.core.errors import DataError
 from harness.labels.cases import JUDGEMENTS, RATED, Case, Key, Vote
@@ -56,8 +57,8 @@ class Shown(NamedTuple):
     image: str | None = None
 
     def is_of(self, question: str, image: str) -> bool:
-        """Whether it shows this question and image, as far as it shows any. White space may differ, and a server's address may
-        stand before an image."""
+        """Whether it shows this question and image, as far as it shows any. White space may differ, and so may the place where
+        an image is served: its file's name counts."""
         return _same_text((self.question or "").partition(RATED)[0], question) and _same_image(self.image or "", image)
 
 
@@ -66,9 +67,16 @@ def _same_text(shown: str, stored: str) -> bool:
 
 
 def _same_image(shown: str, stored: str) -> bool:
-    address = PurePosixPath("/", stored).as_uri().removeprefix("file:///")  # as Label Studio has it behind its own
-    known = {stored.strip(), shortened(stored, LONGEST_CELL).strip(), address}
-    return not shown.strip() or any(shown.strip() == one or shown.strip().endswith((f"/{one}", f"={one}")) for one in known)
+    if not shown.strip() or shown.strip() == shortened(stored, LONGEST_CELL).strip():
+        return True
+    name, address = PurePosixPath(stored).name, shown.strip().replace("\\", "/")
+    try:
+        parts = urlsplit(address)
+        places = [address, parts.path, parts.query.rpartition("=")[2]]  # Label Studio's local files stand behind ?d=
+    except ValueError:
+        places = [address]
+    names = [unquote(PurePosixPath(place).name) for place in places]
+    return any(one == name or one.endswith(f"-{name}") for one in names)  # an upload's name has a digest before it
 
 
 Place = Callable[[Key, Shown], Key | Refused]  # the case that a row is on, or why it may not be judged

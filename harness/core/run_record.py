@@ -23,6 +23,7 @@ OTHER_PROMPTS = "prompts that are not this benchmark's"  # a fact of answers tha
 LABELS, PUBLISHED_LABELS = "labels", "as published"  # a fact of benchmarks that know revised labels, and its usual value
 OTHER_LABELS = "labels of the log"  # a fact of answers whose file states labels that differ from the data folder's: of how many
 REPEATED = "rows that repeat another"  # a fact of question files that may hold a question twice: of how many
+_OF_THE_FILES = (FACT_FROM_FILES, FACT_FILES, STRANGERS, REPEATED)  # told of files whose digests are compared; not compared
 UNKNOWN_FACT = "unknown"  # how the value of a fact begins that a file does not tell
 _ASKED = ("prompt (first item)", "decoding", "token limit")  # facts of every protocol whose model was asked here
 JUDGES = ("judge", "extractor", "supported by")  # facts that may name a judge, the last two behind the word "judge"
@@ -75,9 +76,7 @@ class ProtocolRecord:
         return tuple(name for name in dict.fromkeys((*judges, *_ASKED, *named)) if self._lacks(name))
 
     def _names(self, other: ProtocolRecord) -> list[str]:
-        return [
-            n for n in dict.fromkeys((*self.facts, *other.facts)) if n not in (FACT_FROM_FILES, FACT_FILES, STRANGERS, ADAPTER)
-        ]
+        return [n for n in dict.fromkeys((*self.facts, *other.facts)) if n not in _OF_THE_FILES and n != ADAPTER]
 
     def _stated(self, name: str) -> str:
         return self.facts.get(name, "0" if name == OTHER_PROMPTS else "(none)")

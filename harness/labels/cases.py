@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from harness.core.digests import text_digest, value_digest
@@ -112,13 +113,14 @@ class Vote:
 
 
 def about(item: Item, field: str, free_text: bool) -> str:
-    """Which question a label is of, as 16 digits of a sha256: of the image's path and, where the label is not of the image
-    itself (`free_text`, nouns, captions), the question's words.
+    """Which question a label is of, as 16 digits of a sha256: of the image's file name (folders differ between machines) and,
+    where the label is not of the image itself (`free_text`, nouns, captions), the object that is asked about (`object` of the
+    truth, the same in all wordings) or else the question's words.
 
     Ids alone do not tell: many benchmarks number their rows, and two question files of one benchmark number others.
     """
-    of_image = free_text or field.startswith((NOUN, CAPTION))
-    return value_digest([item.image, "" if of_image else " ".join(item.question.split())])[:16]
+    asked = "" if free_text or field.startswith((NOUN, CAPTION)) else item.truth.get("object") or item.question
+    return value_digest([PurePosixPath(item.image).name, " ".join(str(asked).split())])[:16]
 
 
 def caption_field(caption: str, spans: Iterable[Span]) -> str:

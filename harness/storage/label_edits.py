@@ -39,21 +39,26 @@ class Applied:
 def together(revisions: Sequence[Revision]) -> tuple[tuple[LabelEdit, ...], tuple[Conflict, ...]]:
     """The edits of several revisions. Where two leave different labels, within one or across, none of that label is kept.
 
-    "flipped" of no and "right" of yes leave the same label: both are kept, for files with either.
+    "flipped" of no and "right" of yes leave the same label: both are kept, for files with either. An edit that does not say
+    which question it is of (imported ones, and those of earlier versions) may be of any question under its id.
     """
-    by_label: dict[tuple[str, ...], dict[tuple[str, str], tuple[str, LabelEdit]]] = {}
+    by_place: dict[tuple[str, ...], dict[str, dict[tuple[str, str], tuple[str, LabelEdit]]]] = {}
     for revision in revisions:
         for edit in revision.edits:
-            label = (edit.benchmark, edit.item_id, edit.field, edit.about)
-            by_label.setdefault(label, {}).setdefault((edit.old, edit.new), (revision.name, edit))
-    kept, conflicts = [], []
-    for found in by_label.values():
-        own = list(found.values())
-        words = " but ".join(f"{name} has {edit.new} (instead of {edit.old})" for name, edit in own)
-        if len({_left_by(edit) for _, edit in own}) == 1:
-            kept += [edit for _, edit in own]
-        else:
-            conflicts.append(Conflict(own[0][1], f"contradictory: {words}; neither is applied"))
+            questions = by_place.setdefault((edit.benchmark, edit.item_id, edit.field), {})
+            questions.setdefault(edit.about, {}).setdefault((edit.old, edit.new), (revision.name, edit))
+    kept, conflicts = list[LabelEdit](), list[Conflict]()
+    for questions in by_place.values():
+        anywhere = list(questions.pop("", {}).values())
+        clash = False
+        for own in [list(found.values()) for found in questions.values()] or [[]]:
+            if len({_left_by(edit) for _, edit in (*own, *anywhere)}) == 1:
+                kept += [edit for _, edit in own]
+                continue
+            clash = True
+            words = " but ".join(f"{name} has {edit.new} (instead of {edit.old})" for name, edit in (*anywhere, *own))
+            conflicts.append(Conflict((*anywhere, *own)[0][1], f"contradictory: {words}; neither is applied"))
+        kept += [] if clash else [edit for _, edit in anywhere]
     return tuple(kept), tuple(conflicts)
 
 

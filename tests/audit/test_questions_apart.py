@@ -64,6 +64,23 @@ def test_runs_of_both_files_take_their_own_edits_and_count_their_own_labels(stor
         assert {len(wrong) for wrong in found.labels[0].contradicted.values()} == {2}
 
 
+def test_images_of_another_folder_and_other_wordings_are_the_same_label() -> None:
+    moved = replace(FIRST[0], image="elsewhere/images/a.jpg")
+    assert about(moved, "label", False) == DOG != about(replace(FIRST[0], image="b.jpg"), "label", False)
+    worded = [Item("id/random/1", "a.jpg", text, {"object": "dog"}) for text in ("Is there a dog?", "Can you see a dog?")]
+    assert about(worded[0], "label", False) == about(worded[1], "label", False)
+
+
+@pytest.mark.parametrize("address", [
+    "coco/val2014/COCO_80.jpg", "/data/local-files/?d=coco/val2014/COCO_80.jpg", "https://h/imgs/COCO_80.jpg",
+    "s3://bucket/COCO_80.jpg", "https://h/COCO_80.jpg?X-Amz-Signature=a/b=c", "/data/upload/3/9af0c1d2-COCO_80.jpg",
+    "coco\\val2014\\COCO_80.jpg",
+])  # fmt: skip
+def test_an_image_is_known_by_its_files_name_wherever_it_is_served(address: str) -> None:
+    assert Shown("Is there a dog?", address).is_of("Is there a dog?", "coco/val2014/COCO_80.jpg")
+    assert not Shown("Is there a dog?", address).is_of("Is there a dog?", "coco/val2014/COCO_8.jpg")
+
+
 def test_an_edit_that_may_be_of_two_questions_is_not_applied(store: Store) -> None:
     old = Revision("old", "", (edit("0", "flipped"),))
     keep(store, "v1", Pope(splits=["random"]), SPEC, FIRST, SAYS)

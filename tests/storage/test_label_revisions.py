@@ -114,6 +114,19 @@ def test_two_edits_that_leave_different_labels_contradict_each_other() -> None:
     assert not edits and "flipped (instead of no) but ours has flipped (instead of yes)" in str(conflict)
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_an_imported_edit_contradicts_one_that_names_its_question(swapped: bool) -> None:
+    """Imported revisions do not say which question an edit is of; whichever is named first, neither is applied."""
+    imported, ours = Revision("repope", "", (edit("flipped"),)), Revision("ours", "", (replace(edit("right"), about="d"),))
+    edits, (conflict,) = together([ours, imported] if swapped else [imported, ours])
+    assert not edits and "contradictory: repope has flipped" in str(conflict) and "ours has right" in str(conflict)
+
+
+def test_edits_of_two_questions_under_one_id_do_not_contradict_each_other() -> None:
+    own = [replace(edit("right"), about="d"), replace(edit("flipped"), about="c")]
+    assert together([Revision("ours", "", tuple(own))]) == (tuple(own), ())
+
+
 def test_an_edit_turns_the_label_and_leaves_other_items_alone() -> None:
     applied = apply(Pope(), [question(random=["no"]), replace(question(random=["no"]), id="2")], [edit()])
     assert applied.changed["1"].truth["labels"] == {"random": ["yes"]} and "2" not in applied.changed  # type: ignore[union-attr]

@@ -8,7 +8,17 @@ from reports.page.figures import names_beside, reach_of, room_for, scale_of
 from reports.page.questions import base_value, titled
 from reports.page.svg import Plot, padded
 from reports.tables.roles import HALLUCINATION, HELPFULNESS, first
-from reports.text.formatting import ARROWS, UNKNOWN, cell_text, difference_text, duration, number, row_name
+from reports.text.formatting import (
+    ARROWS,
+    UNKNOWN,
+    cell_text,
+    count_digits,
+    count_text,
+    difference_text,
+    duration,
+    number,
+    row_name,
+)
 from reports.values.comparison import Comparison
 from reports.values.table import Row
 
@@ -60,7 +70,7 @@ def _number(value: float | None) -> str:
     """'1,202', '15.5' of two seeds; "" where it is unknown."""
     if value is None:
         return ""
-    return f"{value:,.1f}" if value < 1000 and value % 1 else f"{value:,.0f}"
+    return count_text(value, count_digits([value]))
 
 
 def _dollars(value: float | None) -> str:

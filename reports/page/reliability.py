@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from reports.page.figures import clipped
 from reports.page.svg import Plot
-from reports.text.formatting import between, number, title_of
+from reports.text.formatting import between, count_digits, count_text, number, title_of
 from reports.values.comparison import Comparison
 from reports.values.details import Bin, Reliability
 
@@ -47,7 +47,8 @@ def _image(r: Reliability, index: int) -> Markup:
 
 
 def _in_words(bins: Sequence[Bin]) -> str:
-    return "; ".join(f"p {b.mean_p:.2f}, share {b.yes:.2f}, {b.n:,.0f} questions" for b in bins)
+    digits = count_digits(b.n for b in bins)
+    return "; ".join(f"p {b.mean_p:.2f}, share {b.yes:.2f}, {count_text(b.n, digits)} questions" for b in bins)
 
 
 def _caption(comparison: Comparison, r: Reliability, column: int) -> str:

@@ -19,6 +19,7 @@ from reports.text.formatting import (
     number,
     row_name,
 )
+from reports.text.moved import with_p
 from reports.values.comparison import Comparison
 from reports.values.table import Row
 
@@ -106,7 +107,7 @@ def _effect(row: Row, column: int) -> str:
     cell = row.cells[column]
     if cell is None or cell.difference is None:
         return cell_text(cell, row.shown_unit)
-    change = f"({difference_text(cell.difference, row.shown_unit)})"
+    change = f"({with_p(difference_text(cell.difference, row.shown_unit), cell)})"
     return f"{number(cell.value, row.shown_unit)} {change} {ARROWS[cell.significant]}".strip()
 
 

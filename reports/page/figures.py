@@ -12,7 +12,7 @@ from reports.page.svg import Plot, mark, padded, tick_text, ticks
 from reports.text.formatting import row_name
 from reports.values.comparison import Curve
 from reports.values.paired import Difference
-from reports.values.table import Cell, Column, Row
+from reports.values.table import Cell, Column, Row, members
 
 
 def legend_mark(index: int) -> Markup:
@@ -20,6 +20,12 @@ def legend_mark(index: int) -> Markup:
     return Markup('<svg class="legend" viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">{}</svg>').format(
         mark(7, 7, index, 4.5)
     )
+
+
+def marks_of(columns: Sequence[Column], short: Sequence[Column]) -> list[int]:
+    """The mark of each checkpoint is that of its column in the tables: seeds of a method share it."""
+    own = {place: j for j, (_, places) in enumerate(members(columns, short)) for place in places}
+    return [own.get(i, i) for i in range(len(columns))]
 
 
 def forest(difference: Difference | None, reach: float, significant: str) -> Markup:

@@ -206,7 +206,8 @@ def difference_text(difference: Difference | None, unit: Unit | str) -> str:
 
 
 def listing(words: Sequence[str], most: int = 99) -> str:
-    """'a', 'a and b', 'a, b and c'; beyond `most`: 'a, b and 3 more'."""
+    """'a', 'a and b', 'a, b and c'; beyond `most`: 'a, b and 3 more', but the last one alone by its name."""
+    most += len(words) == most + 1
     shown = list(words[:most])
     if len(words) > most:
         shown.append(f"{len(words) - most} more")

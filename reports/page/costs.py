@@ -26,8 +26,8 @@ from reports.values.table import Row
 COST_TOLD = (
     "What each checkpoint took (a mean over its seeds) and what it shows. Times are wall time of this run; pairs, answers and "
     "caches that were there already took none. Requests and money are those of servers: for making pairs, for annotating "
-    "answers in training, for the answers of the sweep and for their judge. Money is the most that was charged; without prices "
-    f"it is unknown ({UNKNOWN})."
+    "answers in training, for the answers of the sweep and for their judge. Cost: upper limit of what was "
+    f"charged; without prices it is unknown ({UNKNOWN})."
 )
 
 

@@ -186,7 +186,8 @@ def dots(rows: Sequence[Row], columns: Sequence[Column], title: str) -> Markup:
 
 
 def curves(lines: Sequence[Curve], indices: Sequence[int], x_label: str, title: str, width: int) -> Markup:
-    """Several curves of one name over the same axis; bands where they have intervals and are few enough to see."""
+    """Several curves of one name over the same axis; bands of one or two, whiskers of three, where they
+    have intervals; none of more."""
     xs = [x for curve in lines for x in curve.x]
     ys = [y for curve in lines for side in (curve.y, curve.low, curve.high) for y in side if math.isfinite(y)]
     if not xs or not ys:
@@ -195,8 +196,10 @@ def curves(lines: Sequence[Curve], indices: Sequence[int], x_label: str, title: 
     plot = Plot(x_range, padded(ys), width=width, height=width * 2 // 3 + 20, top=24)
     plot.axes(x_label, title)
     for curve, index in zip(lines, indices, strict=True):
-        if curve.low and len(lines) <= 3:
+        if curve.low and len(lines) <= 2:
             plot.band(curve.x, curve.low, curve.high, f"c{index % 6}")
+        for x, low, high in zip(curve.x, curve.low, curve.high, strict=False) if len(lines) == 3 else ():
+            plot.segment(x, low, x, high, f"whisker thin c{index % 6}")
     for curve, index in zip(lines, indices, strict=True):
         plot.line(curve.x, curve.y, f"c{index % 6}")
         if len(curve.x) < 12:

@@ -13,9 +13,9 @@ from reports.values.comparison import Comparison
 from reports.values.details import Bin, Reliability
 
 LEAD = (
-    "Calibration of the probability of yes: questions in ten bins by p(yes), over the share of them whose object is in the "
-    "image. On the diagonal a model is as confident as it is right; below it is overconfident of yes, above underconfident. "
-    "Larger marks: more questions."
+    "Calibration of the probability of yes. x: mean p(yes) of the questions in each of ten bins; y: share of them whose label "
+    "is yes. On the diagonal the model is calibrated; below it is overconfident of yes, above underconfident. Larger marks: "
+    "more questions."
 )
 NOTE = (
     "p(yes) from the log-odds of yes against no as the first words of an answer. ECE: mean distance from the diagonal; by "

@@ -30,7 +30,7 @@ from reports.values.paired import Difference
 from reports.values.table import Cell, Column, Row, Table
 
 FEW = 4  # columns that can be distinguished in one figure
-MOST_METRICS, MOST_CHECKPOINTS = 7, 6  # that fit side by side on a page of 1,280 pixels
+MOST_METRICS, MOST_CHECKPOINTS = 6, 6  # that fit side by side on a page of 1,280 pixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from harness.core.errors import DataError, HarnessError
 from harness.core.files import storable, write_text_whole
 from harness.core.preference import ImageNames, Images, PreferencePair, paths_under, together
 
-FAULTS_SHOWN = 10
+FAULTS_SHOWN, LINES_SHOWN = 10, 5
 _SEVERAL = ("image", "image_digest")  # keys that are lists, with an s, in a row about several images
 
 
@@ -83,7 +83,9 @@ def from_json(row: Mapping[str, Any], where: str) -> PreferencePair:
     rejected = row.get("rejected")
     answers = [rejected] if isinstance(rejected, str) else rejected
     if isinstance(answers, list) and any(isinstance(a, Mapping) and "role" in a for a in answers):
-        raise ValueError("'rejected' is a list of messages, as TRL writes them: give the source `form: trl`")
+        raise ValueError(
+            "'rejected' is a list of messages, as TRL writes them: give the source `form: trl`, or the pairs.jsonl beside it"
+        )
     if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers) or not (answers or row.get("chosen")):
         raise ValueError("'rejected' must be a text or a list of texts")
     image, digest = _images(row)
@@ -150,6 +152,16 @@ def _read(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair],
     return list(kept(path, what, lambda: _parsed(path, parse, what)))
 
 
+def _listed(faults: Mapping[str, Sequence[int]]) -> str:
+    """Each fault once with the lines that have it; of many faults the first."""
+    listed = ""
+    for fault, lines in list(faults.items())[:FAULTS_SHOWN]:
+        more = f" and {len(lines) - LINES_SHOWN} more" if len(lines) > LINES_SHOWN else ""
+        listed += f"\n  line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines[:LINES_SHOWN]))}{more}: {fault}"
+    left = sum(map(len, list(faults.values())[FAULTS_SHOWN:]))
+    return f"{listed}\n  and {left} more" if left else listed
+
+
 def _parsed(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair], what: str) -> list[PreferencePair]:
     text = read_text(path)
     if text.lstrip().startswith("["):
@@ -157,7 +169,7 @@ def _parsed(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair
             f"{path} is a JSON list; {what} stand in it as one JSON object a line. Write each on a line of its own."
         )
     lines = text.split("\n")  # splitlines would also break at U+2028, which may stand inside an answer
-    pairs, faults, line_of = [], list[str](), dict[str, int]()
+    pairs, faults, line_of = [], dict[str, list[int]](), dict[str, int]()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -167,15 +179,14 @@ def _parsed(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair
             if pair.id in line_of:
                 raise ValueError(f"id {shown(pair.id)} was already used in line {line_of[pair.id]}")
         except Exception as error:  # an untrusted row may hold values of any type
-            faults.append(f"line {number}: {error if isinstance(error, HarnessError) else words_of(error)}")
+            faults.setdefault(str(error if isinstance(error, HarnessError) else words_of(error)), []).append(number)
             continue
         line_of[pair.id] = number
         pairs.append(pair)
     if faults:
-        more = f"\n  and {len(faults) - FAULTS_SHOWN} more" if len(faults) > FAULTS_SHOWN else ""
-        listed = "".join(f"\n  {fault}" for fault in faults[:FAULTS_SHOWN])
-        count, them = ("1 faulty line", "it") if len(faults) == 1 else (f"{len(faults)} faulty lines", "them")
-        raise DataError(f"{path} has {count} among its {what}; correct or remove {them}:{listed}{more}")
+        n_faulty = sum(map(len, faults.values()))
+        count, them = ("1 faulty line", "it") if n_faulty == 1 else (f"{n_faulty} faulty lines", "them")
+        raise DataError(f"{path} has {count} among its {what}; correct or remove {them}:{_listed(faults)}")
     if not pairs:
         raise DataError(f"{path} has no {what}; training needs at least one.")
     return pairs

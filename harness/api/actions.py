@@ -152,17 +152,18 @@ def compared(
 ) -> Comparison:
     """The comparison of stored runs, as values; `compare` of Python and of the command line. `read`: gives their records."""
     from harness.audit.audited_comparison import audited
-    from harness.results.run_records import baseline_named, records_of_all, shown_labels, tables_named
+    from harness.results.run_records import baseline_named, gate_named, records_of_all, shown_labels, tables_named
     from harness.storage.run_store import open_store as opened
     from reports.comparison.compare import compare as side_by_side
 
     with opened(output) as store:
         tables = tables_named(store, runs) if published else []
         baseline = baseline or (None if names else baseline_named(store, runs))
+        policy = gate_named(store, runs)
         records = [] if labels else read() if read is not None else records_of_all(store, runs)
     if labels:
         return audited(output, runs, labels, names, tables, baseline)
-    return side_by_side(records, labels=shown_labels(records, names), published=tables, baseline=baseline)
+    return side_by_side(records, labels=shown_labels(records, names), published=tables, baseline=baseline, policy=policy)
 
 
 @own_errors()

@@ -158,7 +158,7 @@ def _as_an_option(loc: Sequence[int | str], tree: Any) -> str:
 def _takers(key: str, tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(place of the key in the study, whose key it is there)."""
     arms = [arm for arm in _list(tree.get("arms")) if isinstance(arm, Mapping)]
-    if key in ("pairs", "align", "after", "reference", "resources"):
+    if key in ("pairs", "align", "after", "reference", "resources", "seeds"):
         yield from ((f"arms.{arm.get('name')}.{key}", "a key of an arm") for arm in arms)
     for kind, where, spec in plugins_of(tree):
         name, (part, _, rest) = spec.get("name"), where.partition(".")

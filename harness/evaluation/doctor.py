@@ -73,6 +73,8 @@ def verdict(findings: Sequence[Finding]) -> str:
     """All findings in one sentence."""
     wrong = [f.what for f in findings if f.state == WRONG]
     notes = [f.what for f in findings if f.state == NOTE]
+    if "model" in wrong and not any(f.what == "model" and f.state == OK for f in findings):
+        return f"Something is wrong: {', '.join(wrong)}. The checks of the model could not be made."
     if wrong:
         return f"Something is wrong: {', '.join(wrong)}. Numbers measured like this cannot be believed."
     if notes:

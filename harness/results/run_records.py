@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from harness.config.gate_policy import policy_of
 from harness.config.schema import BenchmarkConfig, RunConfig, stored
 from harness.core.capabilities import AsksAboutObjects, CountsYesNo, DescribesItems, ScoresTogether
 from harness.core.edge.answer_form import form_of
 from harness.core.edge.text import count
 from harness.core.edge.versions import CODE
 from harness.core.errors import ConfigError
+from harness.core.gating import GatePolicy
 from harness.core.judging import CountsUnread, RatesOnAScale
 from harness.core.plugins import CountsRows
 from harness.core.run_record import AS_WRITTEN, BenchmarkResult, RunRecord, StudyNotes, SweepResult
@@ -125,6 +127,13 @@ def baseline_named(store: Store, names: Sequence[str]) -> str | None:
     """The baseline that the configurations of these runs name, where all name the same one."""
     named = {config_of(store.run(name)).baseline for name in names}
     return named.pop() if len(named) == 1 else None
+
+
+def gate_named(store: Store, names: Sequence[str]) -> GatePolicy | None:
+    """The policy that the configuration of a single complete run names: the gate that its own report holds."""
+    whole = [run for run in map(store.run, names) if run.status == "complete"]
+    gates = config_of(whole[0]).gates if len(names) == len(whole) == 1 else None
+    return policy_of(gates) if gates is not None else None
 
 
 def _record(

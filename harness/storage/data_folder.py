@@ -32,8 +32,8 @@ class DataFolder:
     def __init__(self, folder: Path, cache: Path | None = None) -> None:
         if not folder.is_dir():
             raise DataError(
-                f"There is no data folder at {folder}. Give it with `--data`, or `data:` in a study; `miniworld` is the "
-                "embedded world."
+                f"There is no data folder at {folder}. Name another: `data: FOLDER` in a study, `data=FOLDER` (or "
+                "`--data FOLDER`, where the command has it) on the command line; `miniworld` is the embedded world."
             )
         self._folder = folder
         self._cache = cache if cache is not None else folder / ".cache"

@@ -13,7 +13,7 @@ from harness.core.stats import NO_INTERVAL
 from reports.comparison.details import same_checkpoint
 from reports.tables.roles import HELPFULNESS, first, leading, lengths
 from reports.text.formatting import between, change, listing, row_name, title_of, with_unit
-from reports.text.moved import MOST, NAMED, by_name, fact, movers, names_of, shift_of, untested, visible
+from reports.text.moved import MOST, NAMED, by_name, fact, movers, names_of, noun_of, shift_of, untested, visible
 from reports.values.comparison import Conclusion
 from reports.values.wordings import OTHER_ITEMS
 
@@ -62,10 +62,10 @@ def _moved(table: Table, kind: str, headline: str) -> str:
         named = [fact(row) for row, _ in moved]
     else:
         named = [f"{row_name(r)} with {by_name(table, r, p) if kind == 'worse' else names_of(table, p)}" for r, p in moved]
-    if kind == "better" and len(named) > MOST:
+    if kind == "better" and len(named) > MOST + 1:
         named = [*named[:MOST], f"{len(named) - MOST:,} more"]
     separator = ", " if len(table.columns) == 2 else "; "
-    return f"{start} Outside the headline table, significantly {kind}: {separator.join(named)}."
+    return f"{start} Outside the headline table, significantly {kind} (Holm): {separator.join(named)}."
 
 
 def _scope(table: Table) -> str:
@@ -184,7 +184,10 @@ def _moves(table: Table, row: Row) -> str:
     still, alone = [[j for j in open_ if untested(row.cells[j]) == kind] for kind in (False, True)]
     unknown = [j for j in range(1, len(table.columns)) if not shift_of(row.cells[j])]
     if not found and not unknown and not alone:
-        found.append("did not change significantly with any of them" if len(still) > 1 else "did not change significantly")
+        if len(still) > 1:
+            names = listing([table.columns[j].label for j in still], MOST)
+            return f"No {noun_of(table)} changed {row_name(row)} significantly ({names})."
+        found.append("did not change significantly")
     elif still and (len(still) <= NAMED or not found):
         found.append(f"did not change significantly with {by_name(table, row, still)}")
     if alone:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from harness.core.evaluation import Item, Score
 from harness.core.run_record import BenchmarkResult, SweepResult
@@ -34,21 +34,20 @@ def objects(columns: Sequence[Column], sweeps: Sequence[SweepResult], short: Seq
     return tuple(found)
 
 
-_Counts = dict[str, tuple[dict[str, float], dict[str, int]]]  # object -> (counts, true objects around its inventions)
+_Counts = dict[str, tuple[dict[str, float], dict[str, float]]]  # object -> (counts, true objects around its inventions)
 
 
 def _mean(seeds: Sequence[_Counts]) -> _Counts:
-    """Counts as means over seeds; the objects around, all seeds together."""
+    """Counts as means over seeds, those of the objects around too."""
     if len(seeds) == 1:
         return seeds[0]
     together: _Counts = {}
     for object_name in dict.fromkeys(object_name for counts in seeds for object_name in counts):
         here = [counts.get(object_name, ({}, {})) for counts in seeds]
         kinds = sorted({kind for counts, _ in here for kind in counts})
-        around: Counter[str] = Counter()
-        for _, beside in here:
-            around.update(beside)
         means = {kind: sum(counts.get(kind, 0) for counts, _ in here) / len(here) for kind in kinds}
+        names = {name for _, beside in here for name in beside}
+        around = {name: sum(beside.get(name, 0) for _, beside in here) / len(here) for name in names}
         together[object_name] = means, _most_often(around)
     return together
 
@@ -95,7 +94,7 @@ def _of_spans(result: BenchmarkResult) -> _Counts:
     return {object_name: (dict(sorted(c.items())), _most_often(around[object_name])) for object_name, c in counts.items()}
 
 
-def _most_often(objects: Counter[str]) -> dict[str, int]:
+def _most_often(objects: Mapping[str, float]) -> dict[str, float]:
     """All of them, the most frequent first: who adds up several columns must not add lists that were cut."""
     return dict(sorted(objects.items(), key=lambda kv: (-kv[1], kv[0])))
 

@@ -86,6 +86,8 @@ def of_gate(verdict: str, checkpoints: Sequence[CheckpointGate]) -> str:
     verdicts = [checkpoint.verdict for checkpoint in checkpoints]
     words = {PASS: "passed", FAIL: "failed", INCONCLUSIVE: "inconclusive"}
     parts = [f"{verdicts.count(v)} {word}" for v, word in words.items() if v in verdicts]
+    if len(parts) == 1:
+        return f"All {len(checkpoints)} checkpoints: {parts[0].partition(' ')[2]}."
     return f"Of {len(checkpoints)} checkpoints: {listing(parts)}."
 
 

@@ -8,15 +8,26 @@ from reports.page.figures import names_beside, reach_of, room_for, scale_of
 from reports.page.questions import base_value, titled
 from reports.page.svg import Plot, padded
 from reports.tables.roles import HALLUCINATION, HELPFULNESS, first
-from reports.text.formatting import ARROWS, UNKNOWN, cell_text, difference_text, duration, number, row_name
+from reports.text.formatting import (
+    ARROWS,
+    UNKNOWN,
+    cell_text,
+    count_digits,
+    count_text,
+    difference_text,
+    duration,
+    number,
+    row_name,
+)
+from reports.text.moved import with_p
 from reports.values.comparison import Comparison
 from reports.values.table import Row
 
 COST_TOLD = (
     "What each checkpoint took (a mean over its seeds) and what it shows. Times are wall time of this run; pairs, answers and "
     "caches that were there already took none. Requests and money are those of servers: for making pairs, for annotating "
-    "answers in training, for the answers of the sweep and for their judge. Money is the most that was charged; without prices "
-    f"it is unknown ({UNKNOWN})."
+    "answers in training, for the answers of the sweep and for their judge. Cost: upper limit of what was "
+    f"charged; without prices it is unknown ({UNKNOWN})."
 )
 
 
@@ -60,7 +71,7 @@ def _number(value: float | None) -> str:
     """'1,202', '15.5' of two seeds; "" where it is unknown."""
     if value is None:
         return ""
-    return f"{value:,.1f}" if value < 1000 and value % 1 else f"{value:,.0f}"
+    return count_text(value, count_digits([value]))
 
 
 def _dollars(value: float | None) -> str:
@@ -96,7 +107,7 @@ def _effect(row: Row, column: int) -> str:
     cell = row.cells[column]
     if cell is None or cell.difference is None:
         return cell_text(cell, row.shown_unit)
-    change = f"({difference_text(cell.difference, row.shown_unit)})"
+    change = f"({with_p(difference_text(cell.difference, row.shown_unit), cell)})"
     return f"{number(cell.value, row.shown_unit)} {change} {ARROWS[cell.significant]}".strip()
 
 

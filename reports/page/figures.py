@@ -12,7 +12,7 @@ from reports.page.svg import Plot, mark, padded, tick_text, ticks
 from reports.text.formatting import row_name
 from reports.values.comparison import Curve
 from reports.values.paired import Difference
-from reports.values.table import Cell, Column, Row
+from reports.values.table import Cell, Column, Row, members
 
 
 def legend_mark(index: int) -> Markup:
@@ -20,6 +20,12 @@ def legend_mark(index: int) -> Markup:
     return Markup('<svg class="legend" viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">{}</svg>').format(
         mark(7, 7, index, 4.5)
     )
+
+
+def marks_of(columns: Sequence[Column], short: Sequence[Column]) -> list[int]:
+    """The mark of each checkpoint is that of its column in the tables: seeds of a method share it."""
+    own = {place: j for j, (_, places) in enumerate(members(columns, short)) for place in places}
+    return [own.get(i, i) for i in range(len(columns))]
 
 
 def forest(difference: Difference | None, reach: float, significant: str) -> Markup:
@@ -180,7 +186,8 @@ def dots(rows: Sequence[Row], columns: Sequence[Column], title: str) -> Markup:
 
 
 def curves(lines: Sequence[Curve], indices: Sequence[int], x_label: str, title: str, width: int) -> Markup:
-    """Several curves of one name over the same axis; bands where they have intervals and are few enough to see."""
+    """Several curves of one name over the same axis; bands of one or two, whiskers of three, where they
+    have intervals; none of more."""
     xs = [x for curve in lines for x in curve.x]
     ys = [y for curve in lines for side in (curve.y, curve.low, curve.high) for y in side if math.isfinite(y)]
     if not xs or not ys:
@@ -189,8 +196,10 @@ def curves(lines: Sequence[Curve], indices: Sequence[int], x_label: str, title: 
     plot = Plot(x_range, padded(ys), width=width, height=width * 2 // 3 + 20, top=24)
     plot.axes(x_label, title)
     for curve, index in zip(lines, indices, strict=True):
-        if curve.low and len(lines) <= 3:
+        if curve.low and len(lines) <= 2:
             plot.band(curve.x, curve.low, curve.high, f"c{index % 6}")
+        for x, low, high in zip(curve.x, curve.low, curve.high, strict=False) if len(lines) == 3 else ():
+            plot.segment(x, low, x, high, f"whisker thin c{index % 6}")
     for curve, index in zip(lines, indices, strict=True):
         plot.line(curve.x, curve.y, f"c{index % 6}")
         if len(curve.x) < 12:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.text.formatting import number, title_of
+from reports.text.formatting import count_digits, count_text, number, title_of
 from reports.values.comparison import Comparison
 from reports.values.details import Confusion, ObjectCount
 
@@ -31,10 +31,15 @@ class ObjectsView:
     most: float
     objects: tuple[ObjectView, ...]
     about: str
+    digits: int
 
     @property
     def many(self) -> bool:
         return len(self.columns) > FEW
+
+    def text(self, n: float) -> str:
+        """A count as this table shows them all."""
+        return count_text(n, self.digits)
 
 
 def objects_views(comparison: Comparison) -> list[ObjectsView]:
@@ -49,13 +54,14 @@ def objects_views(comparison: Comparison) -> list[ObjectsView]:
         spans = any("invented" in o.counts or "found" in o.counts for o in counts)
         keys = ("invented",) if spans else ("fp", "fn")
         most = max(o.counts.get(key, 0) for o in counts for key in keys)
-        found.append(ObjectsView(title_of(benchmark), columns, spans, most or 1, views, about))
+        digits = count_digits(n for o in counts for n in o.counts.values())
+        found.append(ObjectsView(title_of(benchmark), columns, spans, most or 1, views, about, digits))
     return found
 
 
 def _around(counts: Sequence[ObjectCount]) -> str:
     """What truly was in the images where the object was invented, all columns together."""
-    together: dict[str, int] = {}
+    together: dict[str, float] = {}
     for count in counts:
         for object_name, n in count.seen_with.items():
             together[object_name] = together.get(object_name, 0) + n
@@ -84,14 +90,19 @@ def confusion_views(comparison: Comparison) -> list[tuple[str, list[tuple[str, l
     found = []
     for benchmark in dict.fromkeys(c.benchmark for c in comparison.confusions):
         own = [c for c in comparison.confusions if c.benchmark == benchmark]
-        slices = [(group, [_confusion(c) for c in own if c.group == group]) for group in dict.fromkeys(c.group for c in own)]
+        digits = count_digits(n for c in own for n in _cells(c))
+        groups = dict.fromkeys(c.group for c in own)
+        slices = [(group, [_confusion(c, digits) for c in own if c.group == group]) for group in groups]
         found.append((title_of(benchmark), slices, any(c.unread_yes or c.unread_no for c in own)))
     return found
 
 
-def _confusion(c: Confusion) -> ConfusionView:
-    cells = (c.tp, c.fp, c.tn, c.fn, c.unread_yes, c.unread_no)
-    total, counts = sum(cells), (f"{n:,.0f}" for n in cells)
+def _cells(c: Confusion) -> tuple[float, ...]:
+    return c.tp, c.fp, c.tn, c.fn, c.unread_yes, c.unread_no
+
+
+def _confusion(c: Confusion, digits: int) -> ConfusionView:
+    total, counts = sum(_cells(c)), (count_text(n, digits) for n in _cells(c))
     parts = (c.tp + c.fp, c.tp + c.fn + c.unread_yes, c.tp + c.tn)
     shares = (part / total if total else None for part in parts)
     return ConfusionView(c.column, *counts, *(number(share, "share") for share in shares))

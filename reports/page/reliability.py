@@ -8,14 +8,14 @@ from markupsafe import Markup
 
 from reports.page.figures import clipped
 from reports.page.svg import Plot
-from reports.text.formatting import between, number, title_of
+from reports.text.formatting import between, count_digits, count_text, number, title_of
 from reports.values.comparison import Comparison
 from reports.values.details import Bin, Reliability
 
 LEAD = (
-    "Calibration of the probability of yes: questions in ten bins by p(yes), over the share of them whose object is in the "
-    "image. On the diagonal a model is as confident as it is right; below it is overconfident of yes, above underconfident. "
-    "Larger marks: more questions."
+    "Calibration of the probability of yes. x: mean p(yes) of the questions in each of ten bins; y: share of them whose label "
+    "is yes. On the diagonal the model is calibrated; below it is overconfident of yes, above underconfident. Larger marks: "
+    "more questions."
 )
 NOTE = (
     "p(yes) from the log-odds of yes against no as the first words of an answer. ECE: mean distance from the diagonal; by "
@@ -47,7 +47,8 @@ def _image(r: Reliability, index: int) -> Markup:
 
 
 def _in_words(bins: Sequence[Bin]) -> str:
-    return "; ".join(f"p {b.mean_p:.2f}, share {b.yes:.2f}, {b.n:,.0f} questions" for b in bins)
+    digits = count_digits(b.n for b in bins)
+    return "; ".join(f"p {b.mean_p:.2f}, share {b.yes:.2f}, {count_text(b.n, digits)} questions" for b in bins)
 
 
 def _caption(comparison: Comparison, r: Reliability, column: int) -> str:

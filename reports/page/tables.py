@@ -23,13 +23,14 @@ from reports.text.formatting import (
     row_name,
     title_of,
 )
+from reports.text.moved import p_beside
 from reports.values.comparison import Comparison, Curve
 from reports.values.details import Failures
 from reports.values.paired import Difference
 from reports.values.table import Cell, Column, Row, Table
 
 FEW = 4  # columns that can be distinguished in one figure
-MOST_METRICS, MOST_CHECKPOINTS = 7, 6  # that fit side by side on a page of 1,280 pixels
+MOST_METRICS, MOST_CHECKPOINTS = 6, 6  # that fit side by side on a page of 1,280 pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,8 @@ def _cell(cell: Cell | None, row: Row, reach: float) -> CellView:
         detectable_text(cell.detectable, unit),
         "; ".join(notes),
         figures.forest(d, reach, cell.significant),
-        probability(cell.p_holm) if d and not cell.significant and _leaves_out_0(d) else "",
+        p_beside(cell),
     )
-
-
-def _leaves_out_0(d: Difference) -> bool:
-    return d.low is not None and d.high is not None and (d.low > 0 or d.high < 0)
 
 
 @dataclass(frozen=True, slots=True)

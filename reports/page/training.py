@@ -39,7 +39,7 @@ def training_figures(comparison: Comparison) -> tuple[list[Markup], list[Markup]
     ordered = sorted((line for line in moved if line.name in _TITLES), key=lambda line: list(_TITLES).index(line.name))
     named = [replace(line, name=_TITLES[line.name]) for line in ordered]
     others = [line for line in moved if line.name not in _TITLES]
-    places = {label: i for i, label in enumerate(runs(comparison), 1)}
+    places = _marks(comparison)
     return _figures(named, places), _figures(others, places), listing(zero)
 
 
@@ -47,8 +47,21 @@ def runs(comparison: Comparison) -> list[str]:
     return list(dict.fromkeys(line.column for line in comparison.training))
 
 
+def _marks(comparison: Comparison) -> dict[str, int]:
+    """run -> its mark, the one of its column in the tables."""
+    columns, short = comparison.columns, comparison.short.columns
+    marks = figures.marks_of(columns, short)
+    own = {name: mark for c, mark in zip(columns, marks, strict=True) if c.trained for name in (c.run_name, c.label)}
+    return {run: own.get(run, len(short) + i) for i, run in enumerate(runs(comparison))}
+
+
 def training_legend(comparison: Comparison) -> list[tuple[Markup, str]]:
-    return [(figures.legend_mark(i), run) for i, run in enumerate(runs(comparison), 1)] if len(runs(comparison)) > 1 else []
+    """(mark, runs that it stands for); nothing for one run."""
+    by_mark: dict[int, list[str]] = {}
+    for run, mark in _marks(comparison).items():
+        by_mark.setdefault(mark, []).append(run)
+    several = len(runs(comparison)) > 1
+    return [(figures.legend_mark(mark), listing(names)) for mark, names in by_mark.items()] if several else []
 
 
 def _figures(lines: Sequence[Curve], places: dict[str, int]) -> list[Markup]:

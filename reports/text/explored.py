@@ -13,8 +13,8 @@ _MOST = 12
 def explored(table: Table) -> str:
     """One sentence; "" where nothing outside the headline table was tested.
 
-    Holm's correction over eighty slices finds little; of what this list names, 5 % are false on average. It is for searching:
-    decisions are the headline table's.
+    Holm's correction over eighty slices, which the conclusion uses, finds little; of what this list names, 5 % are false on
+    average. It is for searching: decisions are the headline table's.
     """
     cells = [
         (row, column, cell)
@@ -34,4 +34,6 @@ def explored(table: Table) -> str:
     tested = f"Of {count(len(cells), 'test')} outside the headline table"
     if not found:
         return f"{tested} none is significant at a false discovery rate of 5 % (Benjamini and Hochberg)."
-    return f"{tested}, {len(found):,} at a false discovery rate of 5 % (Benjamini and Hochberg): {listing(names, _MOST)}."
+    are = "is" if len(found) == 1 else "are"
+    rule = "a false discovery rate of 5 % (Benjamini and Hochberg; the conclusion names those under Holm's correction)"
+    return f"{tested}, {len(found):,} {are} significant at {rule}: {listing(names, _MOST)}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -206,11 +206,23 @@ def difference_text(difference: Difference | None, unit: Unit | str) -> str:
 
 
 def listing(words: Sequence[str], most: int = 99) -> str:
-    """'a', 'a and b', 'a, b and c'; beyond `most`: 'a, b and 3 more'."""
+    """'a', 'a and b', 'a, b and c'; beyond `most`: 'a, b and 3 more', but the last one alone by its name."""
+    most += len(words) == most + 1
     shown = list(words[:most])
     if len(words) > most:
         shown.append(f"{len(words) - most} more")
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
+
+
+def count_digits(counts: Iterable[float]) -> int:
+    """Digits behind the point for all counts of one table: 1 where a mean over seeds is not whole, so that 12.5 does not read
+    like 12."""
+    return int(any(as_stored(n) % 1 for n in counts))
+
+
+def count_text(value: float, digits: int) -> str:
+    """'1,202', '107.5' with one digit."""
+    return f"{value:,.{digits}f}"
 
 
 def duration(seconds: float | None) -> str:

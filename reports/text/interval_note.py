@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from reports.text.formatting import listing, title_of
+from reports.text.moved import p_beside
+from reports.text.plain_table import is_turned
 from reports.values.table import Table, Unit
+
+P_BESIDE = "A p stands beside a difference whose own interval leaves 0 out and that is not significant after the correction."
 
 
 def interval_note(table: Table) -> str:
@@ -27,7 +31,9 @@ def reading_note(table: Table) -> str:
     """What marks and digits mean."""
     marks = "\u25b2 significantly better, \u25bc significantly worse, \u25c6 significant change"
     compared = f"Shares are in per cent, their differences in points. {marks}." if len(table.columns) > 1 else ""
-    return f"{compared} {digits_note(table)}".strip()
+    shown = len(table.columns) > 2 and not is_turned(table)  # in other forms p has a column, or intervals are not shown
+    beside = P_BESIDE if shown and any(p_beside(cell) for row in table.headline for cell in row.cells) else ""
+    return " ".join(filter(None, (compared, beside, digits_note(table))))
 
 
 def digits_note(table: Table) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reports.text.formatting import change, listing, number, row_name
+from reports.text.formatting import change, listing, number, probability, row_name
 
 if TYPE_CHECKING:
     from reports.values.paired import Difference
@@ -25,6 +25,20 @@ def untested(cell: Cell | None) -> bool:
     """The difference has a value and no p."""
     moved = shift_of(cell)
     return moved is not None and moved.p is None
+
+
+def p_beside(cell: Cell | None) -> str:
+    """The corrected p of a difference that is not significant although its own interval leaves 0 out; "" of all others."""
+    moved = shift_of(cell)
+    if cell is None or moved is None or cell.significant or moved.low is None or moved.high is None:
+        return ""
+    return "" if moved.low <= 0 <= moved.high else probability(cell.p_holm)
+
+
+def with_p(shown: str, cell: Cell | None) -> str:
+    """'\u22120.9 [\u22122.1, \u22120.1], p 0.070' of such a difference, else as it is shown."""
+    p = p_beside(cell)
+    return f"{shown}, p {p}" if p else shown
 
 
 def movers(table: Table, row: Row, kind: str) -> list[int]:
@@ -59,11 +73,16 @@ def by_name(table: Table, row: Row, places: Sequence[int]) -> str:
     return f"{names_of(table, places)} ({reach}{change(shifts[most], row.shown_unit)} with {table.columns[most].label})"
 
 
+def noun_of(table: Table) -> str:
+    """What a column of the table is."""
+    return "method" if table.by_method else "checkpoint"
+
+
 def names_of(table: Table, places: Sequence[int]) -> str:
-    """'all 11', 'both', 'all but rloo', '7 of 11', or names."""
+    """'all 11', 'both methods', 'all but rloo', '7 of 11', or names."""
     others = [table.columns[j].label for j in range(1, len(table.columns)) if j not in places]
     if not others:
-        return "both" if len(places) == 2 else f"all {len(places)}"
+        return f"both {noun_of(table)}s" if len(places) == 2 else f"all {len(places)}"
     if len(places) <= MOST:
         return listing([table.columns[j].label for j in places])
     return f"all but {listing(others)}" if len(others) <= 2 else f"{len(places)} of {len(table.columns) - 1}"

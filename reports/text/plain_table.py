@@ -21,7 +21,7 @@ from reports.text.formatting import (
     who,
 )
 from reports.text.missing_items import interval_lines, unjudged_lines, unknown_lines
-from reports.text.moved import untested
+from reports.text.moved import untested, with_p
 from reports.text.reply_models import OTHER_MODELS, reply_lines
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison
@@ -38,7 +38,7 @@ def text_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     to the report."""
     table = comparison.short
     rows = table.headline
-    if len(table.columns) > MANY or table.by_method:
+    if is_turned(table):
         if len(rows) > max(MANY_METRICS, len(table.columns)):
             return ["metric", *(who(column) for column in table.columns)], [_metric(row) for row in rows]
         first = "method" if table.by_method else "checkpoint"
@@ -48,6 +48,11 @@ def text_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
         header = ["metric", *labels, "difference [95 %]", "p (Holm)", "significant"]
         return header, [_wide(row) for row in rows]
     return ["metric", *(who(column) for column in table.columns)], [_narrow(row) for row in rows]
+
+
+def is_turned(table: Table) -> bool:
+    """Checkpoints or methods are too many to stand side by side with their intervals, which are left out."""
+    return len(table.columns) > MANY or table.by_method
 
 
 def _wide(row: Row) -> list[str]:
@@ -97,7 +102,7 @@ def _with_change(cell: Cell | None, unit: Unit) -> str:
         return cell_text(cell, unit)
     mark = f" {ARROWS[cell.significant]}" if cell.significant else ""
     judged = f" {judged_text(cell)}" if cell.n_answered else ""
-    return f"{number(cell.value, unit)} ({difference_text(cell.difference, unit)}){mark}{judged}"
+    return f"{number(cell.value, unit)} ({with_p(difference_text(cell.difference, unit), cell)}){mark}{judged}"
 
 
 PARTIAL = "{}. Not comparable with numbers of whole benchmarks."

@@ -111,15 +111,15 @@ class Caption:
 class ObjectCount:
     """One object in one column. For captions: right / invented mentions; for yes/no items: the confusion, and "unread" ones.
 
-    Counts of a method are means over its seeds. `about` QUESTION_TYPE: `subject` is a type of yes/no questions that do not ask
-    whether an object is in the image; the positive class is yes.
+    Counts of a method, those of `seen_with` too, are means over its seeds. `about` QUESTION_TYPE: `subject` is a type of yes/no
+    questions that do not ask whether an object is in the image; the positive class is yes.
     """
 
     benchmark: str
     subject: str
     column: str
     counts: Mapping[str, float]
-    seen_with: Mapping[str, int] = field(default_factory=dict)  # true objects around it, how often
+    seen_with: Mapping[str, float] = field(default_factory=dict)  # true objects around its inventions, in how many images
     about: str = OBJECT
 
 

@@ -27,7 +27,7 @@ from reports.questions import words as question_words
 from reports.text.explored import explored
 from reports.text.flag_lines import flag_banner, flag_lines
 from reports.text.formatting import listing, protocol_text, shortened, title_of, unknown_protocol_text
-from reports.text.interval_note import digits_note, interval_note
+from reports.text.interval_note import P_BESIDE, digits_note, interval_note
 from reports.text.missing_items import interval_lines, missing_lines, unjudged_lines, unknown_lines
 from reports.text.plain_table import PARTIAL
 from reports.text.reply_models import OTHER_MODELS, reply_lines
@@ -84,6 +84,7 @@ def _environment() -> Environment:
         **{note.__name__: note for note in (digits_note, interval_note, interval_lines, unknown_lines, unpaired_line)},
         "listing": listing,
         "OTHER_MODELS": OTHER_MODELS,
+        "P_BESIDE": P_BESIDE,
         "partial": PARTIAL,
         "protocol_text": protocol_text,
         "unknown_protocol_text": unknown_protocol_text,
@@ -101,7 +102,7 @@ def _environment() -> Environment:
         "provenance": provenance,
         "explanations": explanations,
         "cards": cards,
-        "legend_mark": figures.legend_mark,
+        **{drawn.__name__: drawn for drawn in (figures.legend_mark, figures.marks_of)},
         "published_source": SOURCE,
     }
     return environment

@@ -121,9 +121,9 @@ def _seeds(comparison: Comparison) -> list[str]:
     ]
     if not rows:
         return []
-    blocks = "Runs that differ only in their seed; the intervals cover the variation of seeds and of images."
+    blocks = "Arms or runs that differ only in their seed; the intervals cover the variation of seeds and of images."
     header = ["method", "metric", "seeds", "difference to the baseline", "sd of seeds", "standard error (images)"]
-    return ["## Seeds together", blocks, *_table(header, rows)]
+    return ["## Scatter", blocks, *_table(header, rows)]
 
 
 def _ranks(comparison: Comparison) -> list[str]:

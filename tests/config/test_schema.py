@@ -46,6 +46,11 @@ def test_all_faults_come_at_once_and_name_the_nearest_key() -> None:
     assert "data: input should be a valid string, not 7; put it in quotes" in text
 
 
+def test_seeds_at_the_top_are_told_to_be_a_key_of_an_arm() -> None:
+    with pytest.raises(ConfigError, match=r"seeds: unknown key\. It is a key of an arm: write arms\.dpo\.seeds\."):
+        config.parse(GOOD | {"seeds": [1, 2], "arms": [{"name": "dpo", "pairs": {"name": "bdhs"}, "align": {"name": "dpo"}}]})
+
+
 def test_a_text_that_yaml_reads_as_a_truth_value_is_told_to_be_put_in_quotes() -> None:
     with pytest.raises(ConfigError) as caught:
         config.parse(yaml.safe_load("{name: on, model: {name: transformers, path: no}, sweep: [{name: pope, label: yes}]}"))

@@ -105,6 +105,9 @@ def test_a_checkpoint_that_does_not_load_is_one_finding(tmp_path: Path) -> None:
 
     found = states(load, tmp_path)
     assert found["model"] == Finding("model", WRONG, "There is no model folder at /nowhere.")
+    assert verdict(list(found.values())) == "Something is wrong: model. The checks of the model could not be made."
+    late = [Finding("model", OK, "tiny"), found["model"]]
+    assert verdict(late).endswith("Numbers measured like this cannot be believed.")
     assert "versions" in found and "disk" in found
 
 

@@ -36,7 +36,9 @@ def told(*rows: Row) -> str:
 def test_losses_outside_the_headline_table_are_named_all_of_them() -> None:
     lost = [row(f"slice{n}", 0.5, 0.4, "worse", headline=False) for n in range(9)]
     said = told(row("accuracy", 0.5, 0.6, "better"), *lost)
-    assert said.startswith("No significant loss in the headline table. Outside the headline table, significantly worse: ")
+    assert said.startswith(
+        "No significant loss in the headline table. Outside the headline table, significantly worse (Holm): "
+    )
     assert all(f"slice{n} \u221210.0 points" in said for n in range(9))
 
 
@@ -44,7 +46,7 @@ def test_gains_outside_the_headline_table_are_named_too_the_first_of_them() -> N
     gained = [row(f"slice{n}", 0.4, 0.5, "better", headline=False) for n in range(7)]
     said = conclusion(Table(COLUMNS, (row("accuracy", 0.5, 0.6), *gained))).improved
     assert said.startswith(
-        "No significant improvement in the headline table. Outside the headline table, significantly better: "
+        "No significant improvement in the headline table. Outside the headline table, significantly better (Holm): "
     )
     assert "slice4 +10.0 points" in said and said.endswith(", 2 more.") and "slice5" not in said
 
@@ -64,7 +66,16 @@ def test_several_checkpoints_name_theirs() -> None:
     both = Table(columns, (replace(row("accuracy", 0.5, 0.6), cells=(*row("accuracy", 0.5, 0.6).cells, None)),
                            replace(loss, cells=(*loss.cells, replace(loss.cells[1], significant=""))),))  # type: ignore[type-var]  # fmt: skip
     worse = conclusion(both).worse
-    assert "Outside the headline table, significantly worse: Bench brier with dpo (\u221210.0 points)." in worse
+    assert "Outside the headline table, significantly worse (Holm): Bench brier with dpo (\u221210.0 points)." in worse
+
+
+def test_what_no_checkpoint_changed_is_said_with_their_names() -> None:
+    columns, invents = (*COLUMNS, replace(COLUMNS[1], label="ipo")), row("invents", 0.3, 0.29, role="hallucination")
+    table = Table(columns, (replace(invents, cells=(*invents.cells, invents.cells[1])),))
+    assert conclusion(table).headline == "No checkpoint changed Bench invents significantly (dpo and ipo)."
+    methods = Table((columns[0], *(replace(c, places=(1, 2)) for c in columns[1:])), table.rows)
+    assert conclusion(methods).headline == "No method changed Bench invents significantly (dpo and ipo)."
+    assert conclusion(methods).unknown == "Inconclusive with these items: Bench invents with both methods."
 
 
 def headline(*rows: Row) -> str:
@@ -150,7 +161,7 @@ def test_a_digit_that_does_not_make_a_row_add_up_is_not_shown() -> None:
 def test_a_significant_difference_is_not_shown_as_0() -> None:
     loss = row("brier", 0.0001, 0.0003, "worse", headline=False)
     table = Table(COLUMNS, (row("accuracy", 0.5, 0.6), loss))
-    assert "significantly worse: Bench brier +0.02 points." in conclusion(table).worse
+    assert "significantly worse (Holm): Bench brier +0.02 points." in conclusion(table).worse
     assert row("brier", 0.5001, 0.5003).shown_unit == Unit("share", 1)
 
 

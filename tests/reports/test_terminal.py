@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from harness.commands._terminal import show_comparison
 from reports.comparison.compare import compare
-from reports.text.plain_table import _wide
+from reports.text.explored import explored
+from reports.text.interval_note import P_BESIDE, reading_note
+from reports.text.plain_table import _narrow, _wide
 from reports.values.table import Unit
 from tests.reports.conftest import with_results
 
@@ -53,3 +55,26 @@ def test_a_difference_that_is_unknown_is_not_called_inconclusive(make):
     told = {"inconclusive": cell.difference, "unknown": replace(cell.difference, value=None), "": None}
     for word, difference in told.items():
         assert _wide(replace(row, cells=(base, replace(cell, difference=difference))))[-1] == word
+
+
+def test_an_interval_without_0_that_is_not_significant_has_its_p_beside_it(make):
+    made = compare([make.record(f"arm {n}", make.Habits(0.14, 0.7, 0.1 + n / 50, 16), seed=n) for n in range(2)])
+    row = made.short.headline[0]
+    moved = replace(row.cells[1].difference, value=-0.009, low=-0.021, high=-0.001)
+    open_ = replace(row.cells[1], difference=moved, p_holm=0.07, significant="")
+    around, lost = replace(open_, difference=replace(moved, high=0.001)), replace(open_, significant="worse")
+    shown = [_narrow(replace(row, cells=(row.cells[0], cell)))[-1].partition(" (")[2] for cell in (open_, around, lost)]
+    assert [text.replace("\u2212", "-") for text in shown] == [
+        "-0.9 [-2.1, -0.1], p 0.070)", "-0.9 [-2.1, +0.1])", "-0.9 [-2.1, -0.1]) \u25bc",
+    ]  # fmt: skip
+    told = replace(made.short, rows=(replace(row, cells=(*row.cells[:2], open_)),))
+    assert P_BESIDE in reading_note(told) and P_BESIDE not in reading_note(replace(told, rows=()))
+
+
+def test_tests_outside_the_headline_table_are_told_as_a_sentence(make):
+    """One of two passes at 5 %: 0.01, not 0.2."""
+    (row, *_) = [row for row in compare([make.record()]).short.rows if not row.headline]
+    rows = [replace(row, cells=(row.cells[0], replace(row.cells[1], p_fdr=p))) for p in (0.01, 0.2)]
+    said = explored(replace(compare([make.record()]).short, rows=tuple(rows)))
+    assert said.startswith("Of 2 tests outside the headline table, 1 is significant at a false discovery rate of 5 %")
+    assert "Holm" in said

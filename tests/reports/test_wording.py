@@ -84,3 +84,7 @@ def test_ticks_are_round_and_inside():
     assert ticks(5, 5) == [5]
     assert tick_text(3e-05) == "3e\u22125"
     assert tick_text(-1200) == "\u22121,200"
+
+
+def test_the_last_word_of_a_list_is_named_where_it_alone_would_be_left_out():
+    assert (listing(["a", "b", "c"], 2), listing(["a", "b", "c", "d"], 2)) == ("a, b and c", "a, b and 2 more")

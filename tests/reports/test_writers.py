@@ -333,9 +333,9 @@ def test_a_run_with_several_arms_is_reproduced_once(name, make):
 
 def test_markdown_puts_seeds_together(make):
     text = markdown_writer.write(compare([make.record("bdhs", seed=n) for n in (1, 2, 3)]))
-    (row,) = [line for line in text.split("## Seeds together")[1].splitlines() if line.startswith("| bdhs | CHAIRi | 3 |")]
+    (row,) = [line for line in text.split("## Scatter")[1].splitlines() if line.startswith("| bdhs | CHAIRi | 3 |")]
     assert row.count("[") == 1
-    assert "Seeds together" not in markdown_writer.write(compare([make.record()]))
+    assert "## Scatter" not in markdown_writer.write(compare([make.record()]))
 
 
 def test_latex_marks_only_what_is_significance(record):

@@ -141,6 +141,6 @@ def test_a_missing_file_and_a_missing_data_folder_are_named_with_what_to_give(tm
     monkeypatch.chdir(tmp_path)
     assert "nofile.jsonl cannot be read" in str(CliRunner().invoke(app, ["pairs", "nofile.jsonl"]).exception)
     write_pairs(tmp_path / "p.jsonl", [PreferencePair("1", "a.png", "", "What?", "A red cat.", ("A dog.",), "t")])
-    assert "There is no data folder at data. Give it with `--data`" in str(
+    assert "There is no data folder at data. Name another: `data: FOLDER` in a study, `data=FOLDER` (or `--data FOLDER`" in str(
         CliRunner().invoke(app, ["pairs", "p.jsonl"]).exception
     )

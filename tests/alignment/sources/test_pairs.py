@@ -62,6 +62,18 @@ def test_rows_as_trl_writes_them_are_told_from_our_own(tmp_path):
         read_pairs(tmp_path / "p")
 
 
+def test_a_fault_of_many_lines_is_told_once_with_their_numbers(tmp_path):
+    said = [{"role": "assistant", "content": "A dog."}]
+    trl = {"id": "a", "prompt": "What?", "chosen": said, "rejected": said}
+    write(tmp_path / "p", *[trl] * 7, {"id": "b", "prompt": "What?", "chosen": 1, "rejected": "B"})
+    with pytest.raises(DataError) as caught:
+        read_pairs(tmp_path / "p")
+    head, first, second = str(caught.value).split("\n")
+    assert head.endswith("p has 8 faulty lines among its pairs; correct or remove them:")
+    assert first.startswith("  lines 1, 2, 3, 4, 5 and 2 more: 'rejected' is a list of messages") and "pairs.jsonl" in first
+    assert second == "  line 8: 'chosen' must be a text"
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [

@@ -7,6 +7,9 @@ import pytest
 import yaml
 
 from reports.comparison.compare import compare
+from reports.page.figures import legend_mark, marks_of
+from reports.page.training import training_legend
+from reports.writers import html
 
 DPO = {"pairs": {"name": "bdhs"}, "align": {"name": "dpo", "beta": 0.1}}
 SFT = {"pairs": {"name": "bdhs"}, "align": {"name": "sft"}}
@@ -155,3 +158,18 @@ def test_a_baseline_whose_arms_are_no_method_is_its_first_arm(make):
     arms = {"plain": SFT, "dpo-seed1": DPO, "dpo-seed2": {**DPO, "align": {"name": "dpo", "beta": 0.5}}}
     made = compare(arms_of_one_run(make, arms), baseline="dpo")
     assert [c.label for c in made.columns] == ["dpo-seed1", "base", "plain", "dpo-seed2"]
+
+
+def test_seeds_have_the_mark_of_their_method_in_the_legend_and_in_the_training_logs(make):
+    arms = {"dpo-s1": {**DPO, "seed": 1}, "dpo-s2": {**DPO, "seed": 2}, "sft": SFT}
+    made = compare(arms_of_one_run(make, arms))
+    assert [column.label for column in made.short.columns] == ["base", "dpo", "sft"]
+    assert marks_of(made.columns, made.short.columns) == [0, 1, 1, 2]
+    assert training_legend(made) == [(legend_mark(1), "dpo-s1 and dpo-s2"), (legend_mark(2), "sft")]
+
+
+def test_a_report_of_methods_says_why_their_tests_have_no_effect(make):
+    arms = {"dpo-s1": {**DPO, "seed": 1}, "dpo-s2": {**DPO, "seed": 2}, "sft": SFT}
+    reason = "not computed for methods of several seeds"
+    assert reason in html.write(compare(arms_of_one_run(make, arms)))
+    assert reason not in html.write(compare(arms_of_one_run(make, {"dpo": DPO, "sft": SFT})))

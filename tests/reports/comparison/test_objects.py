@@ -6,10 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from harness.core.evaluation import Item, Score, Span
+from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, SweepResult
 from reports.comparison.compare import compare
+from reports.comparison.confusion import confusions
 from reports.comparison.objects import objects
-from reports.page.objects import objects_views
+from reports.page.objects import confusion_views, objects_views
 from reports.values.details import ObjectCount
+from reports.values.table import Column
 from reports.writers import html
 from tests.reports.comparison.answered import COLUMNS, Row, answered
 
@@ -63,3 +67,45 @@ def test_a_page_does_not_call_types_of_questions_objects(record) -> None:
     page = html.write(comparison)
     section = page[page.index("GQA by type of question") :].partition("</section>")[0]
     assert "wrongly no" in section and "absent" not in section and "Object" not in section
+
+
+# ---------------------------------------------------------------- two seeds of one method
+
+SEEDS = [Column(f"dpo-s{n}", "", "", "", "", "", True) for n in (1, 2)]
+METHOD = [Column("dpo", "", "", "", "", "", True, places=(0, 1))]
+OF_DOGS, OF_CATS = ("Is there a dog in the image?", "no"), ("Is there a cat in the image?", "yes")
+
+
+def questions(*said: str) -> list[Row]:
+    return [(text, {"label": label, "task": "existence", "groups": {}}, answer)
+            for (text, label), answer in zip((OF_DOGS, OF_CATS), said, strict=True)]  # fmt: skip
+
+
+def test_counts_that_are_halves_are_not_rounded_to_whole_numbers(record) -> None:
+    """One seed says yes to the dog, the other does not: 0.5 of 1 are wrong, which reads neither as 0 nor as 1."""
+    sweeps = [answered("mme", questions(said, "Yes")) for said in ("Yes", "No")]
+    found = replace(compare([record]), objects=objects(SEEDS, sweeps, METHOD), confusions=confusions(SEEDS, sweeps, METHOD))
+    ((_, ((_, (line,)),), _),) = confusion_views(found)
+    assert (line.tp, line.fn, line.fp, line.tn) == ("1.0", "0.0", "0.5", "0.5")
+    page = html.write(found)
+    section = page[page.index("MME by object") :].partition("</section>")[0]
+    assert '0.5 + 0.0 <span class="soft">of 1.0</span>' in section
+
+
+def test_whole_counts_have_no_digits(record) -> None:
+    sweeps = [answered("mme", questions("Yes", "Yes"))] * 2
+    ((_, ((_, (line,)),), _),) = confusion_views(replace(compare([record]), confusions=confusions(SEEDS, sweeps, METHOD)))
+    assert (line.tp, line.fn, line.fp, line.tn) == ("1", "0", "1", "0")
+
+
+def test_objects_around_an_invention_are_a_mean_over_seeds_as_its_counts_are() -> None:
+    """The first seed invents a kite beside a bird in two images, the second in one: 1.5, not 3."""
+    items = tuple(Item(str(n), f"{n}.jpg", "", {"objects": ["bird"]}) for n in range(2))
+
+    def seed(*invents: bool) -> SweepResult:
+        scores = [Score(i.id, {}, spans=(Span(0, 4, "invented", "kite"),) * own) for i, own in zip(items, invents, strict=True)]
+        result = BenchmarkResult("chair", ProtocolRecord({}), items, (), tuple(scores), ())
+        return SweepResult("dpo", Checkpoint("", "", "", ""), (result,))
+
+    (kite,) = objects(SEEDS, [seed(True, True), seed(True, False)], METHOD)
+    assert (kite.counts, kite.seen_with) == ({"invented": 1.5}, {"bird": 1.5})

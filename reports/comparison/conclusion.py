@@ -105,7 +105,7 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     values = with_unit(before.value if before else None, bad.shown_unit), with_unit(cell.value, bad.shown_unit)
     moved = f"{row_name(bad)} {values[0]} \u2192 {values[1]}"
     interval = between(difference.low, difference.high, bad.shown_unit, signed=True)
-    no_interval = "" if same and untested(cell) else ", no interval from so few images"
+    no_interval = "" if same and untested(cell) else f", no interval{_why_not(cell)}"
     interval_words = f", 95 % interval {interval}" if interval else no_interval
     still = "Whether hallucination changed was not tested" if untested(cell) else "No significant change in hallucination"
     opening = openings.get(cell.significant, still)

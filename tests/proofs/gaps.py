@@ -5,8 +5,8 @@
 
 Items are missing at random (0, 5, 20 %), or all of one part but for 1 to 25 images, or of MME the second answer about all of
 a part's images but for so many; last, all parts are small. A cell of the first table is the per cent of intervals that contain
-the truth, of the second the per cent of tests that find something where nothing changed; in brackets those too low and too high,
-and with "-" the per cent of sweeps without either.
+the truth, of the second the per cent of tests that find something where nothing changed; in brackets those too low and too
+high, and with "-" the per cent of sweeps without either.
 """
 
 from __future__ import annotations

@@ -94,8 +94,8 @@ def test_seeds_put_together_find_nothing_where_there_is_nothing() -> None:
 def test_a_total_needs_images_of_each_part(
     left: int, covered: tuple[float, float], alarms: tuple[float, float], missing: Callable[[int], gaps.Missing]
 ) -> None:
-    """Of one image, or whole pair, there is no scatter, and the total's comes from the other parts alone; beside 25 others eight
-    are asked for."""
+    """Of one image, or whole pair, there is no scatter, and the total's comes from the other parts alone. Beside 25 others
+    eight are needed."""
     found = gaps.cell("", gaps.mme(0.8, 4), 100, 600, np.random.default_rng(13), missing(left), 0)
     for words, (least, most) in zip(found, (covered, alarms), strict=True):
         assert least <= float(words.split()[0]) <= most, found

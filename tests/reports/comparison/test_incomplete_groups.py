@@ -181,7 +181,7 @@ MEAN = Formula("mean", lambda s: sum(f.compute(s) for f in FORMULAS[:2]) / 2, he
 def test_a_mean_of_metrics_has_an_interval_and_a_test_where_each_of_them_has(
     make: Any, whole: int, enough: bool, seeds: tuple[int, ...]
 ) -> None:
-    """Both halves of a few pairs, and a half of the others: beside the accuracy's 30 images 1.6 times root 30, 8.8, are needed."""
+    """Both halves of a few pairs, and a half of the others: beside the accuracy's 30 images 1.6 root 30, 8.8, are needed."""
     halves = [str(2 * n + 1) for n in range(whole, PAIRS)]
     sides = [replace(result(rights, halves), formulas=(MEAN,)) for rights in (RIGHT, {**RIGHT, "3": True})]
     record = record_of(make, *sides)

@@ -76,6 +76,7 @@ def _of_judge(part: str) -> Iterator[Formula]:
         group=part,
         unknown="no answers",
         about="share answered yes less share labelled yes; an unclear answer is the opposite of its label",
+        bounds=(-1.0, 1.0),
     )
     yield ratio("false_yes", [f"{of}wrong_no"], [wrong], group=part, better="neither", unknown="no wrong answer",
                 about="share of the wrong answers whose label is no")  # fmt: skip

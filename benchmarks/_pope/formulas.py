@@ -59,8 +59,7 @@ def _mean(name: str, parts: Sequence[Formula]) -> Formula:
     about = "mean over the splits " + ", ".join(part.group for part in parts)
     unknown = f"unknown in one of the splits: {parts[0].unknown}" if len(parts) > 1 else parts[0].unknown
     published_as = "POPE" if name == "accuracy" else ""
-    headline, several = name != "yes_rate", tuple(parts) if len(parts) > 1 else ()
-    better = parts[0].better
+    headline, better = name != "yes_rate", parts[0].better
     return Formula(
-        name, mean, better, headline=headline, unknown=unknown, about=about, published_as=published_as, parts=several
+        name, mean, better, headline=headline, unknown=unknown, about=about, published_as=published_as, parts=tuple(parts)
     )

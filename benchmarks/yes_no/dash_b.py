@@ -33,17 +33,34 @@ _SIGNS = {"neg": "no", "pos": "yes"}
 _CLUSTERS = {"object": "", "image": ""}
 
 
-def _rates(s: Sums) -> tuple[Number, Number]:
-    return over(s["tp"], s["tp"] + s["fn"] + s["unread_yes"]), over(s["tn"], s["tn"] + s["fp"] + s["unread_no"])
+_TNR = ratio(
+    "tnr",
+    ["tn"],
+    ["tn", "fp", "unread_no"],
+    headline=True,
+    unknown="no image without its object",
+    about="share of images without the object that are answered no",
+    role="hallucination",
+    title="TNR",
+)
+_TPR = ratio(
+    "tpr",
+    ["tp"],
+    ["tp", "fn", "unread_yes"],
+    headline=True,
+    unknown="no image with its object",
+    about="share of images with the object that are answered yes",
+    role="helpfulness",
+    title="TPR",
+)
 
 
 def _balanced(s: Sums) -> Number:
-    tpr, tnr = _rates(s)
-    return (tpr + tnr) / 2
+    return (_TPR.compute(s) + _TNR.compute(s)) / 2
 
 
 def _harmonic(s: Sums) -> Number:
-    tpr, tnr = _rates(s)
+    tpr, tnr = _TPR.compute(s), _TNR.compute(s)
     return over(2 * tpr * tnr, tpr + tnr)
 
 
@@ -81,27 +98,15 @@ class DashB(OneLabel):
     formulas = (
         ratio("accuracy", ["right"], ["n"], headline=True, unknown="no answers", about="share of all answers that are right"),
         Formula(
-            "balanced_accuracy", _balanced, unknown="no image of one side", about="mean of TNR and TPR: for parts of the set"
+            "balanced_accuracy",
+            _balanced,
+            unknown="no image of one side",
+            about="mean of TNR and TPR: for parts of the set",
+            parts=(_TPR, _TNR),
         ),
-        Formula(
-            "tnr",
-            lambda s: _rates(s)[1],
-            headline=True,
-            unknown="no image without its object",
-            about="share of images without the object that are answered no",
-            role="hallucination",
-            title="TNR",
-        ),
-        Formula(
-            "tpr",
-            lambda s: _rates(s)[0],
-            headline=True,
-            unknown="no image with its object",
-            about="share of images with the object that are answered yes",
-            role="helpfulness",
-            title="TPR",
-        ),
-        Formula("harmonic_mean", _harmonic, unknown="TPR and TNR are both 0, or one of them is unknown"),
+        _TNR,
+        _TPR,
+        Formula("harmonic_mean", _harmonic, unknown="TPR and TNR are both 0, or one of them is unknown", parts=(_TPR, _TNR)),
         ratio("unread", ["unread"], ["n"], better="lower", unknown="no answers", about="neither yes nor no in it: wrong"),
     )
 

@@ -23,11 +23,11 @@ from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.yes_no import doubt
 from benchmarks._text.yes_no_rules import mme_lmms_eval, mme_official, vlmevalkit
-from benchmarks._together.groups import PREFIX, all_right, sized, with_addends
+from benchmarks._together.groups import all_right, share_of_groups, sized, with_addends
 from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm, Fields, by_id
 from harness.core.errors import DataError
-from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, ratio
 from harness.core.plugins import Data
 
 HALLUCINATION = ("existence", "count", "position", "color")
@@ -35,40 +35,43 @@ PERCEPTION = (*HALLUCINATION, "posters", "celebrity", "scene", "landmark", "artw
 COGNITION = ("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning")
 TASKS = PERCEPTION + COGNITION
 VARIANTS = {"official": mme_official, "lmms_eval": mme_lmms_eval, "vlmevalkit": vlmevalkit}
+_NO_PAIR = "no image with both answers"
 _MOST = 200.0  # of a task: 100 for accuracy and 100 for accuracy+
 OFFICIAL_ENDING = " Please answer yes or no."
 _FILE = "mme/questions.jsonl"
 _HUB = "lmms-lab/MME on the Hugging Face hub"
 
 
+def _parts_of(task: str) -> tuple[Formula, Formula]:
+    accuracy = ratio("accuracy", [f"{task}/right"], [f"{task}/n"], group=task, unknown="no answers")
+    return accuracy, share_of_groups("accuracy_plus", "image", f"{task}/", group=task, unknown=_NO_PAIR)
+
+
 def _task_score(task: str) -> Formula:
+    accuracy, plus = parts = _parts_of(task)
+
     def points(s: Sums) -> Number:
-        return 100 * over(s[f"{task}/right"], s[f"{task}/n"]) + 100 * _plus(s, task)
+        return 100 * accuracy.compute(s) + 100 * plus.compute(s)
 
-    unknown = "no image with both answers"
-    return Formula("score", points, unit="points", group=task, unknown=unknown, bounds=(0.0, _MOST))
-
-
-def _plus(s: Sums, task: str) -> Number:
-    return over(s[f"{PREFIX}{task}/image/all"], s[f"{PREFIX}{task}/image/n"])
+    return Formula("score", points, unit="points", group=task, unknown=_NO_PAIR, bounds=(0.0, _MOST), parts=parts)
 
 
 def _total(name: str, tasks: Sequence[str], **about: object) -> Formula:
-    parts = tuple(_task_score(task) for task in tasks)
+    scores = [_task_score(task) for task in tasks]
+    parts = tuple(part for score in scores for part in score.parts)
     words = {
         "unit": "points",
         "unknown": "some of its tasks have no image with both answers",
         "about": f"sum over {', '.join(tasks)}",
     }
     about = {"bounds": (0.0, _MOST * len(tasks)), "parts": parts, **words, **about}
-    return Formula(name, lambda s: sum(part.compute(s) for part in parts), headline=True, **about)  # type: ignore[arg-type]
+    return Formula(name, lambda s: sum(score.compute(s) for score in scores), headline=True, **about)  # type: ignore[arg-type]
 
 
 def _of_task(task: str) -> tuple[Formula, ...]:
     return (
         _task_score(task),
-        ratio("accuracy", [f"{task}/right"], [f"{task}/n"], group=task, unknown="no answers"),
-        Formula("accuracy_plus", lambda s: _plus(s, task), group=task, unknown="no image with both answers"),
+        *_parts_of(task),
         ratio("precision", [f"{task}/tp"], [f"{task}/tp", f"{task}/fp"], group=task, unknown="no answer was read as yes"),
         ratio("recall", [f"{task}/tp"], [f"{task}/tp", f"{task}/fn"], group=task, unknown="no read answer to a yes question"),
         ratio("unread", [f"{task}/unread"], [f"{task}/n"], better="lower", group=task, unknown="no answers"),

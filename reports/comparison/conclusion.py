@@ -105,7 +105,7 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     values = with_unit(before.value if before else None, bad.shown_unit), with_unit(cell.value, bad.shown_unit)
     moved = f"{row_name(bad)} {values[0]} \u2192 {values[1]}"
     interval = between(difference.low, difference.high, bad.shown_unit, signed=True)
-    no_interval = "" if same and untested(cell) else ", no interval from so few images"
+    no_interval = "" if same and untested(cell) else f", no interval{_why_not(cell, ': {}')}"
     interval_words = f", 95 % interval {interval}" if interval else no_interval
     still = "Whether hallucination changed was not tested" if untested(cell) else "No significant change in hallucination"
     opening = openings.get(cell.significant, still)
@@ -120,16 +120,16 @@ def _plain_headline(rows: Sequence[Row]) -> str:
     cell, moved = row.cells[1], row.cells[1].difference.value
     if moved is None:
         return f"Whether {row_name(row)} changed is unknown."
-    still = f"was not tested{_why_not(cell)}" if untested(cell) else "did not change significantly"
+    still = f"was not tested{_why_not(cell, ' ({})')}" if untested(cell) else "did not change significantly"
     sentence = {"better": "improved", "worse": "got worse"}.get(cell.significant, still)
     return f"{row_name(row)} {sentence}: {change(moved, row.shown_unit)}."
 
 
-def _why_not(cell: Cell) -> str:
-    """' (fewer than 5 images count)', where the difference or the cell says why it has no interval."""
+def _why_not(cell: Cell, form: str) -> str:
+    """'fewer than 5 images count' in this form, where the difference or the cell says why it has no interval."""
     why = cell.difference.why if cell.difference is not None else ""
     why = why or cell.why.removeprefix(NO_INTERVAL) * cell.why.startswith(NO_INTERVAL)
-    return f" ({why})" if why else ""
+    return form.format(why) if why else ""
 
 
 def _price(rows: Sequence[Row], bad: Row) -> str:

@@ -26,6 +26,7 @@ from typing import Any
 from harness.core.evaluation import Answer, Formula, Item, Metric, Score
 from harness.core.files import storable, write_text_whole
 from harness.core.run_record import RunRecord
+from harness.core.stats import scale_of
 from reports.exports.item_scores import ItemScore, item_scores
 from reports.exports.sweeps import Measured, file_part, measured, model_name
 
@@ -136,7 +137,7 @@ def _result(one: Measured, metric: Metric) -> dict[str, Any]:
 
 
 def _metric_config(one: Measured, metric: Metric, formula: Formula) -> dict[str, Any]:
-    low, high = formula.bounds or ((0.0, 1.0) if formula.unit == "share" else (-math.inf, math.inf))
+    low, high = scale_of(formula.unit, formula.bounds)
     config: dict[str, Any] = {
         "metric_id": f"{one.result.benchmark}.{metric.key}",
         "metric_name": formula.title or metric.name,

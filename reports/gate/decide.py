@@ -112,7 +112,7 @@ def _test(target: Target, policy: GatePolicy, sides: _Sides, matched: Pairs | No
     plain = shift_of(both.before, both.after, f)
     if plain is None:
         units = sides[0].units if sides[0] is not None else ""
-        return _Tested(_untested(result, both, f, obstacle, units))
+        return _Tested(_untested(result, both, f, obstacle, units), obstacle=obstacle)
     low, high = limits(plain, policy.alpha)
     images = len(plain.images)
     result = replace(result, before=plain.before, after=plain.after, value=plain.value, low=low, high=high,
@@ -203,12 +203,15 @@ def _decided(one: _Tested, p_pass: float | None, p_fail: float | None, alpha: fl
     if one.result.role == "watch":
         return replace(one.result, verdict=WATCHED)
     by_now = any(p is not None and p < alpha for p in (p_pass, p_fail))  # an earlier look may have decided
-    if one.shift is None or not (one.shift.typical or by_now):
+    if not (by_now or (one.shift is not None and one.shift.typical)):
         why = one.result.why or "every image tells the same difference, so nothing is known of its uncertainty"
         return replace(one.result, verdict=INCONCLUSIVE, why=why)
     result = replace(one.result, p_pass=p_pass, p_fail=p_fail)
     if one.obstacle:
         return result
+    if one.shift is None:
+        met = p_pass is not None and p_pass < alpha
+        return replace(result, verdict=PASS if met else FAIL, why=f"decided by fewer images; now {result.why}")
     if p_pass is not None and p_pass < alpha:
         return replace(result, verdict=PASS)
     if p_fail is not None and p_fail < alpha:

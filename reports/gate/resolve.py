@@ -9,6 +9,7 @@ from harness.core.errors import ConfigError
 from harness.core.evaluation import Formula
 from harness.core.gating import GatePolicy, Margin, Rule
 from harness.core.nearest import did_you_mean
+from harness.core.stats import scale_of
 from reports.tables.roles import HALLUCINATION, HELPFULNESS
 
 Measured = Mapping[str, Sequence[Formula]]  # benchmark -> its formulas
@@ -110,8 +111,9 @@ def _target(rule: Rule, benchmark: str, formula: Formula, faults: list[str]) -> 
         faults.append(f"{key}: the margin {rule.margin} has another unit than the metric; give {' or '.join(allowed)}")
         return None
     margin, relative = _on_scale(rule.margin, formula)
-    if formula.unit == "share" and margin >= 1:
-        faults.append(f"{key}: a margin of {rule.margin} is the whole scale of a share")
+    low, high = scale_of(formula.unit, formula.bounds)
+    if margin >= high - low:
+        faults.append(f"{key}: a margin of {rule.margin} is the metric's whole scale")
         return None
     return Target(rule, benchmark, formula, sign, margin, relative)
 

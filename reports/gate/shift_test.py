@@ -15,6 +15,7 @@ least the chance that none is drawn of as many as would bring the difference to 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -31,6 +32,7 @@ from harness.core.stats import (
     evaluate,
     few_clusters,
     moving,
+    scale_of,
     unseen_variance,
 )
 from reports.values.paired import change
@@ -92,21 +94,22 @@ def shift_of(before: Sample, after: Sample, formula: Formula, sign: int = 1, rel
     value, without = changes[0] + size * old, changes[1] + size * left[0]
     if not (np.isfinite(value) and np.isfinite(without).all()):
         return None
-    widest = 1.0 if formula.unit == "share" else 0.0
+    ends = scale_of(formula.unit, formula.bounds) if formula.unit == "share" else (0.0, math.inf)
+    widest = width if math.isfinite(width := ends[1] - ends[0]) else 0.0
     images, typical = _by_image(value, without), _typical(_by_image(*changes)) or widest
-    wider = _wider(images, before, after, formula) if fewest < len(kept) and widest else 1.0
+    wider = _wider(images, before, after, formula, widest) if fewest < len(kept) and widest else 1.0
     images, typical = value + wider * (images - value), wider * typical
-    loss, gain = _whole(_by_image(old, left[0]), sign, formula.unit == "share")
+    loss, gain = _whole(_by_image(old, left[0]), sign, *ends)
     return Shift(value, old, new, images, typical, widest, int(moved.sum()), fewest - 1, loss, gain)
 
 
-def _whole(before: Floats, sign: int, is_share: bool) -> tuple[float, float]:
+def _whole(before: Floats, sign: int, low: float, high: float) -> tuple[float, float]:
     """How far an image falls that loses all that it has, and rises that gets all: means over what there is to lose or get.
 
-    A metric ends at 0, and a share at 1; the end of other metrics is unknown.
+    `low`, `high`: the metric's ends; of an infinite `high` nothing is known of how far an image can rise.
     """
-    had = np.clip(before, 0.0, 1.0 if is_share else None)
-    ways = [_mean_over_amounts(had), _mean_over_amounts(1 - had) if is_share else 0.0]
+    had = np.clip(before, low, high)
+    ways = [_mean_over_amounts(had - low), _mean_over_amounts(high - had) if math.isfinite(high) else 0.0]
     return (ways[0], ways[1]) if sign > 0 else (ways[1], ways[0])
 
 
@@ -115,9 +118,10 @@ def _mean_over_amounts(amounts: Floats) -> float:
     return float((amounts**2).sum() / total) if (total := float(amounts.sum())) > 0 else 0.0
 
 
-def _wider(images: Floats, before: Sample, after: Sample, formula: Formula) -> float:
+def _wider(images: Floats, before: Sample, after: Sample, formula: Formula, width: float) -> float:
     """By what the images' distances grow where some count on one side alone, see `unseen_variance`."""
-    own, unseen = float(images.var(ddof=1)) / len(images), float(unseen_variance(change(before, after, formula))[0])
+    own = float(images.var(ddof=1)) / len(images)
+    unseen = float(unseen_variance(change(before, after, formula), width)[0])
     return float(np.sqrt(1 + unseen / own)) if own > 0 else 1.0
 
 

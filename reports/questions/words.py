@@ -128,7 +128,8 @@ def _open(question: Question, row: Row) -> str:
     if not shown:
         return ""
     if not known:
-        return f"{row_name(row)}: there is no interval, from so few images or from equal answers."
+        reasons = dict.fromkeys(test.difference.why for test, _, _ in shown if test.difference.why)
+        return f"{row_name(row)}: there is no interval{': ' if reasons else ''}{'; '.join(reasons)}."
     parts = [
         f"{second} against {first} {change(test.difference.value, unit)} {between(low, high, unit, signed=True)}"
         for test, low, high in known[:_MOST_SIDES]
@@ -146,7 +147,7 @@ def _open(question: Question, row: Row) -> str:
 def _excluded(row: Row, lowest: float, highest: float) -> str:
     """'; differences below -4.0 or above +2.0 points are excluded (95 %)'; an end that no difference can pass is left out."""
     unit = row.shown_unit
-    below, above = (row.unit != "share" or abs(end) < 1 for end in (lowest, highest))
+    below, above = (abs(end) < row.widest for end in (lowest, highest))
     if not below and not above:
         return "; no difference is excluded"
     ends = [f"below {number(lowest, unit, signed=True) if above else change(lowest, unit)}"] if below else []

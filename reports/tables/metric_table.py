@@ -97,7 +97,7 @@ def _worded(
     formulas = measures(result for column in results for result in column)
     return [
         Row(name, f.name, f.group, f.better, f.unit, f.headline, f.about, f.role,
-            tuple(together.cell(f, own) for own in places), f.title, f.published_as)
+            tuple(together.cell(f, own) for own in places), f.title, f.published_as, bounds=f.bounds)
         for f in formulas.values()
     ]  # fmt: skip
 
@@ -147,7 +147,7 @@ def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None],
         order = significantly_better(f, both, width, again)
         cells = with_joint_intervals([c.get(key) for c in columns], both, width, again)
         about = (f.name, f.group, f.better, f.unit, f.headline, f.about, f.role)
-        rows.append((Row(benchmark, *about, cells, f.title, f.published_as, order), f))
+        rows.append((Row(benchmark, *about, cells, f.title, f.published_as, order, f.bounds), f))
     return rows
 
 
@@ -222,7 +222,7 @@ def _judged(cell: Cell | None, p_holm: float | None, tests: int, row: Row, p_fdr
     if cell is None:
         return None
     detectable = cell.difference.detectable(ALPHA / tests) if cell.difference and tests else None
-    if detectable is not None and row.unit == "share" and detectable > 1:
+    if detectable is not None and row.unit == "share" and detectable > row.widest:
         detectable = math.inf
     significant = significance(cell.difference, p_holm, row.better)
     return replace(cell, p_holm=p_holm, p_fdr=p_fdr, detectable=detectable, significant=significant)

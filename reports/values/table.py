@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from harness.core.stats import scale_of
 from reports.values.paired import Difference
 
 Significance = str  # "better", "worse", "changed" (where neither direction is better) or "": inconclusive
@@ -100,6 +101,13 @@ class Row:
     title: str = ""
     published_as: str = ""
     order: tuple[tuple[int, int], ...] = ()
+    bounds: tuple[float, float] | None = None
+
+    @property
+    def widest(self) -> float:
+        """How far two values can lie apart by definition; infinite where that is not known."""
+        low, high = scale_of(self.unit, self.bounds)
+        return high - low
 
     def rank_range(self, column: int) -> tuple[int, int] | None:
         """The best and the worst rank that the tests of all pairs leave open for a column; None where its value is unknown."""

@@ -26,6 +26,7 @@ from harness.core.stats import (
     SHARE,
     UNKNOWN,
     Linear,
+    Range,
     difference_interval,
     expand,
     limits_of,
@@ -132,16 +133,16 @@ def rating(weights: tuple[float, ...]) -> World:
     return World(draw, first_over_second, float(np.dot(range(7), weights)), range=UNKNOWN)
 
 
-def relative() -> World:
-    """The model's ratings over the reference's, as in LLaVA-Bench; both depend on the image."""
+def relative(beaten: bool = True) -> World:
+    """The model's ratings over the reference's, as in LLaVA-Bench; both depend on the image. `beaten`: images may beat it."""
 
     def draw(rng: Rng, n: int, g: int) -> np.ndarray:
         hard = rng.normal(size=(n, g))
         model, reference = (np.clip(np.rint(m - hard + s * rng.normal(size=(n, g))), 1, 10) for m, s in ((6, 2), (8, 1)))
-        return stacked(model, reference)
+        return stacked(model if beaten else np.minimum(model, reference), reference)
 
     sums = draw(np.random.default_rng(12), 1, 4_000_000)[0].sum(axis=0)
-    return World(draw, first_over_second, float(sums[0] / sums[1]), range=UNKNOWN)
+    return World(draw, first_over_second, float(sums[0] / sums[1]), range=Range(0.0, np.inf))
 
 
 def words(sd: float) -> World:
@@ -182,6 +183,7 @@ METRICS: dict[str, Callable[[], World]] = {
     "rating 0 to 6, spread": lambda: rating((0.1, 0.1, 0.2, 0.2, 0.2, 0.1, 0.1)),
     "rating 0 to 6, mostly 6": lambda: rating((0.03, 0.0, 0.02, 0.05, 0.1, 0.2, 0.6)),
     "relative score (LLaVA-Bench)": relative,
+    "relative score, no image beats the reference": lambda: relative(beaten=False),
     "words an answer, log-normal 0.5": lambda: words(0.5),
     "inventions a caption, 0.5": lambda: counts(0.5),
     "inventions a caption, 3": lambda: counts(3.0),

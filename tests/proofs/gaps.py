@@ -1,11 +1,12 @@
 """Intervals and tests of metrics over several parts where items are missing: how many images must each part have?
 
-    python tests/proofs/gaps.py > tables.md                2,000 sweeps a cell, about four minutes on one core
+    python tests/proofs/gaps.py > tables.md                2,000 sweeps a cell, about eight minutes on one core
     python tests/proofs/gaps.py --seed 7 --only MME
 
-Items are missing at random (0, 5, 20 %), or all of one part, of which 1 to 8 images are left. A cell of the first table is the
-per cent of intervals that contain the truth, of the second the per cent of tests that find something where nothing changed; in
-brackets those too low and too high, and with "-" the per cent of sweeps without either.
+Items are missing at random (0, 5, 20 %), or all of one part but for 1 to 25 images, or of MME the second answer about all of
+a part's images but for so many; last, all parts are small. A cell of the first table is the per cent of intervals that contain
+the truth, of the second the per cent of tests that find something where nothing changed; in brackets those too low and too
+high, and with "-" the per cent of sweeps without either.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from harness.core.stats import SHARE, Linear, Range, difference_interval, expand
 from tests.proofs.worlds import Compute, Rng, skills, stacked
 
 IMAGES = (30, 100, 500)
-LEFT = (1, 2, 3, 4, 5, 8)
+LEFT = (1, 2, 3, 4, 5, 8, 10, 20, 25)
+EACH = (1, 2, 3, 4)  # images of every part
 _ALIKE = 0.3
 
 
@@ -40,6 +42,9 @@ class Parted:
     parts: int
     questions: int
     range: Range = SHARE
+
+
+Missing = Callable[[Rng, Parted, int, int], np.ndarray]  # which items have an answer, (n, g, Q)
 
 
 def summed(one: Compute, parts: int, times: float) -> Compute:
@@ -109,10 +114,12 @@ def groups(p: float, size: int) -> Parted:
     return Parted(_of_groups, _share, _moment(p, size), p, 1, size)
 
 
+Ways = dict[str, Missing]
 WORLDS: dict[str, Callable[[], Parted]] = {
     "MME total of 4 tasks, 80 % right": lambda: mme(0.8, 4),
     "MME total of 4 tasks, 95 % right": lambda: mme(0.95, 4),
     "MME total of 10 tasks, 80 % right": lambda: mme(0.8, 10),
+    "mean of 2 shares, 80 %": lambda: axes(0.8, 2),
     "MMStar, mean of 18 axes, 50 %": lambda: axes(0.5, 18),
     "MMStar, mean of 18 axes, 80 %": lambda: axes(0.8, 18),
     "POPE, mean F1 of 3 splits with images of their own, 85 %": lambda: f1s(0.85),
@@ -123,19 +130,30 @@ WORLDS: dict[str, Callable[[], Parted]] = {
 }
 
 
-def at_random(share: float) -> Callable[[Rng, Parted, int, int], np.ndarray]:
+def at_random(share: float) -> Missing:
     def there(rng: Rng, world: Parted, n: int, g: int) -> np.ndarray:
         return rng.random((n, g, world.questions)) >= share
 
     return there
 
 
-def of_one_part(left: int) -> Callable[[Rng, Parted, int, int], np.ndarray]:
+def of_one_part(left: int) -> Missing:
     """All images of the first part are missing but so many; nothing is missing elsewhere."""
 
     def there(rng: Rng, world: Parted, n: int, g: int) -> np.ndarray:
         found = np.ones((n, g, world.questions), dtype=np.bool_)
         found[:, np.arange(g)[np.arange(g) % world.parts == 0][left:]] = False
+        return found
+
+    return there
+
+
+def half_of_one_part(left: int) -> Missing:
+    """About all images of the first part but so many only the first question is answered; nothing is missing elsewhere."""
+
+    def there(rng: Rng, world: Parted, n: int, g: int) -> np.ndarray:
+        found = np.ones((n, g, world.questions), dtype=np.bool_)
+        found[:, np.arange(g)[np.arange(g) % world.parts == 0][left:], 1:] = False
         return found
 
     return there
@@ -184,6 +202,23 @@ def _words(sides: list[np.ndarray], without: float, covered: bool) -> str:
     return f"{shown:.1f} ({below:.1f}, {above:.1f})" + (f" -{without:.0f}" if without >= 0.5 else "")
 
 
+def show(title: str, asked: argparse.Namespace, worlds: dict[str, Parted], ways: Ways, images: int, per_part: int = 0) -> None:
+    """Two tables, a row a world; `per_part`: images of each part, where that is not `images` in all."""
+    tables: tuple[list[str], list[str]] = ([], [])
+    for name, world in worlds.items():
+        rows: tuple[list[str], list[str]] = ([], [])
+        g = per_part * world.parts or images
+        for way, missing in ways.items():
+            rng = np.random.default_rng([asked.seed, g, *f"{name} {way}".encode()])
+            n = max(200, min(asked.sweeps, 100_000_000 // (g * world.parts**2 * 40)))
+            for row, words in zip(rows, cell(name, world, g, n, rng, missing, asked.least), strict=True):
+                row.append(words)
+        for table, row in zip(tables, rows, strict=True):
+            table.append(f"| {name} | {' | '.join(row)} |")
+    for what, table in zip(("95 % interval", "false alarms at 5 %"), tables, strict=True) if worlds else ():
+        print(f"| {what}, {title} | {' | '.join(ways)} |", *table, "", sep="\n", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
@@ -191,27 +226,17 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--least", type=int, default=0, help="images that each part must have")
     asked = parser.parse_args()
-    ways = {f"{100 * share:.0f} % at random": at_random(share) for share in (0, 0.05, 0.2)}
-    ways |= {f"one part has {left} left": of_one_part(left) for left in LEFT}
+    worlds = {name: make() for name, make in WORLDS.items() if asked.only in name}
+    parted = {name: world for name, world in worlds.items() if world.parts > 1}
+    pairs = {name: world for name, world in parted.items() if world.answers is _of_pairs}
+    random: Ways = {f"{100 * share:.0f} % at random": at_random(share) for share in (0, 0.05, 0.2)}
     for g in IMAGES:
-        tables: tuple[list[str], list[str]] = ([], [])
-        for name, make in WORLDS.items():
-            if asked.only not in name:
-                continue
-            world = make()
-            rows: tuple[list[str], list[str]] = ([], [])
-            for way, missing in ways.items():
-                if world.parts == 1 and "left" in way:
-                    continue
-                rng = np.random.default_rng([asked.seed, g, *f"{name} {way}".encode()])
-                n = max(200, min(asked.sweeps, 100_000_000 // (g * world.parts**2 * 40)))
-                for row, words in zip(rows, cell(name, world, g, n, rng, missing, asked.least), strict=True):
-                    row.append(words)
-            for table, row in zip(tables, rows, strict=True):
-                table.append(f"| {name} | {' | '.join(row)} |")
-        for what, table in zip(("95 % interval", "false alarms at 5 %"), tables, strict=True):
-            print(f"| {what}, {g} images | {' | '.join(ways)} |", *table, sep="\n", flush=True)
-            print()
+        show(f"{g} images", asked, worlds, random, g)
+        show(f"{g} images", asked, parted, {f"one part has {left} left": of_one_part(left) for left in LEFT}, g)
+        halves = {f"one part has {left} whole pairs left": half_of_one_part(left) for left in LEFT}
+        show(f"{g} images", asked, pairs, halves, g)
+    for n in EACH:
+        show("all parts small", asked, parted, {f"{n} images a part": at_random(0)}, 0, n)
 
 
 if __name__ == "__main__":

@@ -112,7 +112,10 @@ def test_what_was_not_tested_is_not_said_to_have_stayed() -> None:
     assert said.headline == "Bench accuracy was not tested (fewer than 5 images count): \u221267.0 points."
     assert said.unknown == "Not tested: Bench accuracy \u221267.0 points."
     invents = lone("invents", 0.3, 0.1, role="hallucination")
-    assert headline(invents).startswith("Whether hallucination changed was not tested: Bench invents 30.0 % \u2192 10.0 %")
+    assert headline(invents).startswith(
+        "Whether hallucination changed was not tested: Bench invents 30.0 % \u2192 10.0 % (\u221220.0 points, no interval: "
+        "fewer than 5 images count)."
+    )
 
 
 def test_of_several_checkpoints_those_that_were_not_tested_are_named() -> None:

@@ -10,7 +10,8 @@ kink (ECE) get the slope that matters at the scale of their uncertainty.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -19,11 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.evaluation import Formula
-from harness.core.stats.resampling import FEWEST_CLUSTERS
 from harness.core.stats.samples import Floats, Sample, clusters_of, columns_read, evaluate, moving, which_clusters
 
 _STEPS = np.array([-1.0, -0.5, 0.5, 1.0])  # in standard errors
-_LEAST_OF_MEAN = 0.1  # clusters of a part, by those of parts on average (tests/proofs/gaps.py)
+_LEAST, _LEAST_OF_OTHERS, _LEAST_OF_ROOT = 2, 0.5, 1.6  # clusters of a part, by those of the others (tests/proofs/gaps.py)
 _NOISE = 1e-11  # of the largest part
 
 
@@ -42,6 +42,14 @@ class Moments(NamedTuple):
     sums: tuple[Floats, Floats, Floats]
 
 
+class FewClusters(NamedTuple):
+    """A part of a metric that too few clusters move, how many, and how many are needed."""
+
+    name: str
+    clusters: int
+    needed: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Linear:
     """Metrics of N independent samples of up to G clusters each.
@@ -51,7 +59,7 @@ class Linear:
     direction of the metric's own scatter, per standard error squared (c_q times the error, DiCiccio and Efron 1992, section 4).
     counting: (N,) how many clusters move it in this sample itself, of the clusters of a pair; of a difference those of the
     side that has fewer; 0 where one of the formula's parts has too few for a test.
-    sides: of a difference, what it was made of. few: the formula's parts that have too few, each with how many.
+    sides: of a difference, what it was made of. few: the formula's parts that have too few.
     """
 
     value: Floats
@@ -61,7 +69,7 @@ class Linear:
     bend: Floats
     counting: Floats
     sides: tuple[Linear, ...] = ()
-    few: tuple[tuple[str, int], ...] = ()
+    few: tuple[FewClusters, ...] = ()
 
     @property
     def freedom(self) -> Floats:
@@ -75,7 +83,7 @@ class Linear:
         parts = np.where(np.abs(parts) > _NOISE * size.max(axis=1, keepdims=True, initial=0), parts, 0.0)
         clusters, counting = np.maximum(self.clusters, other.clusters), np.minimum(self.counting, other.counting)
         value, bias, bend = self.value - other.value, self.bias - other.bias, self.bend - other.bend
-        return Linear(value, parts, clusters, bias, bend, counting, (self, other), _fewest_each((self, other)))
+        return Linear(value, parts, clusters, bias, bend, counting, (self, other), _fewest_each((*self.few, *other.few)))
 
     def as_share(self, low: float, width: float) -> Linear:
         """The same metric as a share of the range from `low` to `low` + `width`."""
@@ -171,20 +179,30 @@ def linearise(formula: Formula, data: Sample, moved: NDArray[np.bool_] | None = 
     return replace(found, parts=parts, clusters=np.array([float(there.sum())]), counting=counting, few=few)
 
 
-def few_clusters(formula: Formula, data: Sample) -> tuple[tuple[str, int], ...]:
-    """The formula's parts that too few clusters move for an interval or a test of the whole, each with how many: fewer than
-    `FEWEST_CLUSTERS`, or than a tenth of what parts have on average."""
+def few_clusters(formula: Formula, data: Sample) -> tuple[FewClusters, ...]:
+    """The formula's parts that too few clusters move for an interval or a test of the whole: fewer than two, or than half of
+    what the other parts have on average, or, where that is less, 1.6 times its root.
+
+    One cluster has no scatter; a part that is small beside the others has most of the whole's variance, and tells little of it.
+    """
     counts = [(part.title or part.group or part.name, clusters_of(data, moving(part, data))) for part in formula.parts]
-    least = max(FEWEST_CLUSTERS, _LEAST_OF_MEAN * sum(n for _, n in counts) / max(len(counts), 1))
-    return tuple((name, n) for name, n in counts if n < least)
+    if len(counts) < 2:
+        return ()
+    total, found = sum(n for _, n in counts), list[FewClusters]()
+    for name, n in counts:
+        others = (total - n) / (len(counts) - 1)
+        least = max(_LEAST, min(_LEAST_OF_OTHERS * others, _LEAST_OF_ROOT * math.sqrt(others)))
+        found += [FewClusters(name, n, math.ceil(least))] if n < least else []
+    return _fewest_each(found)
 
 
-def _fewest_each(several: Sequence[Linear]) -> tuple[tuple[str, int], ...]:
-    """The parts that any of these has too few clusters of, each with the fewest."""
-    found: dict[str, int] = {}
-    for name, n in (part for one in several for part in one.few):
-        found[name] = min(n, found.get(name, n))
-    return tuple(found.items())
+def _fewest_each(several: Iterable[FewClusters]) -> tuple[FewClusters, ...]:
+    """Each part once, with the fewest clusters and the most that are needed."""
+    found: dict[str, FewClusters] = {}
+    for one in several:
+        other = found.get(one.name, one)
+        found[one.name] = FewClusters(one.name, min(one.clusters, other.clusters), max(one.needed, other.needed))
+    return tuple(found.values())
 
 
 def mean_of(several: Sequence[Linear]) -> Linear:
@@ -193,4 +211,4 @@ def mean_of(several: Sequence[Linear]) -> Linear:
     value, parts, clusters, bias, bend, counting = (np.array(column) for column in columns)
     sides = tuple(mean_of(side) for side in zip(*(s.sides for s in several), strict=True))
     middle = (value.mean(axis=0), parts.mean(axis=0), clusters.max(axis=0), bias.mean(axis=0), bend.mean(axis=0))
-    return Linear(*middle, counting.min(axis=0), sides, _fewest_each(several))
+    return Linear(*middle, counting.min(axis=0), sides, _fewest_each(part for one in several for part in one.few))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.core.evaluation import Formula, Item, Metric, Score
-from harness.core.stats.intervals import SHARE, UNKNOWN, Range, limits_of
+from harness.core.stats.intervals import UNKNOWN, Range, limits_of
 from harness.core.stats.linear import Linear, linearise
 from harness.core.stats.resampling import FEWEST_CLUSTERS
 from harness.core.stats.samples import Sample, evaluate, moving, sample
@@ -47,11 +47,13 @@ def _metric(data: Sample, formula: Formula, units: str) -> Metric:
 
 
 def _why_unknown(formula: Formula, data: Sample) -> str:
-    """Its parts without a value and their reasons; the formula's own reason where it has no such parts."""
+    """Its parts without a value, each name once, and their reasons; the formula's own reason where it has no such parts."""
     reasons: dict[str, list[str]] = {}
     for part in formula.parts:
         if not np.isfinite(evaluate(part, data.names, data.sums[None])[0]):
-            reasons.setdefault(part.unknown, []).append(part.title or part.group or part.name)
+            name = part.title or part.group or part.name
+            if all(name not in names for names in reasons.values()):
+                reasons.setdefault(part.unknown, []).append(name)
     return "; ".join(f"{reason} ({', '.join(names)})" for reason, names in reasons.items()) or formula.unknown
 
 
@@ -75,13 +77,14 @@ def why_no_test(found: Linear, units: str = IMAGES) -> str:
 
 
 def too_few(found: Linear, units: str = IMAGES) -> str:
-    """'fewer than 5 images count', or 'too few images count in OCR (1) and posters (3)' where it is the formula's parts."""
-    parts = [f"{name} ({n:,})" for name, n in found.few]
+    """'fewer than 5 images count', or 'fewer than 7 images count in OCR (1) and posters (3)' where it is the formula's parts,
+    which need as many beside the others."""
+    parts = [f"{part.name} ({part.clusters:,})" for part in found.few]
+    needed = max((part.needed for part in found.few), default=FEWEST_CLUSTERS)
     more = [f"{len(parts) - _NAMED:,} other parts"] if len(parts) > _NAMED + 1 else parts[_NAMED:]
     *first, last = [*parts[:_NAMED], *more] or [""]
-    if not last:
-        return f"fewer than {FEWEST_CLUSTERS} {units} count"
-    return f"too few {units} count in {', '.join(first)}{' and ' if first else ''}{last}"
+    counted = f"fewer than {needed:,} {units} count"
+    return f"{counted} in {', '.join(first)}{' and ' if first else ''}{last}" if last else counted
 
 
 def limits(formula: Formula, samples: Sequence[Sample], found: Linear) -> tuple[float | None, float | None]:
@@ -92,6 +95,11 @@ def limits(formula: Formula, samples: Sequence[Sample], found: Linear) -> tuple[
     return (float(low[0]), float(high[0])) if np.isfinite(low[0]) and np.isfinite(high[0]) else (None, None)
 
 
+def scale_of(unit: str, bounds: tuple[float, float] | None) -> tuple[float, float]:
+    """Least and greatest value by definition of a metric with this unit and bounds; infinite where none is known."""
+    return bounds or ((0.0, 1.0) if unit == "share" else (-np.inf, np.inf))
+
+
 def possible(formula: Formula, *samples: Sample) -> Range:
     """A formula's own range, (0, 1) of a share, where all samples and their single clusters lie there; else the extremes of
     single clusters: a mean of ratings cannot lie beyond the best rating, whatever the scale is. A range that is open by
@@ -99,12 +107,12 @@ def possible(formula: Formula, *samples: Sample) -> Range:
 
     No single cluster may have a value, as where a metric is a mean over splits and each image is of one split.
     """
-    if formula.bounds and not np.isfinite(formula.bounds).all():
-        return Range(*formula.bounds)
+    low, high = scale_of(formula.unit, formula.bounds)
+    if formula.bounds and not np.isfinite((low, high)).all():
+        return Range(low, high)
     alone = np.concatenate([evaluate(formula, data.names, data.totals) for data in samples])
     alone = alone[np.isfinite(alone)]
-    own = SHARE if formula.unit == "share" else UNKNOWN
-    own = Range(*formula.bounds, True) if formula.bounds else own
+    own = Range(low, high, bool(np.isfinite((low, high)).all()))
     whole = np.concatenate([alone, *(evaluate(formula, data.names, data.sums[None]) for data in samples)])
     beyond = (whole < own.low - _ROUNDING * own.width) | (whole > own.high + _ROUNDING * own.width)
     if own.whole and not beyond.any():

@@ -17,7 +17,8 @@ from harness.core.stats.samples import Floats
 # of intervals and tests: raise it whenever one could change. 1: percentile bootstrap; 3: counts only images that have a say;
 # 4: images of unequal weight, the edges, and differences of few changed images; 5: a gate's margins relative to the base;
 # 7: a gate's images that were not drawn; 9: differences of groups with a member that one side lacks;
-# 10: metrics over parts of which one has too few images; CHAIR corrected by marks, over images
+# 10: metrics over parts of which one has too few images; the range of LLaVA-Bench's relative score (no share) and of
+# HallusionBench's yes_difference (-1 to 1); CHAIR corrected by marks, over images
 VERSION = 10
 RESAMPLES = 10_000
 LEVEL = 0.95

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.yes_no.dash_b import DashB
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
+from harness.core.stats import metrics
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import golden, golden_lines, put
 from tests.benchmarks.second_set.golden_cases import check, measured, scored
@@ -57,3 +58,13 @@ def test_a_file_of_another_form_is_named(folder: DataFolder) -> None:
     put(folder, "dash_b/images/dash_benchmark_neg.json", {"coco": {"kettle": "1.png"}})
     with pytest.raises(DataError, match=r"dash_benchmark_neg.json, coco, kettle: it should be a list of file names"):
         DashB().load(folder)
+
+
+@pytest.mark.parametrize(("positives", "enough"), [(1, False), (15, False), (16, True)])
+def test_means_of_both_rates_need_images_of_both_sides(positives: int, enough: bool) -> None:
+    """Beside 100 images without their object: 1.6 root 100 = 16."""
+    labels = ["no"] * 100 + ["yes"] * positives
+    items = [Item(str(n), f"{n}.jpg", "", {"label": label, "object": "harp"}) for n, label in enumerate(labels)]
+    found = metrics(items, scored(DashB(), items, ["Yes", "No", "No", "Yes", "No"] * 24), DashB.formulas)
+    whys = {metric.name: metric.why for metric in found if metric.name in ("balanced_accuracy", "harmonic_mean")}
+    assert set(whys.values()) == {"" if enough else f"no interval: fewer than 16 images count in TPR ({positives})"}

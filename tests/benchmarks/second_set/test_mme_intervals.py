@@ -1,13 +1,14 @@
-"""MME's totals are sums over tasks: their standard errors are those of resampling images within each task."""
+"""MME's totals are sums over tasks: their standard errors are those of resampling images within each task. They have an
+interval where each task has images and whole pairs enough."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from benchmarks.yes_no.mme import HALLUCINATION, Mme
+from benchmarks.yes_no.mme import COGNITION, HALLUCINATION, TASKS, Mme
 from harness.core.evaluation import Answer, Item, Score
-from harness.core.stats import linearise, sample
+from harness.core.stats import linearise, metrics, sample
 
 IMAGES = 30
 
@@ -43,3 +44,36 @@ def test_the_error_of_a_total_is_that_of_independent_tasks(seed: int) -> None:
     assert np.sqrt(found.moments[0][0]) < 0.95 * np.sqrt(ignoring_tasks)
     parts = found.parts[0].reshape(len(HALLUCINATION), IMAGES)
     assert (np.abs(parts.sum(1)) < 0.01 * np.abs(parts).sum(1)).all()  # derivatives are numerical
+
+
+OFFICIAL = dict(zip(TASKS, (30, 30, 30, 30, 147, 170, 200, 200, 200, 20, 70, 20, 20, 20), strict=True))  # images, 1,187 in all
+
+
+def whys(images: dict[str, int], halves: dict[str, int] | None = None) -> dict[str, str]:
+    """Why each metric has no interval, three of four answers being right; `halves`: images of which one answer is missing."""
+    mme, items, said = Mme(), list[Item](), dict[str, Answer]()
+    for task, many in images.items():
+        for i in range(many):
+            for label in ("yes", "no")[: 1 if i < (halves or {}).get(task, 0) else 2]:
+                truth = {"label": label, "task": task, "groups": {"image": [f"{task}/{i}", 2]}}
+                item = Item(f"{task}/{i} {label}", f"{task}/{i}.jpg", "?", truth)
+                items.append(item)
+                said[item.id] = Answer(item.id, "yes" if i % 2 else label, 1, "end")
+    scores = mme.together(items, [mme.score(item, said[item.id]) for item in items], said)
+    return {metric.key: metric.why for metric in metrics(items, scores, mme.formulas)}
+
+
+def test_the_official_set_in_full_and_small_equal_tasks_have_all_intervals() -> None:
+    for images in (OFFICIAL, dict.fromkeys(TASKS, 4)):
+        found = whys(images)
+        assert (found["perception"], found["cognition"], found["hallucination_subset"]) == ("", "", "")
+
+
+def test_a_task_needs_whole_pairs_beside_those_of_the_others() -> None:
+    """One whole pair and 19 halves. Beside three times 70 images, as many pairs and its own 20 images 1.6 root(440 / 7), 12.7,
+    are needed; for the task's own score beside its 20 images 1.6 root 20, 7.2."""
+    images = {**dict.fromkeys(COGNITION, 70), "code_reasoning": 20}
+    assert whys(images)["cognition"] == "" == whys(images)["score[code_reasoning]"]
+    found = whys(images, {"code_reasoning": 19})
+    assert found["cognition"] == "no interval: fewer than 13 images count in code_reasoning (1)"
+    assert found["score[code_reasoning]"] == "no interval: fewer than 8 images count in code_reasoning (1)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from harness.config.gate_policy import parse_policy
 from harness.core import registry
 from harness.core.evaluation import Answer, Formula, Item, Score, ratio
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
-from harness.core.stats import measure, sample
+from harness.core.stats import few_clusters, measure, sample
 from reports.comparison.compare import compare, gated
+from reports.gate.anytime import Anytime
+from reports.gate.decide import gate
 from reports.tables.metric_table import make_tables
 from reports.text.plain_table import warnings
 from reports.values.table import Cell, Column
@@ -39,7 +42,7 @@ def result(wrong: Sequence[str] = (), without: Sequence[str] = ()) -> BenchmarkR
 
 
 WRONG = ("posters 0", "posters 1", "posters 2", "ocr 1", "ocr 2")  # 17 of 20, and of the first k of OCR all but two
-REASON = "too few images count in ocr (4)"
+REASON = "fewer than 8 images count in ocr (4)"  # beside 20: 1.6 times root 20, 7.2
 
 
 def total(record: RunRecord | list[RunRecord], column: int = 1) -> Cell:
@@ -49,7 +52,7 @@ def total(record: RunRecord | list[RunRecord], column: int = 1) -> Cell:
     return cell
 
 
-@pytest.mark.parametrize(("left", "enough"), [(1, False), (4, False), (5, True)])
+@pytest.mark.parametrize(("left", "enough"), [(1, False), (7, False), (8, True)])
 @pytest.mark.parametrize("side", [0, 1])
 @pytest.mark.parametrize("seeds", [(1,), (1, 2)])
 def test_a_part_with_few_common_images_leaves_the_total_a_value_alone(
@@ -61,25 +64,46 @@ def test_a_part_with_few_common_images_leaves_the_total_a_value_alone(
     lost = 3 / 20 + sum(n < left for n in (1, 2)) / left  # on the items of both
     assert cell.difference.value == pytest.approx(-lost)
     assert (cell.difference.p is not None, cell.difference.low is not None, cell.detectable is not None) == (enough,) * 3
-    assert cell.difference.why == ("" if enough else REASON.replace("4", str(left)))
+    assert cell.difference.why == ("" if enough else REASON.replace("(4)", f"({left})"))
     assert cell.significant == "" or enough
 
 
-@pytest.mark.parametrize(("left", "enough"), [(4, False), (5, True)])
+@pytest.mark.parametrize(("left", "enough"), [(4, False), (8, True)])
 def test_the_total_itself_has_no_interval_and_names_the_part(make: Any, left: int, enough: bool) -> None:
     cell = total(record_of(make, result(), result(WRONG, OCR[left:])))
     assert cell.value == pytest.approx(17 / 20 + (left - 2) / left) and (cell.low is not None) == enough
     assert cell.why == ("" if enough else f"no interval: {REASON}")
 
 
-@pytest.mark.parametrize(("left", "enough"), [(20, False), (22, True)])
-def test_a_part_needs_a_tenth_of_what_parts_have_on_average(left: int, enough: bool) -> None:
-    """Of 401 images in two parts the mean is 200.5, and its tenth 20.05. A part alone has its interval."""
-    tasks = ["posters"] * (401 - left) + ["ocr"] * left
-    scores = [Score(str(n), {f"{task}/n": 1.0, f"{task}/right": float(n % 3 > 0)}) for n, task in enumerate(tasks)]
-    of_total, _, of_part = measure(sample(range(len(tasks)), scores), (TOTAL, *PARTS))
-    assert (of_total.low is not None) == enough and of_part.low is not None
-    assert of_total.why == ("" if enough else "no interval: too few images count in ocr (20)")
+@pytest.mark.parametrize(
+    ("images", "needed"),
+    [
+        ((2, 2, 2), None),  # small, but no smaller than the others
+        ((1, 5, 5), 3),  # half of 5
+        ((2, 5, 5), 3),
+        ((3, 5, 5), None),
+        ((1, 1, 4), 2),  # one has no scatter: two at least
+        ((4, 10, 10), 5),
+        ((5, 10, 10), None),
+        ((7, 25, 25), 8),  # 1.6 times root 25
+        ((8, 25, 25), None),
+        ((17, 125, 125), 18),  # 1.6 times root 125: 17.9
+        ((18, 125, 125), None),
+    ],
+)
+def test_a_part_needs_two_images_and_half_as_many_as_the_others_or_1_6_times_their_root(
+    images: tuple[int, ...], needed: int | None
+) -> None:
+    names = "abc"
+    parts = tuple(ratio("score", [f"{name}/right"], [f"{name}/n"], group=name) for name in names)
+    mean = Formula("mean", lambda s: sum(part.compute(s) for part in parts) / 3, parts=parts)
+    places = [(name, n) for name, many in zip(names, images, strict=True) for n in range(many)]
+    scores = [Score(f"{part} {n}", {f"{part}/n": 1.0, f"{part}/right": float(n % 2)}) for part, n in places]
+    data = sample(range(len(scores)), scores)
+    few = [part for part in few_clusters(mean, data) if part.name == "a"]
+    assert few == ([] if needed is None else [("a", images[0], needed)])
+    (found,) = measure(data, [mean])
+    assert (found.low is None) == (needed is not None)
 
 
 def halves(make: Any) -> RunRecord:
@@ -103,7 +127,7 @@ def test_every_form_says_why_a_difference_of_two_intervals_has_no_test(make: Any
 def test_no_rank_and_no_joint_interval_rests_on_it(make: Any) -> None:
     """Two arms and the base on the same items, 4 of OCR: 20 of 20 against 8 of 20."""
     bad = [f"posters {n}" for n in range(12)]
-    for left, enough in ((4, False), (5, True)):
+    for left, enough in ((4, False), (8, True)):
         sides = [result(without=OCR[left:]), result(bad, OCR[left:])]
         records = [record_of(make, *sides, name=name) for name in ("dpo", "ipo")]
         records[1] = with_results(records[1], lambda i, s: [result([*bad, "ocr 0"] if i else [], OCR[left:])])
@@ -114,8 +138,20 @@ def test_no_rank_and_no_joint_interval_rests_on_it(make: Any) -> None:
 def test_a_gate_names_the_part(make: Any) -> None:
     policy = parse_policy({"name": "p", "rules": [{"metric": "mme.total", "role": "improve"}]})
     for left in (1, 4):
-        gate = gated([record_of(make, result(), result(WRONG, OCR[left:]))], policy)
-        assert REASON.replace("4", str(left)) in gate.checkpoints[0].rules[0].why
+        found = gated([record_of(make, result(), result(WRONG, OCR[left:]))], policy)
+        assert REASON.replace("(4)", f"({left})") in found.checkpoints[0].rules[0].why
+
+
+def test_a_gate_that_has_decided_keeps_its_verdict_where_a_later_look_has_too_few_images_of_a_part(make: Any) -> None:
+    policy = parse_policy({"name": "p", "rules": [{"metric": "mme.total", "role": "improve"}]})
+    wrong, anytime, verdicts = [item.id for n, item in enumerate(ITEMS) if n % 8], Anytime({"mme": len(ITEMS)}, 0.05, 1), []
+    for without in ([], OCR[4:]):
+        asked = tuple(item for item in ITEMS if item.id not in without)
+        look = record_of(make, *(replace(result(worse, without), items=asked) for worse in (wrong, [])))
+        (rule,) = gate(policy, compare([look]).columns, look.sweeps, anytime=anytime).checkpoints[0].rules
+        verdicts.append((rule.verdict, rule.why))
+    assert verdicts[0][0] == "pass" and verdicts[1][0] == "pass"
+    assert verdicts[1][1].startswith("decided by fewer images; now") and REASON in verdicts[1][1]
 
 
 def test_a_direct_test_is_not_made_and_its_reason_given(make: Any) -> None:
@@ -153,3 +189,11 @@ def test_a_mean_over_splits_is_of_all_of_them_whichever_run_comes_first() -> Non
         seen[order[0] is both] = sorted(values, key=str), row.about, abs(slice_.cells[1].difference.value)
         assert row.cells[1].difference is None or row.cells[1].difference.value is None
     assert seen[True] == seen[False] == ([0.75, None], "mean over the splits random, popular", 0.25)
+
+
+def test_means_over_one_split_each_are_two_measures() -> None:
+    columns = [Column(name, name, name, "", name, "", True, i == 0) for i, name in enumerate(("a", "b"))]
+    table = make_tables(columns, (pope(["random"], 3), pope(["popular"], 6)), []).full
+    (row,) = (row for row in table.rows if row.key == "accuracy")
+    values = [(cell.value, cell.why) for cell in row.cells if cell]
+    assert row.about == "mean over the splits random" and values == [(0.75, ""), (None, "no answers (random)")]

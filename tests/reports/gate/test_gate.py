@@ -193,7 +193,7 @@ def test_an_early_look_says_as_a_whole_gate_does_that_no_image_has_changed(bette
         ({"metric": "chair.words", "role": "guard", "margin": "2 points", "better": "higher"}, "give words or % of base"),
         ({"metric": "chair.words", "role": "guard", "margin": "2 words"}, "no better direction of its own"),
         ({"metric": "chair.chair_i", "role": "improve", "better": "higher"}, "direction is lower, the policy says higher"),
-        ({"metric": "chair.recall", "role": "guard", "margin": "100 points"}, "the whole scale"),
+        ({"metric": "chair.recall", "role": "guard", "margin": "100 points"}, "the metric's whole scale"),
     ],
 )
 def test_a_policy_that_does_not_fit_the_run_is_refused(better: Any, rule: dict[str, Any], message: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from harness.core.evaluation import ratio
+from harness.core.evaluation import Formula, ratio
 from harness.core.stats import Sample, unseen_variance
 from reports.gate.shift_test import above, below, items_needed, limits, p_above, p_below, shift_of
 from reports.values.paired import change
@@ -205,3 +206,25 @@ def test_so_many_items_are_needed_that_some_image_would_be_seen_which_fails_as_a
     """Two answers of 200 lost and two gained, 2 points away: ln 0.05 / ln(1 - 0.02 / 0.75) is 110.8 images of 4."""
     shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 2, 2)), ACCURACY)
     assert shift is not None and items_needed(shift, 200, -0.02, 0.05) == 444
+
+
+def rated(bounds: tuple[float, float] | None) -> Formula:
+    return ratio("rating", ["rating"], ["n"], bounds=bounds)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "loss", "gain", "widest"),
+    [
+        (None, 0.5**2 / 0.5, 0.5, 1.0),  # a share: all images have 0.5
+        ((-1.0, 1.0), 1.5, 0.5, 2.0),  # HallusionBench's difference of shares: down to -1
+        ((0.0, math.inf), 0.5, 0.0, 0.0),  # LLaVA-Bench's relative score: how far it can rise is unknown
+    ],
+)
+def test_how_far_an_image_can_move_is_by_the_range_of_the_metric(
+    bounds: tuple[float, float] | None, loss: float, gain: float, widest: float
+) -> None:
+    values = np.column_stack([np.full(20, 0.5), np.ones(20)])
+    data = Sample(("rating", "n"), values, np.arange(20))
+    shift = shift_of(data, data, rated(bounds))
+    assert shift is not None
+    assert (shift.loss, shift.gain, shift.widest) == pytest.approx((loss, gain, widest))

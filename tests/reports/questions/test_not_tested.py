@@ -1,5 +1,6 @@
 """Direct tests that are not made are named with the reason that holds; sentences claim nothing empty."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -79,6 +80,23 @@ def one_test(question: Question, low: float, high: float) -> Question:
 def test_differences_that_no_share_can_have_are_not_said_to_be_excluded(arms, question, low, high, says):
     (text,) = (c for c in claims(one_test(question, low, high), compare(arms).short) if c.startswith("CHAIRi: "))
     assert text.endswith(says)
+
+
+def test_a_difference_of_relative_scores_may_be_larger_than_a_share_can_be(arms, question):
+    """LLaVA-Bench's relative score has no upper end, and HallusionBench's yes_difference can change by 200 points."""
+    table = compare(arms).short
+    for bounds, above in (((0.0, math.inf), 1.5), ((-1.0, 1.0), 1.5), ((-1.0, 1.0), 2.0)):
+        rows = tuple(replace(row, bounds=bounds) for row in table.rows)
+        (text,) = (c for c in claims(one_test(question, -0.04, above), replace(table, rows=rows)) if c.startswith("CHAIRi: "))
+        assert ("above +150.00 points" in text) == (above == 1.5)
+
+
+def test_what_has_no_interval_says_why(arms, question):
+    (test,) = one_test(question, -0.1, 0.2).tests
+    unknown = replace(test.difference, low=None, high=None, why="fewer than 5 images count")
+    lacking = replace(question, tests=(replace(test, difference=unknown),))
+    (text,) = (c for c in claims(lacking, compare(arms).short) if c.startswith("CHAIRi: "))
+    assert text == "CHAIRi: there is no interval: fewer than 5 images count."
 
 
 @pytest.mark.parametrize(

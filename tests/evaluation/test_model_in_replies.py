@@ -99,10 +99,11 @@ def test_a_store_of_an_older_version_has_answers_whose_model_is_unknown(tmp_path
     with Store(tmp_path / "s.sqlite"):
         pass
     with sqlite3.connect(tmp_path / "s.sqlite") as db:
+        db.execute("ALTER TABLE votes DROP COLUMN about")
         db.execute("ALTER TABLE answers DROP COLUMN model")
         db.execute("INSERT INTO answers VALUES ('k', 'c', 'Yes.', 1, 'end', 0.5, NULL)")
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        db.execute(f"PRAGMA user_version = {version - 1}")
+        db.execute(f"PRAGMA user_version = {version - 2}")
     with Store(tmp_path / "s.sqlite") as store:
         assert store.answers(["k"])["k"].model is None
 

@@ -294,7 +294,7 @@ SERVED = {"name": "openai", "url": "http://127.0.0.1:9/v1"}
 
 @pytest.mark.parametrize(("options", "says"), [
     ({"api_key_env": "sk_live_abcdef"}, "environment variable that `api_key_env` names is not set"),
-    ({"url": "http://me:sk_live_abcdef@127.0.0.1:9/v1"}, "must hold no user, password or query"),
+    ({"url": "http://me:sk_live_abcdef@127.0.0.1:9/v1"}, "must hold no user, password, query"),
     ({"retries": -1}, "retries of 0 or more"),
     ({"max_cost": 1.0}, "`max_cost` needs"),
 ])  # fmt: skip

@@ -200,7 +200,7 @@ def test_log_probs_and_guesses_are_those_of_a_plain_forward(any_family: Both, im
 
 def test_every_family_passes_its_own_checks(any_family: Both, images: list[Path]) -> None:
     found = {finding.what: (finding.state, finding.words) for finding in any_family.model.checks(images[:2], training=True)}
-    assert len(found) == 4 and all(state != "WRONG" for state, _ in found.values()), found
+    assert len(found) == 5 and all(state != "WRONG" for state, _ in found.values()), found
 
 
 @pytest.mark.parametrize(("name", "why"), [

@@ -191,16 +191,12 @@ def close(theirs: list[str], ours: list[str], what: object) -> None:
 def test_html_of_methods(whole: Written, methods: tuple) -> None:
     cells, told = methods
     read = page(whole.texts["html"])
-    lines = with_head(read.tables, "Method")
-    for column, line in enumerate(lines):
-        for text, i in zip(line[1:], HEADLINE, strict=True):
-            own = cells[i][column]
-            close(numbers(text), [*printed(RULES[i], cells[i], own), *_p_beside(own)], (RULES[i], text))
-    everything = with_head(read.tables, "Metric", "base", "dpo 2 seeds")
-    for line, rule, own in zip(everything, RULES, cells, strict=True):
-        for text, cell in zip(line[1:], own, strict=True):
-            close(numbers(text), [*printed(rule, own, cell), *_p_beside(cell)], (rule, text))
-    scatter = read.tables[[t[0][:1] for t in read.tables].index(["Method"], 1)][1:]
+    headline, everything = (table[1:] for table in read.tables if table[0][:3] == ["Metric", "base", "dpo 2 seeds"])
+    for lines, shown_ in ((headline, HEADLINE), (everything, range(len(RULES)))):
+        for line, i in zip(lines, shown_, strict=True):
+            for text, cell in zip(line[1:], cells[i], strict=True):
+                close(numbers(text), [*printed(RULES[i], cells[i], cell), *_p_beside(cell)], (RULES[i], text))
+    scatter = with_head(read.tables, "Method")
     for text, i in zip(scatter[0][1:], HEADLINE, strict=True):
         (_, shift), rule = told[i][0], RULES[i]
         usual = 1 if rule.unit in ("share", "words") else 2

@@ -201,8 +201,11 @@ def test_html_of_methods(whole: Written, methods: tuple) -> None:
         (_, shift), rule = told[i][0], RULES[i]
         usual = 1 if rule.unit in ("share", "words") else 2
         close(numbers(text), [shown(v, rule.unit, usual) for v in (shift.seed_sd, shift.item_error)], rule)
-    for line in with_head(read.tables, "Slice", "Checkpoint"):
-        _confusion_line(whole, line)
+    confusions = with_head(read.tables, "Slice", "Checkpoint")
+    counts = [_confusion(whole, label, group).values() for label in ("base", "dpo") for group in ("", *SPLITS)]
+    digits_ = int(any(n % 1 for own in counts for n in own))  # of all counts, where one mean over seeds is not whole
+    for line in confusions:
+        _confusion_line(whole, line, digits_)
 
 
 def _p_beside(cell: Cell) -> list[str]:
@@ -213,15 +216,19 @@ def _p_beside(cell: Cell) -> list[str]:
     return [f"{cell.holm:.3f}"]
 
 
-def _confusion_line(whole: Written, line: list[str]) -> None:
+def _confusion(whole: Written, label: str, group: str) -> dict[str, float]:
     sides = {"base": ["base"], "dpo": SEEDS["dpo"]}
+    return again.confusion([whole.sweeps[one]["pope"] for one in sides[label]], group)
+
+
+def _confusion_line(whole: Written, line: list[str], n: int) -> None:
     groups = [line[0]] if line[0] else SPLITS
     expected = []
     for group in groups:
-        c = again.confusion([whole.sweeps[label]["pope"] for label in sides[line[1]]], group)
+        c = _confusion(whole, line[1], group)
         total = sum(c.values())
         shares = ((c["tp"] + c["fp"]) / total, (c["tp"] + c["fn"]) / total, (c["tp"] + c["tn"]) / total)
-        expected.append([*(f"{c[k]:.0f}" for k in ("tp", "fn", "fp", "tn")), *(shown(s, "share", 1) for s in shares)])
+        expected.append([*(f"{c[k]:.{n}f}" for k in ("tp", "fn", "fp", "tn")), *(shown(s, "share", 1) for s in shares)])
     assert [text for text in line[2:] if text != "\u2013"] in expected, line
 
 

@@ -45,6 +45,7 @@ def annotators(
     from harness.commands._terminal import Display
     from harness.commands.run import file_and_changes
     from harness.config.check_paths import check_file_to_write
+    from harness.core.files import write_text_whole
     from harness.run.annotators import as_json
 
     file, changes = file_and_changes(words or [])
@@ -54,6 +55,6 @@ def annotators(
         found = measure(file, changes, mini=mini, output=output, progress=display)
     echo(found.render())
     if to is not None:
-        to.write_text(json.dumps(as_json(found.rows), indent=1) + "\n", encoding="utf-8")
+        write_text_whole(to, json.dumps(as_json(found.rows), indent=1) + "\n")
     if any(one.unjudged for one in found.rows):
         raise typer.Exit(1)

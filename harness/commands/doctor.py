@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import RUNS, FleetOption, OutputOption, app, echo
+from harness.commands._app import FleetOption, app, echo
 from harness.commands.run import fleet_changes
 
 
@@ -23,7 +23,9 @@ def doctor(
         Path | None, typer.Option("--beside", help="model folder; its answers by transformers are compared with the model's")
     ] = None,
     fleet: FleetOption = None,
-    output: OutputOption = RUNS,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="output folder, with the store of all runs; default: runs")
+    ] = None,
 ) -> None:
     """Check machine and model before a long run.
 
@@ -44,7 +46,8 @@ def doctor(
     from harness.evaluation.doctor import examine, verdict
     from harness.run.models import load_model, spec_of
 
-    chosen = evaluation(model, output=str(output), changes=[*(changes or []), *fleet_changes(fleet, None, changes or [])])
+    place = str(output) if output is not None else None
+    chosen = evaluation(model, output=place, changes=[*(changes or []), *fleet_changes(fleet, None, changes or [])])
     found = []
     if chosen.fleet is not None and beside is not None:
         raise ConfigError("--beside compares two models on this machine; leave out --fleet.")
@@ -54,10 +57,11 @@ def doctor(
         data = Path(chosen.data).expanduser() if chosen.data != "miniworld" else None
         findings = diagnose_hosts(chosen.fleet, spec_of(chosen), data)
     else:
-        other = evaluation(str(beside), output=str(output)) if beside is not None else None
+        other = evaluation(str(beside), output=chosen.output) if beside is not None else None
         if other is not None and (faults := path_faults(other)):  # before the minutes that the model itself takes
             raise ConfigError(all_faults([fault.replace("model.path", "--beside", 1) for fault in faults], "the options"))
-        findings = examine(lambda: load_model(chosen), output, None if other is None else lambda: load_model(other))
+        folder = Path(chosen.output).expanduser()
+        findings = examine(lambda: load_model(chosen), folder, None if other is None else lambda: load_model(other))
     for finding in findings:
         show_finding(finding)
         found.append(finding)

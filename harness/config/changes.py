@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.config import yaml_text
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
+
+# Options of plug-ins that hold words of a prompt, such as `prompt_suffix`: a blank or a `#` of theirs is what the model reads.
+_PROMPT = re.compile(r"(?:^|_)(?:prompt|suffix|prefix)$")
 
 
 def changed(tree: dict[str, Any], overrides: Sequence[str], faults: list[str]) -> dict[str, Any]:
@@ -29,18 +33,23 @@ def refuse_twice(options: Mapping[str, object], changes: Sequence[str]) -> None:
     for change in changes:
         path = change.partition("=")[0]
         for key in (key for key, value in options.items() if value is not None):
-            whole = path == key or key.startswith(f"{path}.")
             every = key.startswith("sweep.*.") and path.startswith("sweep.") and path.count(".") == 1
-            if whole or every:
+            if path == key:
                 raise ConfigError(f"{change!r} sets {key} again, which is given as an option too. Give one of the two.")
+            if every or key.startswith(f"{path}."):
+                raise ConfigError(
+                    f"{change!r} replaces all of {path}, and with it `{key.removeprefix('sweep.*.')}`, which is given as an "
+                    "option too. Give one of the two."
+                )
 
 
 def _override(tree: dict[str, Any], text: str) -> None:
     path, equals, raw = text.partition("=")
     if not equals or not path:
         raise ConfigError(f"{text!r} is not of the form key.path=value.")
-    value = yaml_text.parse_word(raw, f"The value in {text!r}")
     *parents, last = path.split(".")
+    parse = yaml_text.parse_prompt if _PROMPT.search(last) else yaml_text.parse
+    value = parse(raw, f"The value in {text!r}")
     place: Any = tree
     for part in parents:
         place = _step(place, part, text)

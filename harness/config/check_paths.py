@@ -15,6 +15,8 @@ from harness.core.edge.own_servers import OWN_SERVERS
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
 
+_ANOTHER_OUTPUT = "Choose another folder with --output or `output=`."
+
 
 def check_paths(config: RunConfig) -> None:
     """Raise ConfigError naming every path of the study that leads nowhere."""
@@ -69,12 +71,14 @@ def _model(where: str, spec: Mapping[str, Any]) -> str:
 
 
 def check_file_to_write(file: Path, option: str) -> None:
-    """Raise ConfigError where a file that is written at the end cannot be: before the work, not after it."""
+    """Raise ConfigError where a file that is written at the end cannot be: before the work, not after it.
+
+    Folders above it that are not there are no fault: `write_text_whole` makes them.
+    """
     faults = [f"{file} is a folder. Name a file."] if file.is_dir() else output_faults(file.parent)
-    if not faults and not file.parent.is_dir():
-        faults = [f"there is no folder {file.parent}. Make it, or choose another place."]
     if faults:
-        raise ConfigError(f"{option}: {faults[0].removeprefix('output: ')}")
+        why = faults[0].removeprefix("output: ").replace(_ANOTHER_OUTPUT, "Choose another place.")
+        raise ConfigError(f"{option}: {why}")
 
 
 def output_faults(folder: Path) -> list[str]:
@@ -86,7 +90,7 @@ def output_faults(folder: Path) -> list[str]:
     except (OSError, ValueError):
         return [f"output: {str(folder)[:100]!r} is not a path."]
     if not above.is_dir():
-        return [f"output: {above} is a file, not a folder. Choose another folder with --output or `output=`."]
+        return [f"output: {above} is a file, not a folder. {_ANOTHER_OUTPUT}"]
     if not os.access(above, os.W_OK | os.X_OK):
-        return [f"output: {above} cannot be written to. Choose another folder with --output or `output=`."]
+        return [f"output: {above} cannot be written to. {_ANOTHER_OUTPUT}"]
     return []

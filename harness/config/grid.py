@@ -112,7 +112,8 @@ def _worded(sweep: Sequence[Any], faults: list[str]) -> list[Any]:
 
 def _reserved(sweep: Sequence[Any]) -> list[str]:
     """Labels as `wordings` makes them, on benchmarks that are not one benchmark in several wordings: the report would put other
-    items together. A study as a run keeps it has such labels, and no `wordings`."""
+    items together. A study as a run keeps it has such labels, and no `wordings`; one of them alone is put together with
+    nothing."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for spec in sweep:
         if isinstance(spec, Mapping) and (found := _WORDED.match(str(spec.get("label")))):
@@ -121,7 +122,7 @@ def _reserved(sweep: Sequence[Any]) -> list[str]:
     return [
         f"sweep: the label {spec['label']!r} is kept for `wordings`. Give another one, or write `wordings` in one benchmark"
         for group in groups.values()
-        if len(group) < 2 or any(spec.get(key) != group[0].get(key) for spec in group for key in kept)
+        if any(spec.get(key) != group[0].get(key) for spec in group for key in kept)
         for spec in group
     ]
 

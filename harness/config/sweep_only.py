@@ -81,16 +81,16 @@ def _without_arms(study: Path | None, say: Callable[[str], None]) -> dict[str, A
 
 
 def _require_used(made: RunConfig, limit: int | None, style: str | None) -> None:
-    """Raise ConfigError for an option that no benchmark takes, as each has a value of its own."""
-    values = {
-        "limit": (limit, [spec.limit for spec in made.sweep]),
-        "style": (style, [spec.options.get("style") for spec in made.sweep]),
-    }
-    for name, (wanted, found) in values.items():
-        if wanted is not None and wanted not in found:
-            raise ConfigError(
-                f"The option `{name}` ({wanted}) changes nothing: every benchmark of this sweep has its own. Leave one out."
-            )
+    """Raise ConfigError for an option that no benchmark takes."""
+    if limit is not None and all(spec.limit != limit for spec in made.sweep):
+        raise ConfigError(
+            f"The option `limit` ({limit}) changes nothing: changes set another limit for every benchmark. Give one of the two."
+        )
+    if style is not None and all(spec.options.get("style") != style for spec in made.sweep):
+        raise ConfigError(
+            f"The option `style` ({style}) changes nothing: every benchmark has a change, `wordings` or a `prompt_suffix` in "
+            "its place. Give one of the two."
+        )
 
 
 def _styled(specs: object, style: str, say: Callable[[str], None]) -> object:

@@ -99,9 +99,9 @@ def parse(text: str, where: str) -> Any:  # Any: a YAML value, checked by the sc
     return unshared(value, where)
 
 
-def parse_word(text: str, where: str) -> Any:  # Any: a YAML value
-    """The value of a word of the command line. Text without quotes is that text, with its blanks, line breaks and `#`: the
-    shell has taken the quotes that its user typed, and YAML would drop them."""
+def parse_prompt(text: str, where: str) -> Any:  # Any: a YAML value
+    """The value of a word of the command line that is part of a prompt. Text without quotes is that text, with its blanks,
+    line breaks and `#`: the shell has taken the quotes that its user typed, and YAML would drop them."""
     value = parse(text, where)
     if not isinstance(value, str) or text.lstrip().startswith(("!", "&", "*")):
         return value

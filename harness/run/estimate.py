@@ -29,7 +29,6 @@ from harness.evaluation.scoring import judge_faults
 from harness.evaluation.sweep import check_before_asking
 from harness.run.checks.adapters import check_layers
 from harness.run.checks.overlap import overlap_notes
-from harness.run.checks.references import check_references
 from harness.run.checks.report import check_report
 from harness.run.checks.sources import Looked, Warnings, indented, known_ahead, looked_at, refused_prompts
 from harness.run.data import data_to_look_at
@@ -125,7 +124,7 @@ def _present(
     config: RunConfig, opened: ExitStack, say: Callable[[str], None]
 ) -> tuple[Model | None, list[Asked], dict[str, int], Data | None, list[str]]:
     """The model, what the benchmarks ask, the number of pairs of each arm, the data folder, and all that is missing."""
-    checks = (check_report, check_divided, check_references)
+    checks = (check_report, check_divided)
     missing = plugin_faults(config) or [fault for check in checks for fault in _refused(partial(check, config))]
     missing += path_faults(config)
     asked, looked, data, model = list[Asked](), dict[str, Looked](), None, None

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from harness.api.annotators import AnnotatorTable
 from harness.cli import app, at_home
 from harness.commands.run import file_and_changes, fleet_changes
 from harness.config import yaml_text
 from harness.config.check_paths import check_file_to_write
 from harness.core.errors import ConfigError
+from harness.core.files import write_text_whole
 
 
 def test_the_home_folder_stands_in_the_place_of_its_sign(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,8 +65,31 @@ def test_a_table_of_the_study_is_not_a_file_of_sweep() -> None:
 @pytest.mark.parametrize("words", [("annotators", "--mini", "--to"), ("gate", "none", "--junit")])
 def test_a_place_that_cannot_be_written_to_is_refused_first(words: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    faults = {"none/x": "there is no folder", ".": "is a folder", "file/x": "is a file"}
+    faults = {".": "is a folder. Name a file.", "file/x": "is a file, not a folder. Choose another place."}
     for place, why in ((tmp_path / name, why) for name, why in faults.items()):
         refused = CliRunner().invoke(app, [*words, str(place), "--output", str(tmp_path / "runs")]).exception
         assert isinstance(refused, ConfigError) and str(refused).startswith(words[-1]) and why in str(refused)
     check_file_to_write(tmp_path / "file", "--to")
+
+
+def test_folders_of_a_file_to_write_are_made_where_they_are_not_there(tmp_path: Path) -> None:
+    check_file_to_write(file := tmp_path / "new" / "deep" / "g.xml", "--junit")
+    write_text_whole(file, "x")
+    assert file.read_text() == "x"
+
+
+def test_the_table_of_annotators_is_written_into_a_new_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.api.annotators.annotators", lambda *args, **options: AnnotatorTable(()))
+    to = tmp_path / "new" / "t.json"
+    done = CliRunner().invoke(app, ["annotators", "--mini", "--to", str(to), "--output", str(tmp_path / "runs")])
+    assert (done.exit_code, to.read_text()) == (0, "[]\n")
+
+
+def test_the_output_folder_of_doctor_is_its_option_or_the_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[Path] = []
+    monkeypatch.setattr("harness.evaluation.doctor.examine", lambda load, output, beside: looked_at.append(output) or ())
+    for words in ([f"output={tmp_path}"], ["--output", str(tmp_path)], []):
+        assert CliRunner().invoke(app, ["doctor", *words]).exit_code == 0
+    assert looked_at == [tmp_path, tmp_path, Path("runs")]
+    refused = CliRunner().invoke(app, ["doctor", "--output", "a", "output=b"]).exception
+    assert str(refused) == "'output=b' sets output again, which is given as an option too. Give one of the two."

@@ -210,7 +210,7 @@ POPE = {"name": "pope"}
 @pytest.mark.parametrize(
     ("sweep", "fault"),
     [
-        ([POPE, POPE | {"label": "p-wording1"}], "the label 'p-wording1' is kept for `wordings`"),
+        ([POPE | {"label": "p-wording1"}, POPE | {"label": "p-wording2", "limit": 3}], "'p-wording1' is kept for `wordings`"),
         ([POPE | {"label": "p-wording1"}, POPE | {"label": "p-wording2", "splits": ["random"]}], "'p-wording2' is kept"),
         ([POPE | {"label": "p-wording1"}, {"name": "beaf", "label": "p-wording2"}], "'p-wording1' is kept"),
         ([POPE | {"style": "llava", "wordings": [{"style": "official"}, {"style": "llava"}]}], "sweep.0.style: every one of"),

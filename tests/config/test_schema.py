@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -383,5 +384,13 @@ def test_a_key_of_several_forms_has_one_fault() -> None:
         ("", None),
     ],
 )
-def test_text_of_a_change_is_kept_as_it_was_typed(written: str, read: object) -> None:
-    assert changed({}, [f"key={written}"], []) == {"key": read}
+def test_words_of_a_prompt_in_a_change_are_kept_as_they_were_typed(written: str, read: object) -> None:
+    assert changed({}, [f"prompt_suffix={written}"], []) == {"prompt_suffix": read}
+    assert changed({}, [f"prompt={written}"], []) == {"prompt": read}
+
+
+@pytest.mark.parametrize("key", ["name", "data", "model.path", "sweep.0.style", "arms.0.pairs.prompts"])
+@pytest.mark.parametrize("written", ["abc ", " abc", "abc # my note"])
+def test_blanks_and_comments_are_no_part_of_a_path_or_a_name(key: str, written: str) -> None:
+    tree = {"model": {}, "sweep": [{}], "arms": [{"pairs": {}}]}
+    assert changed(tree, [f"{key}={written}"], faults := []) == changed(deepcopy(tree), [f"{key}=abc"], faults) and not faults

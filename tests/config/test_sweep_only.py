@@ -73,31 +73,39 @@ def test_the_output_folder_of_the_study_is_its_own(written: Written) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "change"),
+    ("given", "change", "why"),
     [
-        ({"output": "a"}, "output=b"),
-        ({"data": "miniworld"}, "data=d"),
-        ({"model": "/b"}, "model.path=/c"),
-        ({"model": "/b"}, "model={name: scripted}"),
-        ({"model": "http://a/v1"}, "model.url=http://b/v1"),
-        ({"benchmarks": ["pope"]}, "sweep=[{name: chair}]"),
-        ({"limit": 2}, "sweep=[{name: chair}]"),
-        ({"limit": 2}, "sweep.0={name: chair}"),
-        ({"items": ["1"]}, "sweep.pope={name: chair}"),
+        ({"output": "a"}, "output=b", "sets output again"),
+        ({"data": "miniworld"}, "data=d", "sets data again"),
+        ({"model": "/b"}, "model.path=/c", "sets model.path again"),
+        ({"model": "/b"}, "model={name: scripted}", "replaces all of model, and with it `model.path`"),
+        ({"model": "http://a/v1"}, "model.url=http://b/v1", "sets model.url again"),
+        ({"benchmarks": ["pope"]}, "sweep=[{name: chair}]", "sets sweep again"),
+        ({"limit": 2}, "sweep=null", "replaces all of sweep, and with it `limit`"),
+        ({"limit": 2}, "sweep.0={name: chair}", "replaces all of sweep.0, and with it `limit`"),
+        ({"items": ["1"]}, "sweep.pope={name: chair}", "replaces all of sweep.pope, and with it `items`"),
     ],
 )
 def test_an_argument_and_a_change_of_one_key_contradict_each_other(
-    written: Written, given: dict[str, str], change: str
+    written: Written, given: dict[str, str], change: str, why: str
 ) -> None:
-    with pytest.raises(ConfigError, match="again, which is given as an option too"):
+    with pytest.raises(ConfigError) as refused:
         evaluation(study=written(), changes=[change], **given)  # type: ignore[arg-type]
+    assert str(refused.value) == f"{change!r} {why}, which is given as an option too. Give one of the two."
 
 
 def test_a_limit_is_refined_for_some_benchmarks_and_refused_where_all_have_another(written: Written) -> None:
     study = written(sweep=[{"name": "pope"}, {"name": "chair"}])
     assert [s.limit for s in evaluation(study=study, limit=2, changes=["sweep.pope.limit=3"]).sweep] == [3, 2]
-    with pytest.raises(ConfigError, match="`limit` .2. changes nothing"):
+    with pytest.raises(ConfigError, match="`limit` .2. changes nothing: changes set another limit"):
         evaluation(study=written(), limit=2, changes=["sweep.pope.limit=3"])
+
+
+def test_one_wording_of_a_study_as_a_run_keeps_it_is_swept_alone(written: Written) -> None:
+    worded = {"name": "pope", "wordings": [{"style": "official"}, {"style": "llava"}]}
+    (study := written()).write_text(evaluation(study=written(sweep=[worded])).as_yaml())
+    (spec,) = evaluation(study=study, benchmarks=["pope-wording2"]).sweep
+    assert (spec.label, spec.options["style"]) == ("pope-wording2", "llava")
 
 
 def test_a_style_that_wordings_or_a_suffix_replace_is_named(written: Written) -> None:
@@ -109,5 +117,5 @@ def test_a_style_that_wordings_or_a_suffix_replace_is_named(written: Written) ->
         "pope is asked in its own `wordings`.", "gqa has a prompt_suffix, which stands in the place of a style."]  # fmt: skip
     assert [spec.options.get("style") for spec in made.sweep] == ["official", "llava", None, "llava"]
     alike = {"name": "pope", "wordings": [{"style": "official"}, {"style": "official", "max_new_tokens": 9}]}
-    with pytest.raises(ConfigError, match="`style` .llava. changes nothing"):
+    with pytest.raises(ConfigError, match="`style` .llava. changes nothing: .* `wordings` or a `prompt_suffix`"):
         evaluation(study=written(sweep=[alike]), style="llava")

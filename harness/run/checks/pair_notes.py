@@ -13,12 +13,13 @@ from harness.core import registry
 from harness.core.preference import AsksAbout, PreferencePair, noted_images
 from harness.models._checkpoint.families import note_ahead
 from harness.run.checks.adapters import noted_experts, noted_rank
+from harness.run.checks.references import unused_reference
 
 
 def pair_notes(arm: Arm, model: object, asked: Sequence[AsksAbout], pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
-    """What a run warns of and its report contains: of what an arm asks about, and of its pairs."""
+    """What a run warns of and its report contains: of what an arm asks about, of its pairs and its reference."""
     noted = (*noted_images(model, asked), *noted_judge(arm.align.judge, asked), *giveaways(pairs))
-    return (*noted, *noted_rank(arm, model), *noted_experts(arm, model))
+    return (*noted, *noted_rank(arm, model), *noted_experts(arm, model), *unused_reference(arm))
 
 
 def notes_of_run(arm: Arm, model: object, pairs: Sequence[PreferencePair]) -> tuple[str, ...]:

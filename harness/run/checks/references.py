@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from alignment.aligners._base import Aligner
 from alignment.training.objectives import ReadsStates
-from harness.config.option_faults import all_faults
-from harness.config.schema import RunConfig
-from harness.core import registry
-from harness.core.errors import ConfigError
+from harness.config.schema import Arm
+from harness.core.errors import HarnessError
+from harness.run.make_aligner import make_aligner
 
 
-def check_references(config: RunConfig) -> None:
-    """Raises ConfigError naming every arm with a `reference` that its training would never read."""
-    faults = []
-    for arm in config.arms:
-        if arm.reference is None:
-            continue
-        made = registry.make("aligner", arm.align.name, arm.align.options, judge=None, reward=None)
-        if not isinstance(made, Aligner):  # of another distribution
-            continue
-        reads = isinstance(made.objective, ReadsStates) and made.objective.reads_states
-        if not (made.objective.needs_reference or reads):
-            faults.append(
-                f"arm {arm.name}: {arm.align.name} learns without a reference with these options. Leave `reference` out"
-            )
-    if faults:
-        raise ConfigError(all_faults(faults, "the configuration"))
+def unused_reference(arm: Arm) -> tuple[str, ...]:
+    """A note on an arm with a `reference` that its training does not read; nothing of all others.
+
+    No fault: an arm of a grid over losses, or of `rounds` with `reference: fixed`, cannot leave its reference out alone.
+    """
+    if arm.reference is None:
+        return ()
+    try:
+        made = make_aligner(arm.align, arm.align.options, stands_in=True)
+    except HarnessError:  # named among what is wrong
+        return ()
+    if not isinstance(made, Aligner):  # of another distribution
+        return ()
+    reads = isinstance(made.objective, ReadsStates) and made.objective.reads_states
+    if made.objective.needs_reference or reads:
+        return ()
+    return (f"The `reference` of arm {arm.name} is not read: {arm.align.name} learns without one with these options.",)

@@ -10,7 +10,6 @@ from harness.config.schema import RunConfig
 from harness.evaluation.sweep import refuse
 from harness.run.checks.adapters import check_trained
 from harness.run.checks.models import check_models, is_begun
-from harness.run.checks.references import check_references
 from harness.run.checks.report import check_report
 from harness.run.checks.sources import looked_at
 from harness.run.data import data_to_look_at
@@ -25,7 +24,6 @@ def check_studies(configs: Sequence[RunConfig]) -> None:
         check_plugins(config)
         check_report(config)
         check_divided(config)
-        check_references(config)
         if not is_begun(config):
             check_models(config)
             check_trained(config)

@@ -251,7 +251,7 @@ def _show_sums(console: Console, costs: Sequence[Any], peak_memory: Callable[[],
     judged, measured = sum(cost.judge_requests for cost in costs), [c.seconds for c in costs if c.seconds is not None]
     if not measured:
         stages = f"[bold]{count(len(costs), 'stage')}[/bold], none measured, since something is missing"
-        console.print(f"{stages}; {judged:,} judge requests.")
+        console.print(f"{stages}; {count(judged, 'judge request')} counted." if judged else f"{stages}.")
         return
     left = len(costs) - len(measured)
     more = f", and {left} that could not be measured" if left else ""

@@ -200,7 +200,7 @@ class SharesPrefixes(Protocol):
     def unshared(self) -> str: ...
 
 
-OK, NOTE, WRONG, END_TOKEN = "ok", "note", "WRONG", "end token"  # states, and the check whose note a training says
+OK, NOTE, WRONG = "ok", "note", "WRONG"  # states of a finding
 
 
 @dataclass(frozen=True, slots=True)

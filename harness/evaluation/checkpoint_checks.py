@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from harness.core.capabilities import END_TOKEN, NOTE, WRONG, ChecksItself
+from harness.core.capabilities import OK, WRONG, ChecksItself, Finding
 from harness.core.errors import ModelError
 
 _SIZES = ((96, 96), (160, 80), (80, 140))
@@ -26,9 +27,16 @@ def drawn_images(folder: Path, n: int = len(_SIZES)) -> list[Path]:
     return paths
 
 
+def said_once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The same findings; a note or a fault in the words of an earlier one names that in their place."""
+    first = dict[str, str]()
+    for finding in findings:
+        before = first.setdefault(finding.words, finding.what) if finding.state != OK else finding.what
+        yield finding if before == finding.what else replace(finding, words=f"see {before}")
+
+
 def require_sound(label: str, model: object, say: Callable[[str], None], training: bool = False) -> None:
-    """Raises ModelError where a checkpoint fails a check that its options do not name in `despite`; says so where they do, and
-    before a training where that will not teach answers to end.
+    """Raises ModelError where a checkpoint fails a check that its options do not name in `despite`; says so where they do.
 
     One image and one question: two passes of the model for a sweep, three for a training.
     """
@@ -36,8 +44,6 @@ def require_sound(label: str, model: object, say: Callable[[str], None], trainin
         return
     with tempfile.TemporaryDirectory() as folder:
         found = list(model.checks(drawn_images(Path(folder), 1), training))
-    for note in (f for f in found if (f.what, f.state) == (END_TOKEN, NOTE)):
-        say(f"{label}: {note.words}")
     for finding in (f for f in found if f.state == WRONG):
         if finding.what in model.despite:
             say(f"{label}: the checkpoint fails the check of its {finding.what}, and goes on as asked: {finding.words}")

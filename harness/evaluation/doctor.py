@@ -33,7 +33,7 @@ from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.plugins import Answers, Model, in_order
 from harness.core.preference import NotesSeveralImages, ShowsSeveralImages
 from harness.core.run_record import UNKNOWN_WEIGHTS
-from harness.evaluation.checkpoint_checks import drawn_images
+from harness.evaluation.checkpoint_checks import drawn_images, said_once
 
 QUESTIONS = ("Is there a dog in the image?", "What colours do you see?", "Describe this image in detail.", "Why?")
 _TOKENS = 24
@@ -43,6 +43,10 @@ _GIB = 2**30
 
 def examine(load: Callable[[], Model], output: Path, beside: Callable[[], Model] | None = None) -> Iterator[Finding]:
     """Look at the machine, then at the model that `load` opens, then at its answers, and at those of `beside`."""
+    return said_once(_examined(load, output, beside))
+
+
+def _examined(load: Callable[[], Model], output: Path, beside: Callable[[], Model] | None) -> Iterator[Finding]:
     yield Finding("versions", OK, ", ".join(f"{name} {version}" for name, version in versions().items()))
     yield from _machine(output)
     try:

@@ -20,6 +20,7 @@ from harness.core.plugins import CountsRows
 from harness.core.run_record import AS_WRITTEN, BenchmarkResult, RunRecord, StudyNotes, SweepResult
 from harness.evaluation.scoring import StoredTogether, unjudged
 from harness.results.judge_results import training_checks, with_judge_check
+from harness.results.reward_reading import accuracy_notes, arm_notes, without_last_token
 from harness.results.server_use import served
 from harness.results.study_notes import partial_sweep, study_notes
 from harness.results.training_images import BenchmarkImages, benchmark_images, rewarded_by, trained_on
@@ -69,7 +70,13 @@ def records_from(store: Store, run: StoredRun, results: Sequence[tuple[StoredRes
     arms = [arm.name for arm in config.arms] or [""]
     images = benchmark_images(run, [row for row, _ in results])
     notes = study_notes(config, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups)  # the same for all arms
+    half_read = without_last_token(store, run.id, config)
+    rated = store.get(RewardAccuracy, run.id) or RewardAccuracy()
+    of_rated = (*_rated_before(rated, config), *accuracy_notes([name for name in half_read if name in rated.shares]))
+    notes = replace(notes, unlike=(*notes.unlike, *of_rated))
     records = [_record(store, run, sweeps, arm, config, images, notes) for arm in arms]
+    trained = {arm.name: arm_notes(arm, half_read) for arm in config.arms}
+    records = [replace(r, notes=(*r.notes, *trained.get(r.name, ()))) for r in records]
     several = {label: _of_several(label, [row for row, _ in rows]) for label, rows in by_label.items()}
     return [replace(r, notes=(*r.notes, *(note for s in r.sweeps for note in several[s.label]))) for r in records]
 
@@ -155,7 +162,6 @@ def _record(
     swept = {result.benchmark: result for sweep in present for result in sweep.results}
     rewards = store.get(RewardAccuracy, run.id) or RewardAccuracy()
     models = [model.name for model in config.reward_models]
-    unlike = (*notes.unlike, *_rated_before(rewards, config))
     complete = len(present) == len(labels) and all(len(s.results) == len(config.sweep) for s in present)
     return RunRecord(
         run_id=run.id,
@@ -180,7 +186,7 @@ def _record(
         timings=(store.get(Timings, run.id) or Timings()).seconds,
         notes=(*training.notes, *_of_other_code(run, training.code)),
         data_folder=Path(run.data_folder),
-        study=replace(notes, partial=partial_sweep(config, swept), unlike=unlike),
+        study=replace(notes, partial=partial_sweep(config, swept)),
         begun=run.created_at,
     )
 

@@ -32,7 +32,7 @@ from harness.run.checks.overlap import overlap_notes
 from harness.run.checks.report import check_report
 from harness.run.checks.sources import Looked, Warnings, indented, known_ahead, looked_at, refused_prompts
 from harness.run.data import data_to_look_at
-from harness.run.make_aligner import annotator_of, check_divided, make_aligner
+from harness.run.make_aligner import annotator_of, check_divided, ends_not_taught, make_aligner
 from harness.run.models import load_model
 from harness.run.on_fleet.jobs import fleet_size, jobs_of
 from harness.run.on_fleet.together import check_room
@@ -139,6 +139,8 @@ def _present(
         try:
             model = load_model(config)
             check_before_asking("base", model, say, training=bool(looked))
+            for note in ends_not_taught(config, {name: found.pairs for name, found in looked.items()}, model):
+                say(f"base: {note}")
         except HarnessError as error:
             missing.append(f"model: {error}")
     if data is not None:
@@ -165,8 +167,8 @@ def _unmeasured(config: RunConfig, asked: Sequence[Asked], totals: Mapping[str, 
     columns = 1 + len(config.arms)
     for one in asked:
         yield _sweep_cost(one, columns, None)
-    for stage, amount in counted(config, totals):
-        yield Cost(stage, amount, None)
+    for stage, amount, judged in counted(config, totals):
+        yield Cost(stage, amount, None, judged)
 
 
 def _sweep_cost(asked: Asked, columns: int, seconds: float | None) -> Cost:

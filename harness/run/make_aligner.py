@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alignment.aligners._base import Aligner as Own
 from alignment.batching.policy import Policy
 from alignment.online.reward_model import JudgeReward, ModelReward, Reward
+from alignment.training.end_token import AHEAD, end_token_note
 from alignment.training.sample_supply import Online
 from alignment.weights.checkpoint import HEADS, PROVENANCE
 from alignment.weights.strategy import check_division
@@ -17,7 +19,7 @@ from harness.config.fleet_form import ALONE
 from harness.config.schema import AlignConfig, RunConfig
 from harness.core import registry
 from harness.core.edge.files import is_file
-from harness.core.errors import ConfigError, TrainingError
+from harness.core.errors import ConfigError, HarnessError, TrainingError
 from harness.core.plugins import Aligner, Annotator, Data
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator
@@ -46,6 +48,24 @@ def make_aligner(
         reward = JudgeReward(judge)
     given = {name: value for name, value in (("judge", judge), ("reward", reward)) if value is not None}
     return registry.make("aligner", spec.name, dict(options), **given)
+
+
+def ends_not_taught(config: RunConfig, pairs: Mapping[str, Sequence[PreferencePair]], model: object) -> tuple[str, ...]:
+    """What a dry run says, once, where a training of the study will note that it does not teach answers to end.
+
+    Args: `pairs`: reward model or arm -> its pairs, as far as they are ready-made; only these are looked at.
+    """
+    if not isinstance(model, Policy):
+        return ()
+    for arm in (arm for arm in config.arms if arm.name in pairs):
+        try:
+            aligner = make_aligner(arm.align, arm.align.options, stands_in=True)
+            online = aligner if isinstance(aligner, Online) else None
+            if isinstance(aligner, Own) and end_token_note(model, aligner.objective, pairs[arm.name], online):
+                return (AHEAD,)
+        except HarnessError:  # named among what is wrong
+            continue
+    return ()
 
 
 def check_divided(config: RunConfig) -> None:

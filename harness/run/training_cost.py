@@ -31,20 +31,22 @@ PUBLISHED_SIZES = {"povid": 17_184, "rlhf_v": 5_733, "vlfeedback": 80_258, "llav
 _SERIES, _SMALL = 2, 2  # sets of answers that are drawn, the first of which warms up; pairs of a step
 
 
-def counted(config: RunConfig, totals: Mapping[str, int]) -> Iterator[tuple[str, str]]:
-    """(stage, amount) of every arm: prompts of its source and steps of its training; `totals`: arms whose files are there."""
+def counted(config: RunConfig, totals: Mapping[str, int]) -> Iterator[tuple[str, str, int]]:
+    """(stage, amount, judge requests) of every arm: prompts of its source and steps of its training, whose judge requests are 0
+    where the number of its pairs is unknown; `totals`: arms whose files are there."""
     for arm in (*config.reward_models, *config.arms):
         total = totals.get(arm.name) or _expected(arm)
-        yield f"pairs: {arm.name}", f"{_amount(total, 'prompt')} ({arm.pairs.name})"
+        yield f"pairs: {arm.name}", f"{_amount(total, 'prompt')} ({arm.pairs.name})", 0
         try:
             aligner = make_aligner(arm.align, arm.align.options, stands_in=True)
         except HarnessError:  # named among what is wrong
             continue
         if total is not None:
-            yield f"align: {arm.name}", amount_of(aligner, total, arm.align.name)
+            requests = judge_requests(aligner, total, ()) if arm.align.judge is not None else 0
+            yield f"align: {arm.name}", amount_of(aligner, total, arm.align.name), requests
         else:
             size = count(aligner.settings.batch_size, "pair")
-            yield f"align: {arm.name}", f"{_amount(None, 'step')} of {size} ({arm.align.name})"
+            yield f"align: {arm.name}", f"{_amount(None, 'step')} of {size} ({arm.align.name})", 0
 
 
 def amount_of(aligner: Aligner, total: int, name: str) -> str:
@@ -64,12 +66,13 @@ def _repeats(aligner: Aligner) -> int:
 
 
 def judge_requests(aligner: Aligner, total: int, pairs: Sequence[PreferencePair]) -> int:
-    """What the judge of a training on `total` pairs is asked at most; `pairs`: some of them, by which answers are counted."""
+    """What the judge of a training on `total` pairs is asked at most; `pairs`: some of them, by which answers are counted.
+    Without any, a pair is taken to have two."""
     if not isinstance(aligner, Own):
         return 0
     steps, size = steps_of(aligner, total)
     epochs, rest = divmod(math.ceil(steps / aligner.repeats), math.ceil(total / size))
-    answers = sum(len(pair.answers) for pair in pairs) / max(1, len(pairs))
+    answers = fmean(len(pair.answers) for pair in pairs) if pairs else 2
     return aligner.judge_requests(epochs * total + min(rest * size, total), round(total * answers))
 
 

@@ -59,7 +59,14 @@ def test_a_reward_model_trains_on_the_pairs_that_are_not_held_out() -> None:
 
 def test_a_study_without_its_files_counts_the_same_steps() -> None:
     arm = {**STUDY["arms"][0], "name": "p", "align": {"name": "ppo", "judge": JUDGE, "training": {"batch_size": 32}}}
-    assert ("align: p", "1,074 steps of 32 pairs (ppo)") in list(counted(parse(STUDY | {"arms": [arm]}), {"p": 17184}))
+    assert ("align: p", "1,074 steps of 32 pairs (ppo)", 17184) in list(counted(parse(STUDY | {"arms": [arm]}), {"p": 17184}))
+
+
+def test_a_study_without_its_files_counts_what_its_judges_are_asked() -> None:
+    rloo = {"name": "rloo", "normalize_rewards": True, "judge": JUDGE, "training": TRAINING}
+    arms = [{**STUDY["arms"][0], "name": n, "align": a} for n, a in (("r", rloo), ("d", {"name": "dpo", "judge": None}))]
+    found = {stage: asked for stage, _, asked in counted(parse(STUDY | {"arms": arms}), {"r": 23, "d": 23})}
+    assert found == {"pairs: r": 0, "align: r": 23 * 4 + 23 * 2, "pairs: d": 0, "align: d": 0}  # two stored answers a pair
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -110,16 +110,19 @@ def test_croissant_metadata_have_what_the_specification_asks_for() -> None:
         assert {"@id", "@type", "name", "contentUrl", "encodingFormat", "sha256"} <= set(part)
 
 
-def test_croissants_own_reader_gives_back_the_edits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("about", ["", "0123456789abcdef"])
+def test_croissants_own_reader_gives_back_the_edits(tmp_path: Path, about: str) -> None:
     mlcroissant = pytest.importorskip("mlcroissant", reason="run by .ci/try_exports, in an environment of its own")
-    for name, text in croissant.files(Revision("ours", "Ada, 2026", EDITS), "MIT", "https://example.org/ours").items():
+    edit = replace(EDITS[0], about=about)  # a column where an edit has it
+    for name, text in croissant.files(Revision("ours", "Ada, 2026", (edit,)), "MIT", "https://example.org/ours").items():
         (tmp_path / name).write_text(text)
     data = mlcroissant.Dataset(jsonld=str(tmp_path / "croissant.json"))
     assert not data.metadata.ctx.issues.errors
     (kind,) = data.metadata.record_sets
     (row,) = data.records(kind.id)
     given = {name.split("/")[-1]: value.decode() if isinstance(value, bytes) else value for name, value in row.items()}
-    assert {name: str(value) for name, value in given.items()} == {name: str(value) for name, value in asdict(EDITS[0]).items()}
+    assert ("about" in given) == bool(about)
+    assert {"about": "", **{name: str(value) for name, value in given.items()}} == asdict(edit)
 
 
 def test_the_record_set_reads_every_edit_from_the_csv() -> None:

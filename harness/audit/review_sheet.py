@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from harness.core.errors import DataError
 from harness.labels.cases import JUDGEMENTS, RATED, Case, Key, Vote
@@ -70,13 +69,12 @@ def _same_image(shown: str, stored: str) -> bool:
     if not shown.strip() or shown.strip() == shortened(stored, LONGEST_CELL).strip():
         return True
     name, address = PurePosixPath(stored).name, shown.strip().replace("\\", "/")
-    try:
-        parts = urlsplit(address)
-        places = [address, parts.path, parts.query.rpartition("=")[2]]  # Label Studio's local files stand behind ?d=
-    except ValueError:
-        places = [address]
-    names = [unquote(PurePosixPath(place).name) for place in places]
-    return any(one == name or one.endswith(f"-{name}") for one in names)  # an upload's name has a digest before it
+    path, _, query = address.partition("?")
+    places = (address, path, query.rpartition("=")[2])  # Label Studio's local files stand behind ?d=
+    shown_names = [place.rpartition("/")[2] for place in places]
+    names = (name, PurePosixPath("/", name).as_uri().removeprefix("file:///"))  # as it is, and as an address has it
+    # An upload's name has a digest before it.
+    return any(one == own or one.endswith(f"-{own}") for one in shown_names for own in names)
 
 
 Place = Callable[[Key, Shown], Key | Refused]  # the case that a row is on, or why it may not be judged

@@ -33,26 +33,22 @@ _SIGNS = {"neg": "no", "pos": "yes"}
 _CLUSTERS = {"object": "", "image": ""}
 
 
-_TNR = ratio(
-    "tnr",
-    ["tn"],
-    ["tn", "fp", "unread_no"],
-    headline=True,
-    unknown="no image without its object",
-    about="share of images without the object that are answered no",
-    role="hallucination",
-    title="TNR",
-)
-_TPR = ratio(
-    "tpr",
-    ["tp"],
-    ["tp", "fn", "unread_yes"],
-    headline=True,
-    unknown="no image with its object",
-    about="share of images with the object that are answered yes",
-    role="helpfulness",
-    title="TPR",
-)
+def _rate(right: str, wrong: str, said: str, which: str, role: str) -> Formula:
+    """The share of images of one side that are answered rightly; `said`: the right answer of that side."""
+    return ratio(
+        f"{right}r",
+        [right],
+        [right, wrong, f"unread_{said}"],
+        headline=True,
+        unknown=f"no image {which} its object",
+        about=f"share of images {which} the object that are answered {said}",
+        role=role,
+        title=f"{right}r".upper(),
+    )
+
+
+_TNR = _rate("tn", "fp", "no", "without", "hallucination")
+_TPR = _rate("tp", "fn", "yes", "with", "helpfulness")
 
 
 def _balanced(s: Sums) -> Number:

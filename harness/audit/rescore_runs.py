@@ -69,9 +69,8 @@ def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision], di
         audited += [_under(record, {place: one.result for place, one in by_column.items()}) for record in records]
         found += again
     fitting = sorted((edit for one in found for edit in one.edits), key=lambda edit: index[edit.benchmark].fits(edit))
-    held = {
-        _label(edit): index[edit.benchmark].named(edit) for edit in fitting
-    }  # one each: that of the labels which `labels` has, where there is one
+    # One each: that of the labels which `labels` has, where there is one.
+    held = {_label(edit): index[edit.benchmark].named(edit) for edit in fitting}
     refused = {_label(conflict.edit): conflict for one in found for conflict in one.conflicts}
     conflicts = (*contradictory, *unplaced, *(conflict for label, conflict in refused.items() if label not in held))
     not_asked = sum(1 for edit in edits if _label(edit) not in held and _label(edit) not in refused)

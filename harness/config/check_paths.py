@@ -15,8 +15,6 @@ from harness.core.edge.own_servers import OWN_SERVERS
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
 
-_ANOTHER_OUTPUT = "Choose another folder with --output or `output=`."
-
 
 def check_paths(config: RunConfig) -> None:
     """Raise ConfigError naming every path of the study that leads nowhere."""
@@ -75,22 +73,27 @@ def check_file_to_write(file: Path, option: str) -> None:
 
     Folders above it that are not there are no fault: `write_text_whole` makes them.
     """
-    faults = [f"{file} is a folder. Name a file."] if file.is_dir() else output_faults(file.parent)
-    if faults:
-        why = faults[0].removeprefix("output: ").replace(_ANOTHER_OUTPUT, "Choose another place.")
-        raise ConfigError(f"{option}: {why}")
+    fault = f"{file} is a folder. Name a file." if file.is_dir() else _unwritable(file.parent, "Choose another place.")
+    if fault:
+        raise ConfigError(f"{option}: {fault}")
 
 
 def output_faults(folder: Path) -> list[str]:
     """The output folder, or the nearest folder above it that exists, must be one that can be written to."""
+    fault = _unwritable(folder, "Choose another folder with --output or `output=`.")
+    return [f"output: {fault}"] if fault else []
+
+
+def _unwritable(folder: Path, advice: str) -> str:
+    """Why nothing can be written into a folder, which may still have to be made; "" where it can."""
     try:
         above = next(place for place in (folder, *folder.absolute().parents) if place.exists() or place.is_symlink())
         if not above.exists():
-            return [f"output: {above} is a link to {os.readlink(above)}, which is not there. Choose another folder."]
+            return f"{above} is a link to {os.readlink(above)}, which is not there. Choose another folder."
     except (OSError, ValueError):
-        return [f"output: {str(folder)[:100]!r} is not a path."]
+        return f"{str(folder)[:100]!r} is not a path."
     if not above.is_dir():
-        return [f"output: {above} is a file, not a folder. {_ANOTHER_OUTPUT}"]
+        return f"{above} is a file, not a folder. {advice}"
     if not os.access(above, os.W_OK | os.X_OK):
-        return [f"output: {above} cannot be written to. {_ANOTHER_OUTPUT}"]
-    return []
+        return f"{above} cannot be written to. {advice}"
+    return ""

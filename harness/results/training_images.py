@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from harness.config.schema import stored
@@ -78,5 +79,10 @@ def _trainings(store: Store, run: str, arm: str, checkpoints: Sequence[Checkpoin
 def _reward_of(store: Store, run: str, arm: str) -> str:
     """The reward model that rated answers in a training, by its configuration; "" where none did."""
     text = next((one.config for one in store.runs() if one.id == run), "")
-    config = stored(text, f"The stored configuration of {run}") if text else None
-    return next((one.align.reward or "" for one in (config.arms if config else ()) if one.name == arm), "")
+    return _rewards(text, run).get(arm, "") if text else ""
+
+
+@lru_cache(maxsize=8)
+def _rewards(text: str, run: str) -> dict[str, str]:
+    """Arm -> its reward model, of a stored configuration. Read once: every arm of a report asks."""
+    return {arm.name: arm.align.reward or "" for arm in stored(text, f"The stored configuration of {run}").arms}

@@ -38,7 +38,7 @@ def overlap_notes(looked: Mapping[str, Looked], asked: Sequence[Asked], data: Da
 
 
 class _Files:
-    """Images of the data folder. What cannot be looked up is told apart by its name alone."""
+    """Images of the data folder. What cannot be looked up is known by its name alone."""
 
     def __init__(self, data: Data) -> None:
         self._data = data

@@ -17,7 +17,7 @@ from operator import attrgetter
 
 from benchmarks._coco import annotations as _coco
 from benchmarks._coco import vocabulary as _vocabulary
-from benchmarks._coco.image_list import names_of_item, of_several_folders, read_image_list, repeated_images
+from benchmarks._coco.image_list import names_of_item, of_several_folders, read_image_list
 from benchmarks._coco.object_labels import NONE_TRUE, ObjectLabels
 from benchmarks._coco.vocabulary import Mention
 from benchmarks._files.official_files import VAL_IMAGES, OfficialFile
@@ -111,11 +111,11 @@ class Chair(ObjectLabels):
             data, self.annotations, self.year, self.split, _vocabulary.chair().node_of, self._nodes_in, rules
         )
         all_of = [number for split in splits for number in truth.ids_in(f"{split}{self.year}")]
-        listed = read_image_list(data, self.images, truth) if self.images else all_of
-        self._loaded = {f"sha256 of {name}": digest for name, digest in truth.sources.items()}
+        listed, facts = all_of, dict[str, str]()
         if self.images:
-            self._loaded["sha256 of image list"] = data.digest(self.images)
-            self._loaded |= repeated_images(data, self.images, listed)
+            chosen = read_image_list(data, self.images, truth)
+            listed, facts = chosen.ids, {"sha256 of image list": data.digest(self.images), **chosen.facts}
+        self._loaded = {f"sha256 of {name}": digest for name, digest in truth.sources.items()} | facts
         return [
             Item(n, f"{self.image_folder}/{truth.files[n]}", self.question, {"objects": truth.objects.get(n, [])})
             for n in listed[: self.limit_images]

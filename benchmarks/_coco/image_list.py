@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from benchmarks._coco.annotations import Truth
 from harness.core.edge.files import parse_json
@@ -18,21 +19,34 @@ from harness.core.run_record import REPEATED
 _IN_SPLIT = re.compile(r"(?:^|/)((?:train|val)\d+)/(.+)$")
 
 
-def read_image_list(data: Data, name: str, truth: Truth) -> list[str]:
-    """Image ids in the order of the file, each once. Raises DataError naming the line.
+class ImageList(NamedTuple):
+    """Image ids in the order of a file, each once, and how many entries the file has."""
+
+    ids: list[str]
+    n_entries: int
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """For the protocol: how many entries name an image once more; nothing where none does."""
+        n = self.n_entries - len(self.ids)
+        return {REPEATED: f"{n:,} of {self.n_entries:,} of the image list; each image is asked about once"} if n else {}
+
+
+def read_image_list(data: Data, name: str, truth: Truth) -> ImageList:
+    """The images that a file lists. Raises DataError naming the line.
 
     One id or file name a line; a JSON list of them; JSON lines or a list with "image_id" or "image" (a caption file of OPERA
     serves); CHAIR's own caption file, {"imgToEval": ...}; or a file of COCO's form, {"images": ...}.
     """
-    chosen: dict[str, None] = {}
-    for where, image in _entries(data.read_text(name), name):
+    chosen, entries = dict[str, None](), _entries(data.read_text(name), name)
+    for where, image in entries:
         number = truth.id_of(image)
         if number is None:
             raise DataError(f"{where}: {image!r} is not an image of the annotation file. Check the split, or remove the line.")
         chosen[number] = None
     if not chosen:
         raise DataError(f"{name} lists no image. Give one id or file name a line.")
-    return list(chosen)
+    return ImageList(list(chosen), len(entries))
 
 
 def names_of_image(image: str) -> list[str]:
@@ -50,13 +64,6 @@ def of_several_folders(images: Collection[str], usual: str) -> dict[str, str]:
     found = Counter(str(PurePosixPath(image).parent) for image in images)
     told = ", ".join(f"{number:,} of {PurePosixPath(folder).name}" for folder, number in sorted(found.items()))
     return {} if set(found) <= {usual} else {"image list": f"of the caption file: {told}"}
-
-
-def repeated_images(data: Data, name: str, chosen: Collection[str]) -> dict[str, str]:
-    """For the protocol: how many entries of an image list name an image once more; nothing where none does."""
-    entries = _entries(data.read_text(name), name)
-    n = len(entries) - len(chosen)
-    return {REPEATED: f"{n:,} of {len(entries):,} of the image list; each image is asked about once"} if n else {}
 
 
 def _entries(text: str, name: str) -> list[tuple[str, str]]:

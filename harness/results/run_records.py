@@ -76,9 +76,9 @@ def records_from(store: Store, run: StoredRun, results: Sequence[tuple[StoredRes
     notes = replace(notes, unlike=(*notes.unlike, *of_rated))
     records = [_record(store, run, sweeps, arm, config, images, notes) for arm in arms]
     trained = {arm.name: arm_notes(arm, half_read) for arm in config.arms}
-    records = [replace(r, notes=(*r.notes, *trained.get(r.name, ()))) for r in records]
     several = {label: _of_several(label, [row for row, _ in rows]) for label, rows in by_label.items()}
-    return [replace(r, notes=(*r.notes, *(note for s in r.sweeps for note in several[s.label]))) for r in records]
+    more = ((*trained.get(r.name, ()), *(note for s in r.sweeps for note in several[s.label])) for r in records)
+    return [replace(r, notes=(*r.notes, *own)) for r, own in zip(records, more, strict=True)]
 
 
 def _of_several(label: str, rows: Sequence[StoredResult]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from harness.storage.run_store import Store
 from tests.small_world import SMALL
 
 torch.set_num_threads(1)  # threads of workers that share two cores wait for each other and cost several times the work
+os.fsync = lambda handle: None  # what tests write need not outlive a power cut, and a disk takes milliseconds for each file
 
 
 def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

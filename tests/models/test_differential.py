@@ -9,7 +9,7 @@ from tests.campaigns.random_checkpoints import FAMILIES
 
 # PaliGemma's processor makes an array of a tensor in the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-SEED, SITUATIONS = 14, 8
+SEED, SITUATIONS = 14, 4
 
 
 @pytest.mark.parametrize("family", FAMILIES)

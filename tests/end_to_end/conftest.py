@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from harness.config import schema as config
 from harness.config.schema import RunConfig
+from harness.run import pipeline
+from tests.conftest import made_once
 
 _BDHS = {"name": "bdhs", "limit": 24, "n_tries": 2, "max_new_tokens": 24}
 _DPO = {"name": "dpo", "training": {"epochs": 1, "batch_size": 8, "learning_rate": 3e-5, "save_every": 1}}
@@ -35,3 +38,22 @@ def world(whole_world: Path) -> Path:
 def small(world: Path, tmp_path: Path) -> RunConfig:
     """The small study in an output folder of its own, over the shared data folder."""
     return config.parse(SMALL | {"data": str(world / "miniworld"), "output": str(tmp_path)})
+
+
+@pytest.fixture(scope="session")
+def finished(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of the small study, run once for all tests; read it, do not write into it."""
+
+    def make(folder: Path) -> None:
+        part = folder.with_name("part")
+        pipeline.run(config.parse(SMALL | {"data": str(world / "miniworld"), "output": str(part)}), "test")
+        part.rename(folder)
+
+    return made_once(tmp_path_factory, "finished", make)
+
+
+@pytest.fixture
+def done(small: RunConfig, finished: Path) -> Path:
+    """The run folder of the small study, finished, in the output folder of `small`."""
+    shutil.copytree(finished, small.output, dirs_exist_ok=True)
+    return next(Path(small.output).glob("small-*"))

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import pkgutil
 from collections.abc import Iterator
+from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -22,6 +24,13 @@ T = TypeVar("T")
 
 _FILES = "__harness_plugin_files__"
 _loaded = dict[str, str]()  # digest of a plug-in's files, as this process first met them
+
+
+@cache
+def listed(folder: str, changed: int) -> tuple[tuple[str, bool], ...]:
+    """(name, whether it is a package) of the modules in a folder that was last changed at the time `changed`; those with a
+    leading underscore are left out. A study asks for a thousand options, and for each one its name is looked up again."""
+    return tuple((info.name, info.ispkg) for info in pkgutil.iter_modules([folder]) if not info.name.startswith("_"))
 
 
 def guest_of(point: EntryPoint, mark: str, kind: str) -> object:

@@ -88,19 +88,19 @@ def again(study: RunConfig, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def judged(tmp_path: Path) -> dict[str, Any]:
+def judged(world: Path, tmp_path: Path) -> dict[str, Any]:
     judge = {"name": "short"}
     return {
         "model": {"name": "scripted", "default": "A dog."},
         "sweep": [{"name": "mmhal_bench", "limit": 2, "judge": judge}],
+        "data": str(world),
         "output": str(tmp_path / "out"),
     }
 
 
 @pytest.fixture
-def trained(whole_world: Path, tmp_path: Path) -> dict[str, Any]:
-    data = whole_world / "miniworld"
-    image = min(path.name for path in (data / "coco/val2014").iterdir())
+def trained(world: Path, tmp_path: Path) -> dict[str, Any]:
+    image = min(path.name for path in (world / "coco/val2014").iterdir())
     row = {"image": f"coco/val2014/{image}", "prompt": "What is it?", "chosen": "A dog.", "rejected": "A cat."}
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps({**row, "id": str(n)}) + "\n" for n in range(4)))
     align = {"name": "dpo", "loss": "mine", "training": {"batch_size": 4, "max_steps": 1, "trackers": []}}
@@ -108,7 +108,7 @@ def trained(whole_world: Path, tmp_path: Path) -> dict[str, Any]:
         "model": {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu", "threads": 1},
         "arms": [{"name": "a", "pairs": {"name": "jsonl", "file": str(tmp_path / "pairs.jsonl")}, "align": align}],
         "sweep": [{"name": "pope", "splits": ["random"], "limit_images": 1}],
-        "data": str(data),
+        "data": str(world),
         "output": str(tmp_path / "out"),
     }
 

@@ -46,8 +46,8 @@ def test_a_single_checkpoint_can_be_written(name, record):
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_text_ends_with_one_line_end_so_that_a_terminal_can_write_the_bytes_of_the_file(name, record):
-    text = registry.get("report", name)(compare([record]))
+def test_a_text_ends_with_one_line_end_so_that_a_terminal_can_write_the_bytes_of_the_file(name, compared):
+    text = registry.get("report", name)(compared)
     assert text.endswith("\n") and text == f"{text.rstrip()}\n"
 
 
@@ -90,8 +90,8 @@ def hostile_record(make, record):
     )  # fmt: skip
 
 
-def test_hostile_text_becomes_no_markup(make, record):
-    calm = html_writer.write(compare([record]))
+def test_hostile_text_becomes_no_markup(make, record, compared):
+    calm = html_writer.write(compared)
     page = html_writer.write(compare([hostile_record(make, record)]))
     assert [t for t, _ in tags_of(page)].count("script") == [t for t, _ in tags_of(calm)].count("script") == 1
     assert not [a for _, attrs in tags_of(page) for a in attrs if a.startswith("on")]
@@ -129,8 +129,8 @@ def test_a_base_is_not_among_the_rows_of_an_arm(make, record):
     assert {r["run"] for r in alone} == {"evaluated"}  # nothing is aligned: the run's own name
 
 
-def test_images_that_were_trained_on_are_said_in_the_conclusion_of_every_form(make, record):
-    found, said = compare([record]), "Trained on images of the benchmarks (the same files, by content): 1 image of aligned."
+def test_images_that_were_trained_on_are_said_in_the_conclusion_of_every_form(make, record, compared):
+    found, said = compared, "Trained on images of the benchmarks (the same files, by content): 1 image of aligned."
     assert said in found.verdict.sentences and json.loads(json_writer.write(found))["verdict"]["overlap"] == said
     assert said in html_writer.write(found).partition("<main>")[0] and said in latex_writer.write(found)
     page = markdown_writer.write(found)
@@ -167,8 +167,8 @@ def test_training_that_is_not_known_is_not_said_to_share_nothing(make, record):
         assert "Not known of theirs: this run trained no checkpoint that it swept." in both and "None of clean." in both
 
 
-def test_the_caption_of_the_latex_table_says_what_is_in_it(make, record):
-    caption = latex_writer.write(compare([record])).partition("\\caption{")[2]
+def test_the_caption_of_the_latex_table_says_what_is_in_it(make, record, compared):
+    caption = latex_writer.write(compared).partition("\\caption{")[2]
     assert "differences are paired" not in caption  # the table has none
     assert r"95 \% intervals over images; bold: significantly better than the first row" in caption
     assert r"by the difference to the first row on the same items ($p<0.05$, corrected by Holm over this table)" in caption
@@ -176,12 +176,12 @@ def test_the_caption_of_the_latex_table_says_what_is_in_it(make, record):
     assert r"In brackets 95 \% intervals over images." in alone and "significantly" not in alone
 
 
-def test_a_report_of_one_checkpoint_explains_no_difference(record):
+def test_a_report_of_one_checkpoint_explains_no_difference(record, compared):
     alone = compare([replace(record, sweeps=record.sweeps[:1])])
     page, text = html_writer.write(alone).partition("<main>")[2], markdown_writer.write(alone)
     assert "under it the difference" not in page and "significantly better" not in page
     assert "paired over the same items" not in page + text
-    assert "under it the difference" in html_writer.write(compare([record]))
+    assert "under it the difference" in html_writer.write(compared)
 
 
 @pytest.mark.parametrize(("data", "shown"), [("own/data", "data own/data"), ("data", "data"), ("/big/coco", "data coco")])
@@ -304,16 +304,16 @@ def test_json_holds_no_absolute_path(record):
     assert "\u2026/run.yaml" in text
 
 
-def test_json_has_sorted_keys_and_short_floats(record):
-    text = json_writer.write(compare([record]))
+def test_json_has_sorted_keys_and_short_floats(compared):
+    text = json_writer.write(compared)
     document = json.loads(text)
     assert list(document) == sorted(document)
     assert not re.search(r"\d\.\d{11,}", text)
     assert not re.search(r"\bNaN\b|Infinity|-0\.0\b", text)
 
 
-def test_csv_has_one_line_a_checkpoint_and_metric(record):
-    rows = list(csv.DictReader(io.StringIO(csv_writer.write(compare([record])))))
+def test_csv_has_one_line_a_checkpoint_and_metric(compared):
+    rows = list(csv.DictReader(io.StringIO(csv_writer.write(compared))))
     assert len(rows) == 2 * 24
     assert {r["column"] for r in rows} == {"base", "aligned"}
 
@@ -338,8 +338,8 @@ def test_markdown_puts_seeds_together(make):
     assert "## Scatter" not in markdown_writer.write(compare([make.record()]))
 
 
-def test_latex_marks_only_what_is_significance(record):
-    text = latex_writer.write(compare([record]))
+def test_latex_marks_only_what_is_significance(compared):
+    text = latex_writer.write(compared)
     aligned = next(line for line in text.splitlines() if line.strip().startswith("aligned"))
     assert r"\textbf{6.36}" in aligned
     # words and the rate of yes changed, which is neither better nor worse; the base has nothing to be better than
@@ -366,7 +366,7 @@ def test_tables_have_names_and_headings_are_unlike(make):
 
 
 @pytest.mark.parametrize("name", ["html", "markdown", "latex", "json"])
-def test_a_partial_sweep_is_marked(record, name):
+def test_a_partial_sweep_is_marked(record, compared, name):
     part = replace(record, study=StudyNotes(partial=("POPE over its first 150 images",)))
     write = registry.get("report", name)
-    assert "POPE over its first 150 images" in write(compare([part])) and "artial sweep" not in write(compare([record]))
+    assert "POPE over its first 150 images" in write(compare([part])) and "artial sweep" not in write(compared)

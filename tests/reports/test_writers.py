@@ -40,9 +40,15 @@ def test_the_same_run_gives_the_same_bytes(name, twice):
     assert one == two
 
 
+@pytest.fixture(scope="module")
+def of_the_base(make, images):
+    record = make.record(data_folder=images)
+    return compare([replace(record, sweeps=record.sweeps[:1])])
+
+
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_single_checkpoint_can_be_written(name, record):
-    assert registry.get("report", name)(compare([replace(record, sweeps=record.sweeps[:1])]))
+def test_a_single_checkpoint_can_be_written(name, of_the_base):
+    assert registry.get("report", name)(of_the_base)
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -159,26 +165,26 @@ def test_notes_on_the_training_of_a_reward_model_are_in_every_report(make) -> No
 def test_training_that_is_not_known_is_not_said_to_share_nothing(make, record):
     theirs = replace(make.record("theirs", seed=1), overlap={}, overlap_unknown="this run trained no checkpoint that it swept")
     clean = replace(make.record("clean", seed=2), overlap={})
+    of_one, of_two = compare([theirs]), compare([theirs, clean])
     for write in (html_writer.write, markdown_writer.write):
-        alone, both = write(compare([theirs])), write(compare([theirs, clean]))
+        alone, both = write(of_one), write(of_two)
         assert (
             "Not known: this run trained no checkpoint that it swept." in alone and "None." not in alone.partition("Overlap")[2]
         )
         assert "Not known of theirs: this run trained no checkpoint that it swept." in both and "None of clean." in both
 
 
-def test_the_caption_of_the_latex_table_says_what_is_in_it(make, record, compared):
+def test_the_caption_of_the_latex_table_says_what_is_in_it(of_the_base, compared):
     caption = latex_writer.write(compared).partition("\\caption{")[2]
     assert "differences are paired" not in caption  # the table has none
     assert r"95 \% intervals over images; bold: significantly better than the first row" in caption
     assert r"by the difference to the first row on the same items ($p<0.05$, corrected by Holm over this table)" in caption
-    alone = latex_writer.write(compare([replace(record, sweeps=record.sweeps[:1])])).partition("\\caption{")[2]
+    alone = latex_writer.write(of_the_base).partition("\\caption{")[2]
     assert r"In brackets 95 \% intervals over images." in alone and "significantly" not in alone
 
 
-def test_a_report_of_one_checkpoint_explains_no_difference(record, compared):
-    alone = compare([replace(record, sweeps=record.sweeps[:1])])
-    page, text = html_writer.write(alone).partition("<main>")[2], markdown_writer.write(alone)
+def test_a_report_of_one_checkpoint_explains_no_difference(of_the_base, compared):
+    page, text = html_writer.write(of_the_base).partition("<main>")[2], markdown_writer.write(of_the_base)
     assert "under it the difference" not in page and "significantly better" not in page
     assert "paired over the same items" not in page + text
     assert "under it the difference" in html_writer.write(compared)
@@ -220,9 +226,14 @@ def test_half_a_surrogate_can_be_written(make, record):
     assert json_writer.write(compare([replace(record, name="a\ud800")])).encode()
 
 
+@pytest.fixture(scope="module")
+def half_surrogate(make, images):
+    return compare([make.with_answer(make.record(data_folder=images), "a\ud800b")])
+
+
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_half_surrogate_in_an_answer_can_be_written_to_a_file(name, make, record):
-    assert registry.get("report", name)(compare([make.with_answer(record, "a\ud800b")])).encode()
+def test_a_half_surrogate_in_an_answer_can_be_written_to_a_file(name, half_surrogate):
+    assert registry.get("report", name)(half_surrogate).encode()
 
 
 # ---------------------------------------------------------------- html
@@ -323,10 +334,14 @@ def test_markdown_says_when_a_run_is_incomplete_and_protocols_differ(make):
     assert "**Incomplete:**" in markdown_writer.write(compare([record]))
 
 
+@pytest.fixture(scope="module")
+def arms_of_one(make):
+    return compare([replace(make.record(f"arm{n}", seed=n), run_id="one") for n in range(3)])
+
+
 @pytest.mark.parametrize("name", ["html", "markdown"])
-def test_a_run_with_several_arms_is_reproduced_once(name, make):
-    arms = [replace(make.record(f"arm{n}", seed=n), run_id="one") for n in range(3)]
-    text = registry.get("report", name)(compare(arms))
+def test_a_run_with_several_arms_is_reproduced_once(name, arms_of_one):
+    text = registry.get("report", name)(arms_of_one)
     assert text.count("How to reproduce") == 1
     assert "arm0, arm1 and arm2" in text
 

@@ -238,7 +238,7 @@ def _modules(package: str, grouped: bool) -> Iterator[str]:
     """Modules of a package, or of its groups, by full name; those with a leading underscore are none."""
     spec = importlib.util.find_spec(package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        for own_name, is_package in listed(folder, Path(folder).stat().st_mtime_ns):
+        for own_name, is_package in listed(folder):
             name = f"{package}.{own_name}"
             if not is_package:
                 yield name

@@ -15,7 +15,19 @@ from scipy.special import stdtr
 from harness.core import registry
 from harness.core.evaluation import Formula, Item, Score, ratio
 from harness.core.run_record import BenchmarkResult, ProtocolRecord
-from harness.core.stats import Linear, Sample, holm, limits, linearise, mean_of, metrics, possible, rank_biserial, sample
+from harness.core.stats import (
+    Linear,
+    Sample,
+    holm,
+    joint_quantile,
+    limits,
+    linearise,
+    mean_of,
+    metrics,
+    possible,
+    rank_biserial,
+    sample,
+)
 from reports.comparison.compare import compare
 from reports.comparison.length import _groups
 from reports.page.objects import objects_views
@@ -52,6 +64,28 @@ def test_a_tiny_p_is_not_zero_in_json_and_csv(compared) -> None:
     assert cells and {cell["p_holm"] for cell in cells} == {cell["difference"]["p"] for cell in cells} == {TINY}
     rows = [row for row in csv.DictReader(io.StringIO(csv_writer.write(made))) if row["p"]]
     assert rows and {float(row["p"]) for row in rows} == {float(row["p_holm"]) for row in rows} == {TINY}
+
+
+def test_what_is_kept_of_a_sample_is_of_its_formula_and_of_the_items_that_count() -> None:
+    rng = np.random.default_rng(0)
+    values = np.column_stack([rng.integers(0, 2, 40), np.ones(40)]).astype(float)
+    values[:8] = 0
+    first, second = ratio("x", ["a"], ["b"]), ratio("x", ["b"], ["a"], unit="")
+    kept, every = Sample(("a", "b"), values, np.arange(40)), np.ones(40, dtype=np.bool_)
+    for formula in (first, second):
+        for moved in (None, every):
+            alone = Sample(("a", "b"), values, np.arange(40))
+            ours, fresh = linearise(formula, kept, moved), linearise(formula, alone, moved)
+            assert (ours.value, ours.clusters) == (fresh.value, fresh.clusters) == (fresh.value, 32 if moved is None else 40)
+            assert np.array_equal(ours.parts, fresh.parts)
+            assert possible(formula, kept) == possible(formula, alone)
+
+
+def test_joint_intervals_of_other_parts_are_others() -> None:
+    parts = np.random.default_rng(0).normal(size=(2, 30))
+    alike = np.array([parts[0], parts[0] + parts[1] / 10])
+    reach = [joint_quantile(one, 29) for one in (parts, alike, parts)]
+    assert reach[0] == reach[2] > reach[1] and joint_quantile(parts, 5) > reach[0]
 
 
 def test_json_has_confusions_and_length_curves(compared) -> None:

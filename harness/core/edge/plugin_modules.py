@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import pkgutil
 from collections.abc import Iterator
 from functools import cache
@@ -26,10 +27,18 @@ _FILES = "__harness_plugin_files__"
 _loaded = dict[str, str]()  # digest of a plug-in's files, as this process first met them
 
 
+def listed(folder: str) -> tuple[tuple[str, bool], ...]:
+    """(name, whether it is a package) of the modules in a folder; those with a leading underscore are left out. It is listed
+    again where it was changed: a study asks for a thousand options, and for each one a name is looked up."""
+    try:
+        changed = os.stat(folder).st_mtime_ns
+    except OSError:  # in a zip file
+        changed = 0
+    return _listed(folder, changed)
+
+
 @cache
-def listed(folder: str, changed: int) -> tuple[tuple[str, bool], ...]:
-    """(name, whether it is a package) of the modules in a folder that was last changed at the time `changed`; those with a
-    leading underscore are left out. A study asks for a thousand options, and for each one its name is looked up again."""
+def _listed(folder: str, changed: int) -> tuple[tuple[str, bool], ...]:
     return tuple((info.name, info.ispkg) for info in pkgutil.iter_modules([folder]) if not info.name.startswith("_"))
 
 

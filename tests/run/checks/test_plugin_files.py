@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from harness.config import schema as config
 from harness.config.schema import RunConfig
+from harness.core import registry
 from harness.core.edge import plugin_modules
 from harness.core.errors import ConfigError, DataError
 from harness.evaluation.protocol import is_version
@@ -224,3 +226,17 @@ def test_files_that_changed_under_a_running_process_are_no_longer_what_it_runs(p
     (pack / "short.py").write_text(JUDGE.replace("4", "2"))
     with pytest.raises(ConfigError, match=r"plug-in pack\.short have changed since .* Start Python again"):
         pipeline.run(config.parse(judged | {"name": "other"}), "test")
+
+
+def test_a_module_that_is_put_beside_the_others_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a notebook, which asked for the names before."""
+    folder = tmp_path / "of_the_package"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "first.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(registry.PACKAGES, "judge", "of_the_package")
+    before = registry.names("judge")
+    (folder / "second.py").write_text("")
+    os.utime(folder, ns=(0, folder.stat().st_mtime_ns + 1))  # clocks of files may stand still for some milliseconds
+    assert set(registry.names("judge")) - set(before) == {"second"} and "first" in before

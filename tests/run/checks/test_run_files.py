@@ -48,7 +48,10 @@ def written(world: Path, tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
         {
             "model": {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu", "threads": 1},
             "arms": [{"name": "a", "pairs": {"name": "jsonl", "file": "pairs.jsonl"}, "align": align}],
-            "sweep": [{"name": "pope", "splits": ["random"], "limit_images": 2}, {"name": "chair", "limit": 2, "max_new_tokens": 8}],
+            "sweep": [
+                {"name": "pope", "splits": ["random"], "limit_images": 2},
+                {"name": "chair", "limit": 2, "max_new_tokens": 8},
+            ],
             "data": str(data),
             "output": str(folder / "out"),
             "jobs": 1,

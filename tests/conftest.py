@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +21,27 @@ from tests.small_world import SMALL
 
 torch.set_num_threads(1)  # threads of workers that share two cores wait for each other and cost several times the work
 os.fsync = lambda handle: None  # what tests write need not outlive a power cut, and a disk takes milliseconds for each file
+
+
+_imported = 0  # modules at the last `gc.freeze`
+
+
+def pytest_collection_finish() -> None:
+    _freeze_imports()
+
+
+def pytest_runtest_logfinish() -> None:
+    _freeze_imports()
+
+
+def _freeze_imports() -> None:
+    """Python looks for cyclic garbage through all that it holds, 0.3 s where torch and transformers are imported, which came to
+    a fifth of the suite's time; what many imports made stays and is left out."""
+    global _imported
+    if len(sys.modules) > _imported + 50:
+        gc.collect()
+        gc.freeze()
+        _imported = len(sys.modules)
 
 
 def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -80,14 +82,42 @@ def modules(*packages: str) -> list[tuple[str, Path]]:
     return found
 
 
-def imports(path: Path) -> set[str]:
-    names: set[str] = set()
+SQL = re.compile(
+    r"\b(SELECT .+ FROM|INSERT (OR \w+ )?INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE|ALTER TABLE|PRAGMA \w+)\b", re.S
+)
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the rules ask of a module, read off its syntax tree once: names that it imports, lines that print, lines with SQL,
+    and its functions with the lines of their bodies."""
+
+    imports: frozenset[str]
+    prints: tuple[int, ...]
+    sql: tuple[int, ...]
+    functions: tuple[tuple[str, int], ...]
+
+
+@cache
+def read(path: Path) -> Read:
+    names, prints, sql, functions = set[str](), list[int](), list[int](), list[tuple[str, int]]()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+            prints.append(node.lineno)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value):
+            sql.append(node.lineno)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            functions.append((node.name, (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0))
+    return Read(frozenset(names), tuple(prints), tuple(sql), tuple(functions))
+
+
+def imports(path: Path) -> frozenset[str]:
+    return read(path).imports
 
 
 def lies_in(name: str, package: str) -> bool:
@@ -214,16 +244,10 @@ def test_a_function_of_any_says_why() -> None:
         assert not bare, f"{name}:{bare[0] + 1} returns Any without a reason"
 
 
-SQL = re.compile(
-    r"\b(SELECT .+ FROM|INSERT (OR \w+ )?INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE|ALTER TABLE|PRAGMA \w+)\b", re.S
-)
-
-
 def test_sql_only_in_storage() -> None:
     assert [name for name, path in MODULES if "sqlite3" in imports(path)] == ["harness.storage.database"]
     for name, path in MODULES:
-        texts = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Constant)]
-        sql = [n.lineno for n in texts if isinstance(n.value, str) and SQL.search(n.value)]
+        sql = read(path).sql
         assert not sql or lies_in(name, "harness.storage"), f"{name}:{sql[0]} holds SQL"
 
 
@@ -238,9 +262,8 @@ def test_only_official_files_and_models_may_use_the_network() -> None:
 def test_only_the_commands_print() -> None:
     allowed = ("harness.cli", "harness.__main__", "harness.commands", "harness.miniworld.model")
     for name, path in MODULES:
-        calls = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
-        printing = [n for n in calls if isinstance(n.func, ast.Name) and n.func.id == "print"]
-        assert not printing or name.startswith(allowed), f"{name}:{printing[0].lineno} prints"
+        printing = read(path).prints
+        assert not printing or name.startswith(allowed), f"{name}:{printing[0]} prints"
 
 
 def test_folders_hold_at_most_fifteen_modules() -> None:
@@ -263,14 +286,7 @@ def test_nothing_else_is_kept_in_the_repository() -> None:
 
 
 def test_functions_stay_short() -> None:
-    long = []
-    for name, path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                body = node.body[1:] if ast.get_docstring(node) else node.body
-                lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
-                if lines > 40:
-                    long.append(f"{name}.{node.name}: {lines}")
+    long = [f"{name}.{own}: {lines}" for name, path in MODULES for own, lines in read(path).functions if lines > 40]
     assert not long, long
 
 

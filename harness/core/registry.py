@@ -11,7 +11,6 @@ import ast
 import importlib
 import importlib.util
 import inspect
-import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
 from harness.core.edge.foreign import refused_as
-from harness.core.edge.plugin_modules import files_as_loaded, guest_of, marked_in, with_files
+from harness.core.edge.plugin_modules import files_as_loaded, guest_of, listed, marked_in, with_files
 from harness.core.edge.processes import without_collecting
 from harness.core.errors import ConfigError, HarnessError, RepeatedPlugin, UnknownPlugin
 from harness.core.nearest import did_you_mean
@@ -238,14 +237,13 @@ def _places(kind: str) -> dict[str, Place]:
 def _modules(package: str, grouped: bool) -> Iterator[str]:
     """Modules of a package, or of its groups, by full name; those with a leading underscore are none."""
     spec = importlib.util.find_spec(package)
-    for info in pkgutil.iter_modules(spec.submodule_search_locations if spec else None):
-        name = f"{package}.{info.name}"
-        if info.name.startswith("_"):
-            continue
-        if not info.ispkg:
-            yield name
-        elif grouped and name not in PACKAGES.values():  # the package of another kind: benchmarks.judges
-            yield from _modules(name, False)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for own_name, is_package in listed(folder):
+            name = f"{package}.{own_name}"
+            if not is_package:
+                yield name
+            elif grouped and name not in PACKAGES.values():  # the package of another kind: benchmarks.judges
+                yield from _modules(name, False)
 
 
 def _builtin(kind: str, module_name: str) -> Callable[[], object]:

@@ -63,8 +63,10 @@ def other_items(one: BenchmarkResult, other: BenchmarkResult) -> frozenset[str]:
     known = {item.id: item for item in one.items}
     both = [(known[item.id], item) for item in other.items if item.id in known]
     worded = all(len({_line(item) for item in result.items}) == 1 for result in (one, other))
-    images = frozenset(a.id for a, b in both if a.image and b.image and _image(a) != _image(b))
-    questions = [] if worded else [(a, b) for a, b in both if _line(a) != _line(b)]
+    named = [(a, b) for a, b in both if a.image and b.image and a.image != b.image]
+    images = frozenset(a.id for a, b in named if _image(a) != _image(b))
+    asked = [] if worded else [(a, b) for a, b in both if a.question != b.question]
+    questions = [(a, b) for a, b in asked if _line(a) != _line(b)]
     if not images and all(a.truth == b.truth for a, b in questions):
         return frozenset()
     return images | {a.id for a, _ in questions}

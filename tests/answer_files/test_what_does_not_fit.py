@@ -11,7 +11,6 @@ import harness
 from harness.api.stored import RunStore
 from harness.core.errors import ConfigError, DataError
 from harness.results.run_records import records_of
-from harness.run.data import open_data
 from harness.storage.data_folder import DataFolder
 from harness.storage.run_store import open_store
 from tests.benchmarks.scoring import GOLDEN, golden_lines
@@ -186,18 +185,18 @@ def test_rows_of_a_split_that_is_not_asked_are_left_out_though_their_question_is
     assert "1 row without an item, not scored" in score.said
 
 
-def test_a_limit_is_of_the_images_of_the_caption_file(score, tmp_path: Path) -> None:
-    world = open_data("miniworld", tmp_path / "runs")
+def test_a_limit_is_of_the_images_of_the_caption_file(score, world: Path, tmp_path: Path) -> None:
+    data = DataFolder(world, tmp_path / "cache")
     rows = [{"image_id": 500001 + n, "caption": "A zebra."} for n in range(5)]
-    got = score("chair", "limit=3", "--answers", lines(tmp_path / "a.jsonl", rows), data=world)
+    got = score("chair", "limit=3", "--answers", lines(tmp_path / "a.jsonl", rows), data=data)
     assert got["chair_i"] == 1.0 and "3 of 3 items have an answer" in score.said
     assert "2 items beyond the limit of 3, not scored." in score.said
 
 
-def test_an_option_that_goes_by_the_end_of_an_answer_is_refused(score, tmp_path: Path) -> None:
-    world = open_data("miniworld", tmp_path / "runs")
+def test_an_option_that_goes_by_the_end_of_an_answer_is_refused(score, world: Path, tmp_path: Path) -> None:
+    data = DataFolder(world, tmp_path / "cache")
     rows = [{"image_id": 500001, "caption": "A dog. A zebra and a"}]
     with pytest.raises(ConfigError, match="chair: drop_truncated=true goes by whether an answer was cut off"):
-        score("chair", "drop_truncated=true", "--answers", lines(tmp_path / "a.jsonl", rows), data=world)
+        score("chair", "drop_truncated=true", "--answers", lines(tmp_path / "a.jsonl", rows), data=data)
     with pytest.raises(ConfigError, match="drop_truncated=true goes by"):
-        harness.load_benchmark("chair", output=tmp_path / "runs", drop_truncated=True).score({"500001": "A dog."})
+        harness.load_benchmark("chair", data=world, output=tmp_path, drop_truncated=True).score({"500001": "A dog."})

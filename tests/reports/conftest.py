@@ -14,6 +14,8 @@ import pytest
 from harness.core.evaluation import Answer, Formula, Item, Score, Span, ratio
 from harness.core.preference import PreferencePair
 from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, RunRecord, SweepResult
+from reports.comparison.compare import compare
+from reports.values.comparison import Comparison
 from tests.reports.in_browser import ARGS, CHROMIUM
 
 OBJECTS = ["person", "car", "dog", "cat", "chair", "bench", "bottle", "cup"]
@@ -60,6 +62,12 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def record(images: Path) -> RunRecord:
     return make_record(data_folder=images)
+
+
+@pytest.fixture(scope="session")
+def compared(images: Path) -> Comparison:
+    """The comparison of `record`, made once for all tests that read it; frozen."""
+    return compare([make_record(data_folder=images)])
 
 
 @pytest.fixture(scope="session")

@@ -30,8 +30,8 @@ def by_label(records):
     return {column.label: row(made).cells[i].value for i, column in enumerate(made.columns)}
 
 
-def test_the_named_column_stands_first_and_differences_turn_their_sign(record):
-    forth, back = compare([record]), compare([record], baseline="aligned")
+def test_the_named_column_stands_first_and_differences_turn_their_sign(record, compared):
+    forth, back = compared, compare([record], baseline="aligned")
     assert [(c.label, c.is_baseline) for c in back.columns] == [("aligned", True), ("base", False)]
     one, other = (row(made).cells[1].difference for made in (forth, back))
     assert other.value == approx(-one.value) and (other.low, other.high) == approx((-one.high, -one.low))
@@ -117,9 +117,9 @@ def test_arms_of_one_run_are_paired_by_their_seeds(make):
     assert row(made.short).cells[2].difference.value == approx(np.mean(shifts))
 
 
-def test_the_conclusion_names_what_differences_are_to_and_claims_nothing_of_alignment(record, arms):
+def test_the_conclusion_names_what_differences_are_to_and_claims_nothing_of_alignment(record, compared, arms):
     alone = compare([replace(record, sweeps=record.sweeps[:1])])
-    assert "Differences are to" not in alone.verdict.scope + compare([record]).verdict.scope
+    assert "Differences are to" not in alone.verdict.scope + compared.verdict.scope
     back = compare([record], baseline="aligned").verdict
     assert back.headline.startswith("More hallucination with base than with aligned: CHAIRi")
     assert back.scope.startswith("Differences are to aligned. ")

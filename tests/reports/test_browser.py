@@ -35,8 +35,8 @@ def opened(browser, tmp_path):
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
-def test_the_page_opens_from_disk_and_shows_its_verdict(opened, record):
-    page = opened(write(compare([record])))
+def test_the_page_opens_from_disk_and_shows_its_verdict(opened, compared):
+    page = opened(write(compared))
     assert page.inner_text(".headline").startswith("Alignment lowered hallucination")
     assert page.locator(".frame img").first.evaluate("image => image.naturalWidth") > 50
 
@@ -49,8 +49,8 @@ def test_a_gate_fits_the_width_of_the_page(opened, record, width):
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def test_a_filter_leaves_only_what_was_asked_for(opened, record):
-    page = opened(write(compare([record])))
+def test_a_filter_leaves_only_what_was_asked_for(opened, compared):
+    page = opened(write(compared))
     assert page.locator(".flip:visible").count() == 12  # the first few
     page.click(".cards + .more")
     everything = page.locator(".flip:visible").count()
@@ -64,8 +64,8 @@ def test_a_filter_leaves_only_what_was_asked_for(opened, record):
     assert page.locator(".flip:visible").count() == everything
 
 
-def test_a_filter_survives_back_and_reload(opened, record):
-    page = opened(write(compare([record])))
+def test_a_filter_survives_back_and_reload(opened, compared):
+    page = opened(write(compared))
     page.select_option("select[name=kind]", "lost")
     page.goto("about:blank")
     page.go_back()
@@ -83,25 +83,36 @@ def test_on_a_phone_no_metric_of_the_headline_table_is_cut(opened, make, record,
     assert cells.count() >= 6
 
 
-def test_a_phone_shows_p_n_effect_and_detectable_difference_too(opened, record):
-    cells = opened(write(compare([record])), 390).locator("#results > .body > .wide > .single tbody tr:first-child .p")
+def test_a_phone_shows_p_n_effect_and_detectable_difference_too(opened, compared):
+    cells = opened(write(compared), 390).locator("#results > .body > .wide > .single tbody tr:first-child .p")
     assert cells.count() == 4 and all(cell.is_visible() for cell in cells.all())
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_is_wider_than_the_screen(opened, make, record, images, width):
-    for records in ([record], [make.record(f"run{n}", seed=n, data_folder=images) for n in range(5)]):
-        page = opened(write(compare(records, published=["Table 2"])), width)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+@pytest.fixture(scope="module", params=[1, 5])
+def with_the_published(request, make, images):
+    records = [make.record(f"run{n}", seed=n, data_folder=images) for n in range(request.param)]
+    return write(compare(records, published=["Table 2"]))
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("n", [2, 3, 6])
-def test_names_without_a_break_widen_nothing(opened, make, images, width, n):
-    records = [make.record(f"{'averylongname' * 5}{i}", seed=i, data_folder=images) for i in range(n)]
-    rules = {"rules": [{"metric": "chair.chair_i", "role": "improve"}]}
-    for by_seed in (records, [replace(one, config_yaml=f"beta: {i}") for i, one in enumerate(records)]):
-        page = opened(write(compare(by_seed, policy=parse_policy(rules))), width)
+def test_nothing_is_wider_than_the_screen(opened, with_the_published, width):
+    page = opened(with_the_published, width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.fixture(scope="module", params=[2, 3, 6])
+def long_names(request, make, images):
+    """Of so many runs that differ in their seed, and of as many that differ in a setting."""
+    records = [make.record(f"{'averylongname' * 5}{i}", seed=i, data_folder=images) for i in range(request.param)]
+    policy = parse_policy({"rules": [{"metric": "chair.chair_i", "role": "improve"}]})
+    unlike = [replace(one, config_yaml=f"beta: {i}") for i, one in enumerate(records)]
+    return [write(compare(by_seed, policy=policy)) for by_seed in (records, unlike)]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_names_without_a_break_widen_nothing(opened, long_names, width):
+    for html in long_names:
+        page = opened(html, width)
         page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -141,8 +152,8 @@ def test_hostile_answers_run_nothing(opened, make, record):
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
-def test_light_and_dark_differ(opened, record):
-    page = opened(write(compare([record])))
+def test_light_and_dark_differ(opened, compared):
+    page = opened(write(compared))
     colours = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
@@ -150,8 +161,8 @@ def test_light_and_dark_differ(opened, record):
     assert len(set(colours)) == 2
 
 
-def test_without_script_every_flip_is_there_and_the_filters_are_not(browser, tmp_path, record):
-    (tmp_path / "r.html").write_text(write(compare([record])), encoding="utf-8")
+def test_without_script_every_flip_is_there_and_the_filters_are_not(browser, tmp_path, compared):
+    (tmp_path / "r.html").write_text(write(compared), encoding="utf-8")
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((tmp_path / "r.html").as_uri())

@@ -23,8 +23,8 @@ def row(comparison, benchmark, key):
     return next(r for r in comparison.rows if (r.benchmark, r.key) == (benchmark, key))
 
 
-def test_the_first_sweep_of_the_first_run_is_the_baseline(record):
-    columns = compare([record]).columns
+def test_the_first_sweep_of_the_first_run_is_the_baseline(compared):
+    columns = compared.columns
     assert [(c.label, c.is_baseline) for c in columns] == [("base", True), ("aligned", False)]
 
 
@@ -68,14 +68,14 @@ def test_equal_labels_are_told_apart(make):
     assert [c.label for c in found.columns] == ["base", "same seed 0", "same seed 1"]
 
 
-def test_values_are_those_of_the_formulas(record):
+def test_values_are_those_of_the_formulas(record, compared):
     scores = record.sweeps[1].results[0].scores
     right = sum(s.values.get("tp", 0) + s.values.get("tn", 0) for s in scores)
-    assert row(compare([record]), "pope", "accuracy").cells[1].value == approx(right / len(scores))
+    assert row(compared, "pope", "accuracy").cells[1].value == approx(right / len(scores))
 
 
-def test_a_large_improvement_is_sure_and_lower_is_better_for_chair(record):
-    cell = row(compare([record]), "chair", "chair_i").cells[1]
+def test_a_large_improvement_is_sure_and_lower_is_better_for_chair(compared):
+    cell = row(compared, "chair", "chair_i").cells[1]
     assert cell.difference.value < 0
     assert cell.significant == "better"
     assert cell.p_holm >= cell.difference.p
@@ -91,12 +91,12 @@ def test_the_same_run_twice_differs_in_nothing(make):
     assert found.verdict.improved == "No significant improvement."
 
 
-def test_a_metric_that_is_neither_can_only_have_changed(record):
-    assert row(compare([record]), "chair", "words").cells[1].significant == "changed"
+def test_a_metric_that_is_neither_can_only_have_changed(compared):
+    assert row(compared, "chair", "words").cells[1].significant == "changed"
 
 
-def test_the_headline_names_hallucination_and_its_price(record):
-    headline = compare([record]).verdict.headline
+def test_the_headline_names_hallucination_and_its_price(compared):
+    headline = compared.verdict.headline
     assert headline.startswith("Alignment lowered hallucination: CHAIRi")
     assert "CHAIR recall" in headline
     assert "CHAIR length" in headline
@@ -204,21 +204,21 @@ def test_where_no_item_is_common_that_is_said(make, record):
     assert unpaired(found.short) == "POPE with aligned: no item, so there is no difference, 1,080 left out"
 
 
-def test_flips_are_items_whose_correctness_turned(record):
-    found = compare([record]).flips
+def test_flips_are_items_whose_correctness_turned(record, compared):
+    found = compared.flips
     before = {s.item_id: s.correct for s in record.sweeps[0].results[0].scores}
     assert found
     assert all(before[flip.item.id] is (flip.kind == "lost") for flip in found)
     assert all(flip.subject in flip.item.question and flip.truth in ("yes", "no") for flip in found)
 
 
-def test_captions_show_where_inventions_changed_most_first(record):
-    changes = [abs(c.sides[0].count("invented") - c.sides[1].count("invented")) for c in compare([record]).captions]
+def test_captions_show_where_inventions_changed_most_first(compared):
+    changes = [abs(c.sides[0].count("invented") - c.sides[1].count("invented")) for c in compared.captions]
     assert changes == sorted(changes, reverse=True)
 
 
-def test_objects_are_counted_as_found_invented_or_confused(record):
-    objects = compare([record]).objects
+def test_objects_are_counted_as_found_invented_or_confused(compared):
+    objects = compared.objects
     pope = next(o for o in objects if o.benchmark == "pope")
     chair = next(o for o in objects if o.benchmark == "chair")
     assert set(pope.counts) <= {"tp", "fp", "tn", "fn"}
@@ -226,8 +226,8 @@ def test_objects_are_counted_as_found_invented_or_confused(record):
     assert any(o.seen_with for o in objects)
 
 
-def test_longer_answers_are_compared_with_longer_ones(record):
-    curves = compare([record]).length_curves
+def test_longer_answers_are_compared_with_longer_ones(compared):
+    curves = compared.length_curves
     assert [c.column for c in curves] == ["base", "aligned"]
     assert all(list(c.x) == sorted(c.x) and len(c.x) == 4 for c in curves)
 
@@ -288,8 +288,8 @@ def test_digests_of_items_are_told_in_words():
     assert protocol_text(found) == "half on CHAIR: other questions or labels; half on CHAIR: images: 2 (baseline: 1)"
 
 
-def test_a_sweep_of_a_part_is_marked_before_the_table(record):
-    assert warnings(compare([record])) == []
+def test_a_sweep_of_a_part_is_marked_before_the_table(record, compared):
+    assert warnings(compared) == []
     part = replace(record, study=StudyNotes(partial=("POPE over its first 150 images",)))
     assert warnings(compare([part])) == [
         "Partial sweep: POPE over its first 150 images. Not comparable with numbers of whole benchmarks."
@@ -322,8 +322,8 @@ def test_columns_of_runs_with_the_same_arms_go_by_the_names_of_the_runs(make):
     assert [column.label for column in compare(found).columns] == ["base", "old: dpo", "new: base", "new: dpo"]
 
 
-def test_published_rows_come_only_when_asked_for(record):
-    assert compare([record]).published == ()
+def test_published_rows_come_only_when_asked_for(record, compared):
+    assert compared.published == ()
     rows = compare([record], published=["Table 2"]).published
     assert next(r for r in rows if r.method == "DPO, BDHS (POVID 5k)").values["COCO recall"] == 75.58
 
@@ -373,8 +373,8 @@ def test_a_guest_benchmark_without_headlines_shows_all_its_metrics(record):
     assert [r.headline for r in compare([replace(record, sweeps=sweeps)]).rows] == [True]
 
 
-def test_the_terminal_table_says_all_about_one_difference(record):
-    header, rows = text_table(compare([record]))
+def test_the_terminal_table_says_all_about_one_difference(compared):
+    header, rows = text_table(compared)
     assert header == ["metric", "base", "aligned", "difference [95 %]", "p (Holm)", "significant"]
     assert {len(r) for r in rows} == {6}
     assert next(r for r in rows if r[0] == "CHAIRi")[-1] == "\u25b2 better"
@@ -394,9 +394,9 @@ def test_no_two_columns_have_the_same_mark():
     assert len({mark(0, 0, index) for index in range(36)}) == 36
 
 
-def test_flips_are_counted_in_items_and_in_the_rows_that_the_metrics_count(record):
+def test_flips_are_counted_in_items_and_in_the_rows_that_the_metrics_count(compared):
     """Two questions gained and one lost, but the lost one stands in three splits: accuracy falls."""
-    made = compare([record])
+    made = compared
     gained = [replace(flip, kind="gained", rows=1) for flip in made.flips[:2]]
     lost = replace(made.flips[2], kind="lost", rows=3, column=gained[0].column, benchmark=gained[0].benchmark)
     benchmarks, ((_, (count, *_)), *_) = flip_counts(replace(made, flips=(*gained, lost)))

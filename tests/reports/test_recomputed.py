@@ -15,7 +15,19 @@ from scipy.special import stdtr
 from harness.core import registry
 from harness.core.evaluation import Formula, Item, Score, ratio
 from harness.core.run_record import BenchmarkResult, ProtocolRecord
-from harness.core.stats import Linear, Sample, holm, limits, linearise, mean_of, metrics, possible, rank_biserial, sample
+from harness.core.stats import (
+    Linear,
+    Sample,
+    holm,
+    joint_quantile,
+    limits,
+    linearise,
+    mean_of,
+    metrics,
+    possible,
+    rank_biserial,
+    sample,
+)
 from reports.comparison.compare import compare
 from reports.comparison.length import _groups
 from reports.page.objects import objects_views
@@ -44,8 +56,8 @@ def with_p(comparison, p: float):
     return replace(comparison, rows=tuple(map(changed, comparison.rows)))
 
 
-def test_a_tiny_p_is_not_zero_in_json_and_csv(record) -> None:
-    made = with_p(compare([record]), TINY)
+def test_a_tiny_p_is_not_zero_in_json_and_csv(compared) -> None:
+    made = with_p(compared, TINY)
     cells = [
         cell for row in json.loads(json_writer.write(made))["rows"] for cell in row["cells"] if cell and cell["difference"]
     ]
@@ -54,8 +66,30 @@ def test_a_tiny_p_is_not_zero_in_json_and_csv(record) -> None:
     assert rows and {float(row["p"]) for row in rows} == {float(row["p_holm"]) for row in rows} == {TINY}
 
 
-def test_json_has_confusions_and_length_curves(record) -> None:
-    document = json.loads(json_writer.write(compare([record])))
+def test_what_is_kept_of_a_sample_is_of_its_formula_and_of_the_items_that_count() -> None:
+    rng = np.random.default_rng(0)
+    values = np.column_stack([rng.integers(0, 2, 40), np.ones(40)]).astype(float)
+    values[:8] = 0
+    first, second = ratio("x", ["a"], ["b"]), ratio("x", ["b"], ["a"], unit="")
+    kept, every = Sample(("a", "b"), values, np.arange(40)), np.ones(40, dtype=np.bool_)
+    for formula in (first, second):
+        for moved in (None, every):
+            alone = Sample(("a", "b"), values, np.arange(40))
+            ours, fresh = linearise(formula, kept, moved), linearise(formula, alone, moved)
+            assert (ours.value, ours.clusters) == (fresh.value, fresh.clusters) == (fresh.value, 32 if moved is None else 40)
+            assert np.array_equal(ours.parts, fresh.parts)
+            assert possible(formula, kept) == possible(formula, alone)
+
+
+def test_joint_intervals_of_other_parts_are_others() -> None:
+    parts = np.random.default_rng(0).normal(size=(2, 30))
+    alike = np.array([parts[0], parts[0] + parts[1] / 10])
+    reach = [joint_quantile(one, 29) for one in (parts, alike, parts)]
+    assert reach[0] == reach[2] > reach[1] and joint_quantile(parts, 5) > reach[0]
+
+
+def test_json_has_confusions_and_length_curves(compared) -> None:
+    document = json.loads(json_writer.write(compared))
     assert document["confusions"] and "length_curves" in document
 
 
@@ -81,14 +115,14 @@ def test_answers_of_one_length_are_grouped_alike_in_any_order_of_the_file() -> N
     assert [{entry[2].item_id for entry in group} for group in groups] == [{e[2].item_id for e in group} for group in backwards]
 
 
-def test_what_stands_beside_an_invention_is_added_up_over_columns_before_it_is_cut(record) -> None:
+def test_what_stands_beside_an_invention_is_added_up_over_columns_before_it_is_cut(compared) -> None:
     many = {f"a{n}": 2 for n in range(5)} | {"fork": 1}
     others = {f"b{n}": 2 for n in range(5)} | {"fork": 1}
     counts = [
         ObjectCount("chair", "cup", column, {"invented": 1.0}, seen) for column, seen in (("base", many), ("dpo", others))
     ]
     counts += [ObjectCount("chair", "cup", "ipo", {"invented": 1.0}, {"fork": 1})]
-    (view,) = objects_views(replace(compare([record]), objects=tuple(counts)))
+    (view,) = objects_views(replace(compared, objects=tuple(counts)))
     assert view.objects[0].seen_with.split(", ")[0] == "fork"
 
 
@@ -227,8 +261,8 @@ def test_what_is_called_detectable_is_found_four_times_in_five_among_seven_tests
     assert found(one.detectable(0.05)) < 0.8  # the one of a single test is not enough
 
 
-def test_a_table_states_what_is_detectable_after_its_correction(record) -> None:
-    rows = compare([record]).short.rows
+def test_a_table_states_what_is_detectable_after_its_correction(compared) -> None:
+    rows = compared.short.rows
     for headline in (True, False):
         cells = [row.cells[1] for row in rows if row.headline == headline and row.cells[1].difference.p is not None]
         assert cells and all(cell.detectable == cell.difference.detectable(0.05 / len(cells)) for cell in cells)
@@ -258,8 +292,8 @@ def test_p_is_never_zero() -> None:
     assert 0 < seeds_of_difference(found, False).p < 1e-200
 
 
-def test_latex_names_units_and_shows_numbers_that_add_up(record) -> None:
-    made = compare([record])
+def test_latex_names_units_and_shows_numbers_that_add_up(compared) -> None:
+    made = compared
     row = next(row for row in made.short.headline if row.unit == "share")
     base, other = row.cells
     other = replace(other, value=0.2047, difference=replace(other.difference, value=0.2047 - 0.2243))
@@ -269,8 +303,8 @@ def test_latex_names_units_and_shows_numbers_that_add_up(record) -> None:
     assert short.rows[0].shown_unit == Unit("share", 2)
 
 
-def test_json_has_captions_with_their_spans(record) -> None:
-    captions = json.loads(json_writer.write(compare([record])))["captions"]
+def test_json_has_captions_with_their_spans(compared) -> None:
+    captions = json.loads(json_writer.write(compared))["captions"]
     assert {"benchmark", "item_id", "image", "question", "sides"} == set(captions[0])
     assert {span["kind"] for side in captions[0]["sides"] for span in side["spans"]} <= {"found", "invented", "uncovered"}
 

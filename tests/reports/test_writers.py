@@ -40,14 +40,20 @@ def test_the_same_run_gives_the_same_bytes(name, twice):
     assert one == two
 
 
-@pytest.mark.parametrize("name", WRITERS)
-def test_a_single_checkpoint_can_be_written(name, record):
-    assert registry.get("report", name)(compare([replace(record, sweeps=record.sweeps[:1])]))
+@pytest.fixture(scope="module")
+def of_the_base(make, images):
+    record = make.record(data_folder=images)
+    return compare([replace(record, sweeps=record.sweeps[:1])])
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_text_ends_with_one_line_end_so_that_a_terminal_can_write_the_bytes_of_the_file(name, record):
-    text = registry.get("report", name)(compare([record]))
+def test_a_single_checkpoint_can_be_written(name, of_the_base):
+    assert registry.get("report", name)(of_the_base)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_text_ends_with_one_line_end_so_that_a_terminal_can_write_the_bytes_of_the_file(name, compared):
+    text = registry.get("report", name)(compared)
     assert text.endswith("\n") and text == f"{text.rstrip()}\n"
 
 
@@ -90,8 +96,8 @@ def hostile_record(make, record):
     )  # fmt: skip
 
 
-def test_hostile_text_becomes_no_markup(make, record):
-    calm = html_writer.write(compare([record]))
+def test_hostile_text_becomes_no_markup(make, record, compared):
+    calm = html_writer.write(compared)
     page = html_writer.write(compare([hostile_record(make, record)]))
     assert [t for t, _ in tags_of(page)].count("script") == [t for t, _ in tags_of(calm)].count("script") == 1
     assert not [a for _, attrs in tags_of(page) for a in attrs if a.startswith("on")]
@@ -129,8 +135,8 @@ def test_a_base_is_not_among_the_rows_of_an_arm(make, record):
     assert {r["run"] for r in alone} == {"evaluated"}  # nothing is aligned: the run's own name
 
 
-def test_images_that_were_trained_on_are_said_in_the_conclusion_of_every_form(make, record):
-    found, said = compare([record]), "Trained on images of the benchmarks (the same files, by content): 1 image of aligned."
+def test_images_that_were_trained_on_are_said_in_the_conclusion_of_every_form(make, record, compared):
+    found, said = compared, "Trained on images of the benchmarks (the same files, by content): 1 image of aligned."
     assert said in found.verdict.sentences and json.loads(json_writer.write(found))["verdict"]["overlap"] == said
     assert said in html_writer.write(found).partition("<main>")[0] and said in latex_writer.write(found)
     page = markdown_writer.write(found)
@@ -159,29 +165,29 @@ def test_notes_on_the_training_of_a_reward_model_are_in_every_report(make) -> No
 def test_training_that_is_not_known_is_not_said_to_share_nothing(make, record):
     theirs = replace(make.record("theirs", seed=1), overlap={}, overlap_unknown="this run trained no checkpoint that it swept")
     clean = replace(make.record("clean", seed=2), overlap={})
+    of_one, of_two = compare([theirs]), compare([theirs, clean])
     for write in (html_writer.write, markdown_writer.write):
-        alone, both = write(compare([theirs])), write(compare([theirs, clean]))
+        alone, both = write(of_one), write(of_two)
         assert (
             "Not known: this run trained no checkpoint that it swept." in alone and "None." not in alone.partition("Overlap")[2]
         )
         assert "Not known of theirs: this run trained no checkpoint that it swept." in both and "None of clean." in both
 
 
-def test_the_caption_of_the_latex_table_says_what_is_in_it(make, record):
-    caption = latex_writer.write(compare([record])).partition("\\caption{")[2]
+def test_the_caption_of_the_latex_table_says_what_is_in_it(of_the_base, compared):
+    caption = latex_writer.write(compared).partition("\\caption{")[2]
     assert "differences are paired" not in caption  # the table has none
     assert r"95 \% intervals over images; bold: significantly better than the first row" in caption
     assert r"by the difference to the first row on the same items ($p<0.05$, corrected by Holm over this table)" in caption
-    alone = latex_writer.write(compare([replace(record, sweeps=record.sweeps[:1])])).partition("\\caption{")[2]
+    alone = latex_writer.write(of_the_base).partition("\\caption{")[2]
     assert r"In brackets 95 \% intervals over images." in alone and "significantly" not in alone
 
 
-def test_a_report_of_one_checkpoint_explains_no_difference(record):
-    alone = compare([replace(record, sweeps=record.sweeps[:1])])
-    page, text = html_writer.write(alone).partition("<main>")[2], markdown_writer.write(alone)
+def test_a_report_of_one_checkpoint_explains_no_difference(of_the_base, compared):
+    page, text = html_writer.write(of_the_base).partition("<main>")[2], markdown_writer.write(of_the_base)
     assert "under it the difference" not in page and "significantly better" not in page
     assert "paired over the same items" not in page + text
-    assert "under it the difference" in html_writer.write(compare([record]))
+    assert "under it the difference" in html_writer.write(compared)
 
 
 @pytest.mark.parametrize(("data", "shown"), [("own/data", "data own/data"), ("data", "data"), ("/big/coco", "data coco")])
@@ -220,9 +226,14 @@ def test_half_a_surrogate_can_be_written(make, record):
     assert json_writer.write(compare([replace(record, name="a\ud800")])).encode()
 
 
+@pytest.fixture(scope="module")
+def half_surrogate(make, images):
+    return compare([make.with_answer(make.record(data_folder=images), "a\ud800b")])
+
+
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_half_surrogate_in_an_answer_can_be_written_to_a_file(name, make, record):
-    assert registry.get("report", name)(compare([make.with_answer(record, "a\ud800b")])).encode()
+def test_a_half_surrogate_in_an_answer_can_be_written_to_a_file(name, half_surrogate):
+    assert registry.get("report", name)(half_surrogate).encode()
 
 
 # ---------------------------------------------------------------- html
@@ -304,16 +315,16 @@ def test_json_holds_no_absolute_path(record):
     assert "\u2026/run.yaml" in text
 
 
-def test_json_has_sorted_keys_and_short_floats(record):
-    text = json_writer.write(compare([record]))
+def test_json_has_sorted_keys_and_short_floats(compared):
+    text = json_writer.write(compared)
     document = json.loads(text)
     assert list(document) == sorted(document)
     assert not re.search(r"\d\.\d{11,}", text)
     assert not re.search(r"\bNaN\b|Infinity|-0\.0\b", text)
 
 
-def test_csv_has_one_line_a_checkpoint_and_metric(record):
-    rows = list(csv.DictReader(io.StringIO(csv_writer.write(compare([record])))))
+def test_csv_has_one_line_a_checkpoint_and_metric(compared):
+    rows = list(csv.DictReader(io.StringIO(csv_writer.write(compared))))
     assert len(rows) == 2 * 24
     assert {r["column"] for r in rows} == {"base", "aligned"}
 
@@ -323,10 +334,14 @@ def test_markdown_says_when_a_run_is_incomplete_and_protocols_differ(make):
     assert "**Incomplete:**" in markdown_writer.write(compare([record]))
 
 
+@pytest.fixture(scope="module")
+def arms_of_one(make):
+    return compare([replace(make.record(f"arm{n}", seed=n), run_id="one") for n in range(3)])
+
+
 @pytest.mark.parametrize("name", ["html", "markdown"])
-def test_a_run_with_several_arms_is_reproduced_once(name, make):
-    arms = [replace(make.record(f"arm{n}", seed=n), run_id="one") for n in range(3)]
-    text = registry.get("report", name)(compare(arms))
+def test_a_run_with_several_arms_is_reproduced_once(name, arms_of_one):
+    text = registry.get("report", name)(arms_of_one)
     assert text.count("How to reproduce") == 1
     assert "arm0, arm1 and arm2" in text
 
@@ -338,8 +353,8 @@ def test_markdown_puts_seeds_together(make):
     assert "## Scatter" not in markdown_writer.write(compare([make.record()]))
 
 
-def test_latex_marks_only_what_is_significance(record):
-    text = latex_writer.write(compare([record]))
+def test_latex_marks_only_what_is_significance(compared):
+    text = latex_writer.write(compared)
     aligned = next(line for line in text.splitlines() if line.strip().startswith("aligned"))
     assert r"\textbf{6.36}" in aligned
     # words and the rate of yes changed, which is neither better nor worse; the base has nothing to be better than
@@ -366,7 +381,7 @@ def test_tables_have_names_and_headings_are_unlike(make):
 
 
 @pytest.mark.parametrize("name", ["html", "markdown", "latex", "json"])
-def test_a_partial_sweep_is_marked(record, name):
+def test_a_partial_sweep_is_marked(record, compared, name):
     part = replace(record, study=StudyNotes(partial=("POPE over its first 150 images",)))
     write = registry.get("report", name)
-    assert "POPE over its first 150 images" in write(compare([part])) and "artial sweep" not in write(compare([record]))
+    assert "POPE over its first 150 images" in write(compare([part])) and "artial sweep" not in write(compared)

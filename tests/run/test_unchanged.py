@@ -28,15 +28,17 @@ def row(number: int, image: str) -> dict[str, Any]:
     return {"id": str(number), "image": image, "prompt": "What is this?", "chosen": f"A dog, {number}.", "rejected": "Nothing."}
 
 
-@pytest.fixture
-def study(whole_world: Path, tmp_path: Path) -> RunConfig:
-    """A finished run of one arm on a file of pairs, over a data folder whose questions and pairs may be changed."""
-    data = tmp_path / "data"
-    data.mkdir()
-    for entry in (whole_world / "miniworld").iterdir():
+@pytest.fixture(scope="module")
+def once(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunConfig, Path]:
+    """A finished run of one arm on a file of pairs, over a data folder whose questions and pairs may be changed; and a copy
+    of its folders."""
+    folder = tmp_path_factory.mktemp("unchanged")
+    data = folder / "here/data"
+    data.mkdir(parents=True)
+    for entry in world.iterdir():
         if entry.name != "pope":
             (data / entry.name).symlink_to(entry)
-    shutil.copytree(whole_world / "miniworld/pope", data / "pope")
+    shutil.copytree(world / "pope", data / "pope")
     images = sorted(path.name for path in (data / "coco/val2014").iterdir())[:4]
     (data / "pairs.jsonl").write_text("".join(json.dumps(row(n, f"coco/val2014/{i}")) + "\n" for n, i in enumerate(images)))
     align = {"name": "dpo", "training": {"batch_size": 4, "max_steps": 1, "trackers": []}}
@@ -46,11 +48,20 @@ def study(whole_world: Path, tmp_path: Path) -> RunConfig:
             "arms": [{"name": "a", "pairs": {"name": "jsonl", "file": "pairs.jsonl"}, "align": align}],
             "sweep": [{"name": "pope", "splits": ["random"], "limit_images": 2}],
             "data": str(data),
-            "output": str(tmp_path / "out"),
+            "output": str(folder / "here/out"),
             "jobs": 1,
         }
     )
     pipeline.run(made, "test")
+    return made, Path(shutil.copytree(folder / "here", folder / "kept", symlinks=True))
+
+
+@pytest.fixture
+def study(once: tuple[RunConfig, Path]) -> RunConfig:
+    """The same for one test. A run knows the places of its files, so that the copy is put where they were made."""
+    made, kept = once
+    shutil.rmtree(kept.with_name("here"))
+    shutil.copytree(kept, kept.with_name("here"), symlinks=True)
     return made
 
 
@@ -81,15 +92,15 @@ def test_what_changed_is_refused_by_name_and_the_run_stays_complete(study: RunCo
     assert pipeline.run(study, "test").run_id == before.run_id
 
 
-def own_image(study: RunConfig, whole_world: Path) -> Path:
+def own_image(study: RunConfig, world: Path) -> Path:
     """An image that pope asks about, as a file of this data folder's own."""
     with Store(Path(study.output) / "store.sqlite") as store:
         name = store.results(store.runs()[0].id)[0].items[0].image
-    coco, world = Path(study.data) / "coco", whole_world / "miniworld/coco"
+    coco, whole = Path(study.data) / "coco", world / "coco"
     coco.unlink()
-    for file in world.rglob("*"):
+    for file in whole.rglob("*"):
         if file.is_file():
-            place = coco / file.relative_to(world)
+            place = coco / file.relative_to(whole)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(file)
     image = Path(study.data) / name
@@ -99,8 +110,8 @@ def own_image(study: RunConfig, whole_world: Path) -> Path:
     return image
 
 
-def test_an_image_of_another_content_is_refused(study: RunConfig, whole_world: Path) -> None:
-    image = own_image(study, whole_world)
+def test_an_image_of_another_content_is_refused(study: RunConfig, world: Path) -> None:
+    image = own_image(study, world)
     done = pipeline.run(study, "test")
     content = image.read_bytes()
     image.write_bytes(content + b"\0")
@@ -110,8 +121,8 @@ def test_an_image_of_another_content_is_refused(study: RunConfig, whole_world: P
     assert pipeline.run(study, "test").run_id == done.run_id
 
 
-def test_an_image_that_could_not_be_read_may_be_mended(study: RunConfig, whole_world: Path) -> None:
-    image = own_image(study, whole_world)
+def test_an_image_that_could_not_be_read_may_be_mended(study: RunConfig, world: Path) -> None:
+    image = own_image(study, world)
     content = image.read_bytes()
     image.write_bytes(b"no image")
     again = study.model_copy(update={"name": "mended"})
@@ -161,15 +172,15 @@ def test_pairs_with_which_nothing_was_measured_may_be_made_again(study: RunConfi
         pipeline.run(made, "test")
 
 
-def test_an_image_that_is_gone_changes_no_rows(study: RunConfig, whole_world: Path) -> None:
+def test_an_image_that_is_gone_changes_no_rows(study: RunConfig, world: Path) -> None:
     before = pipeline.run(study, "test")
     folder = Path(study.data)
     (folder / "coco").unlink()
     (folder / "coco").mkdir()
-    for entry in (whole_world / "miniworld/coco").iterdir():
+    for entry in (world / "coco").iterdir():
         if entry.name != "val2014":
             (folder / "coco" / entry.name).symlink_to(entry)
-    images = sorted((whole_world / "miniworld/coco/val2014").iterdir())
+    images = sorted((world / "coco/val2014").iterdir())
     (folder / "coco/val2014").mkdir()
     for image in images[1:]:
         (folder / "coco/val2014" / image.name).symlink_to(image)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
+import pkgutil
 from collections.abc import Iterator
+from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -22,6 +25,21 @@ T = TypeVar("T")
 
 _FILES = "__harness_plugin_files__"
 _loaded = dict[str, str]()  # digest of a plug-in's files, as this process first met them
+
+
+def listed(folder: str) -> tuple[tuple[str, bool], ...]:
+    """(name, whether it is a package) of the modules in a folder; those with a leading underscore are left out. It is listed
+    again where it was changed: a study asks for a thousand options, and for each one a name is looked up."""
+    try:
+        changed = os.stat(folder).st_mtime_ns
+    except OSError:  # in a zip file
+        changed = 0
+    return _listed(folder, changed)
+
+
+@cache
+def _listed(folder: str, changed: int) -> tuple[tuple[str, bool], ...]:
+    return tuple((info.name, info.ispkg) for info in pkgutil.iter_modules([folder]) if not info.name.startswith("_"))
 
 
 def guest_of(point: EntryPoint, mark: str, kind: str) -> object:

@@ -42,6 +42,7 @@ class Source:
     imports: dict[str, tuple[str, str]]
 
 
+@cache
 def read_options(module_name: str, kind: str) -> tuple[Option, ...] | None:
     """The options of the plug-in in a module; None where they cannot be read off its text."""
     module = _module(module_name)

@@ -159,10 +159,19 @@ def linearise(formula: Formula, data: Sample, moved: NDArray[np.bool_] | None = 
 
     `moved`: the items that count, where they are not the sample's own (of a pair, say).
     """
-    columns = columns_read(formula, data)
-    names = [data.names[i] for i in columns]
     own = which_clusters(data, moving(formula, data))
     there = own if moved is None else which_clusters(data, moved)
+    asked = ("linear", formula, there.tobytes())
+    if asked not in data.known:
+        data.known[asked] = _linearised(formula, data, own, there)
+    found: Linear = data.known[asked]
+    return found
+
+
+def _linearised(formula: Formula, data: Sample, own: NDArray[np.bool_], there: NDArray[np.bool_]) -> Linear:
+    """`own`: the clusters that move the formula, (G,); `there`: those that count."""
+    columns = columns_read(formula, data)
+    names = [data.names[i] for i in columns]
     few = few_clusters(formula, data)
     counting = np.array([0.0 if few else float(own.sum())])
 

@@ -107,6 +107,16 @@ def possible(formula: Formula, *samples: Sample) -> Range:
 
     No single cluster may have a value, as where a metric is a mean over splits and each image is of one split.
     """
+    if len(samples) != 1:
+        return _possible(formula, samples)
+    known, asked = samples[0].known, ("range", formula)
+    if asked not in known:
+        known[asked] = _possible(formula, samples)
+    found: Range = known[asked]
+    return found
+
+
+def _possible(formula: Formula, samples: Sequence[Sample]) -> Range:
     low, high = scale_of(formula.unit, formula.bounds)
     if formula.bounds and not np.isfinite((low, high)).all():
         return Range(low, high)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from functools import cached_property, lru_cache
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,14 @@ _FACTORS = np.array([0.0, 1.5, 3.0])  # what a sum is changed by to see whether 
 
 
 class Sample:
-    """Scores as numbers: `values` (I, V), one row an item; `cluster` (I,) in 0..G-1. Not to be changed."""
+    """Scores as numbers: `values` (I, V), one row an item; `cluster` (I,) in 0..G-1. Not to be changed.
+
+    known: what was computed of it, since the parts of a report ask for the same again.
+    """
 
     def __init__(self, names: Sequence[str], values: Floats, cluster: NDArray[np.intp]) -> None:
         self.names, self.values, self.cluster = tuple(names), values, cluster
+        self.known: dict[Hashable, Any] = {}  # Any: as each function that keeps something there
         self.n_clusters = int(cluster.max()) + 1 if len(cluster) else 0
 
     def __len__(self) -> int:
@@ -124,4 +129,5 @@ def evaluate(formula: Formula, names: Sequence[str], sums: Floats) -> Floats:
     """The formula on R rows of sums (R, V) -> (R,); nan where unknown."""
     with np.errstate(all="ignore"):  # a third-party formula may divide by 0: that is nan, reported later
         value = formula.compute(Sums({name: sums[:, i] for i, name in enumerate(names)}))
-    return np.array(np.broadcast_to(np.asarray(value, dtype=np.float64), (len(sums),)))
+    found = np.asarray(value, dtype=np.float64)
+    return np.array(found if found.shape == (len(sums),) else np.broadcast_to(found, (len(sums),)))

@@ -28,14 +28,21 @@ def joint_quantile(parts: Floats, freedom: float) -> float:
     alone = float(stdtrit(freedom, (1 + LEVEL) / 2))
     if len(parts) < 2:
         return alone
-    spread = np.sqrt((parts**2).sum(axis=1))
-    unit = parts / np.where(spread > 0, spread, 1)[:, None]
+    largest = _largest(np.asarray(parts, dtype=np.float64).tobytes(), len(parts)) * _scale(float(freedom))
+    return max(alone, float(np.quantile(largest, LEVEL)))
+
+
+@lru_cache(maxsize=4)  # the columns of a row have the same parts, and freedoms of their own
+def _largest(parts: bytes, n: int) -> Floats:
+    """The largest of n normal differences, correlated as their parts (n, G) are, (R,)."""
+    of_each = np.frombuffer(parts, dtype=np.float64).reshape(n, -1).copy()
+    spread = np.sqrt((of_each**2).sum(axis=1))
+    unit = of_each / np.where(spread > 0, spread, 1)[:, None]
     correlation = unit @ unit.T
     np.fill_diagonal(correlation, 1.0)
     values, axes = np.linalg.eigh(correlation)
-    normal, scale = _normal(len(parts)), _scale(float(freedom))
-    largest = np.abs(normal @ (axes * np.sqrt(np.maximum(values, 0))).T).max(axis=1) * scale
-    return max(alone, float(np.quantile(largest, LEVEL)))
+    found: Floats = np.abs(_normal(n) @ (axes * np.sqrt(np.maximum(values, 0))).T).max(axis=1)
+    return found
 
 
 def bonferroni_level(tests: int) -> float:

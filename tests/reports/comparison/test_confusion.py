@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from reports.comparison.compare import compare
 from reports.comparison.confusion import confusions
 from reports.page.objects import confusion_views
 from reports.values.details import Confusion
@@ -54,6 +53,6 @@ def test_an_unread_answer_stands_under_its_label_and_is_no_no() -> None:
     assert [cells(c) for c in counted("pope", rows, {"variant": "contains"})] == [(0, 0, 0, 0, 1, 1)]
 
 
-def test_rates_of_a_page_are_of_all_questions(record) -> None:
-    ((_, ((_, (view,)),), unread),) = confusion_views(replace(compare([record]), confusions=counted("mme", rows_of("mme"))))
+def test_rates_of_a_page_are_of_all_questions(compared) -> None:
+    ((_, ((_, (view,)),), unread),) = confusion_views(replace(compared, confusions=counted("mme", rows_of("mme"))))
     assert unread and (view.yes_rate, view.labels_yes, view.accuracy) == ("25.0", "50.0", "25.0")

@@ -28,8 +28,8 @@ def test_the_banner_has_the_largest_shares_and_the_number_of_the_others(record, 
     assert found.count("POPE: ") == 2 and found.endswith(" And 2 more.")
 
 
-def test_no_flag_is_no_banner(record):
-    assert flag_banner(compare([record])) == ""
+def test_no_flag_is_no_banner(compared):
+    assert flag_banner(compared) == ""
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])

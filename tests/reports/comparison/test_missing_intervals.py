@@ -20,17 +20,17 @@ def few(make):
 FEW = "no interval: fewer than 5 images count"
 
 
-def test_a_table_of_four_images_says_why_it_has_no_intervals(few, record) -> None:
+def test_a_table_of_four_images_says_why_it_has_no_intervals(few, compared) -> None:
     (line,) = [one for one in warnings(compare([few])) if FEW in one]
     assert line.startswith("POPE accuracy, ") and line.endswith(f" of base and aligned have {FEW}.")
-    assert not any("no interval" in one for one in warnings(compare([record])))
+    assert not any("no interval" in one for one in warnings(compared))
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md", "table.tex"])
-def test_every_form_says_it(few, record, name: str) -> None:
+def test_every_form_says_it(few, compared, name: str) -> None:
     names = {"report.html": "html", "report.md": "markdown", "table.tex": "latex"}
     write = registry.get("report", names[name])
-    assert FEW in write(compare([few])) and FEW not in write(compare([record]))
+    assert FEW in write(compare([few])) and FEW not in write(compared)
 
 
 def test_metrics_csv_has_the_reason_beside_the_empty_interval(few) -> None:

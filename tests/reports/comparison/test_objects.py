@@ -8,7 +8,6 @@ import pytest
 
 from harness.core.evaluation import Item, Score, Span
 from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, SweepResult
-from reports.comparison.compare import compare
 from reports.comparison.confusion import confusions
 from reports.comparison.objects import objects
 from reports.page.objects import confusion_views, objects_views
@@ -59,9 +58,9 @@ def test_unread_answers_are_among_those_asked(name: str, truth: dict[str, object
     assert (found.subject, found.counts) == ("dog", {"fp": 1, "tn": 1, "unread": 1})
 
 
-def test_a_page_does_not_call_types_of_questions_objects(record) -> None:
+def test_a_page_does_not_call_types_of_questions_objects(compared) -> None:
     counts = counted("gqa", [("Is the car red?", {"answer": "yes", "type": "verify"}, "No")])
-    comparison = replace(compare([record]), objects=counts)
+    comparison = replace(compared, objects=counts)
     (view,) = objects_views(comparison)
     assert view.about == "type of question"
     page = html.write(comparison)
@@ -81,10 +80,10 @@ def questions(*said: str) -> list[Row]:
             for (text, label), answer in zip((OF_DOGS, OF_CATS), said, strict=True)]  # fmt: skip
 
 
-def test_counts_that_are_halves_are_not_rounded_to_whole_numbers(record) -> None:
+def test_counts_that_are_halves_are_not_rounded_to_whole_numbers(compared) -> None:
     """One seed says yes to the dog, the other does not: 0.5 of 1 are wrong, which reads neither as 0 nor as 1."""
     sweeps = [answered("mme", questions(said, "Yes")) for said in ("Yes", "No")]
-    found = replace(compare([record]), objects=objects(SEEDS, sweeps, METHOD), confusions=confusions(SEEDS, sweeps, METHOD))
+    found = replace(compared, objects=objects(SEEDS, sweeps, METHOD), confusions=confusions(SEEDS, sweeps, METHOD))
     ((_, ((_, (line,)),), _),) = confusion_views(found)
     assert (line.tp, line.fn, line.fp, line.tn) == ("1.0", "0.0", "0.5", "0.5")
     page = html.write(found)
@@ -92,9 +91,9 @@ def test_counts_that_are_halves_are_not_rounded_to_whole_numbers(record) -> None
     assert '0.5 + 0.0 <span class="soft">of 1.0</span>' in section
 
 
-def test_whole_counts_have_no_digits(record) -> None:
+def test_whole_counts_have_no_digits(compared) -> None:
     sweeps = [answered("mme", questions("Yes", "Yes"))] * 2
-    ((_, ((_, (line,)),), _),) = confusion_views(replace(compare([record]), confusions=confusions(SEEDS, sweeps, METHOD)))
+    ((_, ((_, (line,)),), _),) = confusion_views(replace(compared, confusions=confusions(SEEDS, sweeps, METHOD)))
     assert (line.tp, line.fn, line.fp, line.tn) == ("1", "0", "1", "0")
 
 

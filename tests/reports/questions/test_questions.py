@@ -49,20 +49,25 @@ def arm_of(changes):
     return arm
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def few(make):
     return make.Habits(0.14, 0.74, 0.10, 16)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def many(make):
     return make.Habits(0.34, 0.72, 0.30, 18)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def by_limit(make, few, many):
     """Three sizes; only the largest invents less."""
     return study(make, [("small", many, {"pairs.limit": 80}), ("half", many, {"pairs.limit": 400}), ("full", few, {})])
+
+
+@pytest.fixture(scope="module")
+def limits(by_limit):
+    return compare(by_limit)
 
 
 def test_of(question, key, first, second):
@@ -72,9 +77,8 @@ def test_of(question, key, first, second):
 test_of.__test__ = False
 
 
-def test_arms_that_differ_in_one_setting_are_tested_against_each_other(by_limit):
-    made = compare(by_limit)
-    (question,) = made.questions
+def test_arms_that_differ_in_one_setting_are_tested_against_each_other(by_limit, limits):
+    (question,) = limits.questions
     assert (question.keys, question.title) == (("pairs.limit",), "Number of prompts")
     assert [level.text for level in question.levels] == ["80", "400", "800"]
     direct = test_of(question, "chair_i", 0, 2)
@@ -86,14 +90,14 @@ def test_arms_that_differ_in_one_setting_are_tested_against_each_other(by_limit)
     assert direct.significant == "better"
 
 
-def test_holm_runs_over_the_tests_of_the_question(by_limit):
-    (question,) = compare(by_limit).questions
+def test_holm_runs_over_the_tests_of_the_question(limits):
+    (question,) = limits.questions
     assert [t.p_holm for t in question.tests] == approx(holm([t.difference.p for t in question.tests]))
-    assert len(question.tests) == 3 * len(compare(by_limit).short.headline)
+    assert len(question.tests) == 3 * len(limits.short.headline)
 
 
-def test_a_sentence_says_what_the_interval_leaves_out_and_what_it_contains(by_limit):
-    (question,) = compare(by_limit).questions
+def test_a_sentence_says_what_the_interval_leaves_out_and_what_it_contains(limits):
+    (question,) = limits.questions
     d = test_of(question, "chair_i", 0, 2).difference
     found = next(
         c for c in question.claims if c.startswith("CHAIRi is lower with limit 800 than with limit 80, which is better")
@@ -200,8 +204,8 @@ def test_arms_of_a_group_that_differ_in_another_setting_are_not_tested_in_its_se
     assert all(pair != ("a", "b") for pair in pairs[("pairs",)]) and pairs[("pairs",)]
 
 
-def test_json_and_markdown_carry_the_same_tests_as_the_page(by_limit):
-    made = compare(by_limit)
+def test_json_and_markdown_carry_the_same_tests_as_the_page(limits):
+    made = limits
     (question,) = made.questions
     document = json.loads(json_writer.write(made))
     assert len(document["questions"][0]["tests"]) == len(question.tests)

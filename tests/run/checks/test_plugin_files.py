@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from harness.config import schema as config
 from harness.config.schema import RunConfig
+from harness.core import registry
 from harness.core.edge import plugin_modules
 from harness.core.errors import ConfigError, DataError
 from harness.evaluation.protocol import is_version
@@ -88,19 +90,19 @@ def again(study: RunConfig, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def judged(tmp_path: Path) -> dict[str, Any]:
+def judged(world: Path, tmp_path: Path) -> dict[str, Any]:
     judge = {"name": "short"}
     return {
         "model": {"name": "scripted", "default": "A dog."},
         "sweep": [{"name": "mmhal_bench", "limit": 2, "judge": judge}],
+        "data": str(world),
         "output": str(tmp_path / "out"),
     }
 
 
 @pytest.fixture
-def trained(whole_world: Path, tmp_path: Path) -> dict[str, Any]:
-    data = whole_world / "miniworld"
-    image = min(path.name for path in (data / "coco/val2014").iterdir())
+def trained(world: Path, tmp_path: Path) -> dict[str, Any]:
+    image = min(path.name for path in (world / "coco/val2014").iterdir())
     row = {"image": f"coco/val2014/{image}", "prompt": "What is it?", "chosen": "A dog.", "rejected": "A cat."}
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps({**row, "id": str(n)}) + "\n" for n in range(4)))
     align = {"name": "dpo", "loss": "mine", "training": {"batch_size": 4, "max_steps": 1, "trackers": []}}
@@ -108,7 +110,7 @@ def trained(whole_world: Path, tmp_path: Path) -> dict[str, Any]:
         "model": {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu", "threads": 1},
         "arms": [{"name": "a", "pairs": {"name": "jsonl", "file": str(tmp_path / "pairs.jsonl")}, "align": align}],
         "sweep": [{"name": "pope", "splits": ["random"], "limit_images": 1}],
-        "data": str(data),
+        "data": str(world),
         "output": str(tmp_path / "out"),
     }
 
@@ -224,3 +226,17 @@ def test_files_that_changed_under_a_running_process_are_no_longer_what_it_runs(p
     (pack / "short.py").write_text(JUDGE.replace("4", "2"))
     with pytest.raises(ConfigError, match=r"plug-in pack\.short have changed since .* Start Python again"):
         pipeline.run(config.parse(judged | {"name": "other"}), "test")
+
+
+def test_a_module_that_is_put_beside_the_others_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a notebook, which asked for the names before."""
+    folder = tmp_path / "of_the_package"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "first.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(registry.PACKAGES, "judge", "of_the_package")
+    before = registry.names("judge")
+    (folder / "second.py").write_text("")
+    os.utime(folder, ns=(0, folder.stat().st_mtime_ns + 1))  # clocks of files may stand still for some milliseconds
+    assert set(registry.names("judge")) - set(before) == {"second"} and "first" in before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,13 @@ class Stopped(HarnessError):
     """In the place of a kill."""
 
 
-@pytest.fixture
-def study(whole_world: Path, tmp_path: Path) -> RunConfig:
+@pytest.fixture(scope="module")
+def written(world: Path, tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
     """One arm on four pairs of a file, two benchmarks."""
-    data = tmp_path / "data"
+    folder = tmp_path_factory.mktemp("run_files")
+    data = folder / "data"
     data.mkdir()
-    for entry in (whole_world / "miniworld").iterdir():
+    for entry in world.iterdir():
         (data / entry.name).symlink_to(entry)
     images = sorted(path.name for path in (data / "coco/val2014").iterdir())[:4]
     pairs = {"prompt": "What is this?", "rejected": "Nothing."}
@@ -47,12 +48,31 @@ def study(whole_world: Path, tmp_path: Path) -> RunConfig:
         {
             "model": {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu", "threads": 1},
             "arms": [{"name": "a", "pairs": {"name": "jsonl", "file": "pairs.jsonl"}, "align": align}],
-            "sweep": [{"name": "pope", "splits": ["random"], "limit_images": 2}, {"name": "chair", "limit": 2}],
+            "sweep": [
+                {"name": "pope", "splits": ["random"], "limit_images": 2},
+                {"name": "chair", "limit": 2, "max_new_tokens": 8},
+            ],
             "data": str(data),
-            "output": str(tmp_path / "out"),
+            "output": str(folder / "out"),
             "jobs": 1,
         }
     )
+
+
+@pytest.fixture
+def study(written: RunConfig) -> Iterator[RunConfig]:
+    """The same for one test, which finds an empty output folder and leaves none."""
+    yield written
+    shutil.rmtree(written.output, ignore_errors=True)
+
+
+def killed(study: RunConfig, name: str, place: Any, stage: str, instead: Callable[..., Any]) -> Path:
+    """The output folder of a run that `instead` of a stage ended, moved aside. A run knows its own place, so that each test
+    finds a copy at the place where it was made."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(place, stage, instead)
+        pipeline.run(study, "test")
+    return Path(shutil.move(study.output, Path(study.output).with_name(name)))
 
 
 def with_jobs(study: RunConfig, jobs: int) -> RunConfig:
@@ -63,13 +83,15 @@ def arm_of(study: RunConfig) -> Path:
     return next(Path(study.output).glob("*/arms/a"))
 
 
+@pytest.fixture(scope="module")
+def killed_before_training(written: RunConfig) -> Path:
+    return killed(written, "untrained", ArmTraining, "train", stopped)
+
+
 @pytest.fixture
-def untrained(study: RunConfig, monkeypatch: pytest.MonkeyPatch) -> RunConfig:
+def untrained(killed_before_training: Path, study: RunConfig) -> RunConfig:
     """A run that was killed when its pairs were made."""
-    with monkeypatch.context() as patch:
-        patch.setattr(ArmTraining, "train", stopped)
-        with pytest.raises(Stopped):
-            pipeline.run(study, "test")
+    shutil.copytree(killed_before_training, study.output)
     return study
 
 
@@ -143,20 +165,45 @@ def test_pairs_that_are_made_again_are_trained_on(untrained: RunConfig) -> None:
 # ------------------------------------------------------------ checkpoints
 
 
-@pytest.fixture
-def half_swept(study: RunConfig, monkeypatch: pytest.MonkeyPatch) -> RunConfig:
-    """A run that was killed when its arm had the result of the first benchmark."""
-
+@pytest.fixture(scope="module")
+def killed_in_a_sweep(written: RunConfig) -> Path:
     def first(label: str, model: Any, left: dict[int, Any], *more: Any) -> None:
         place = min(left)
         sweep(label, model, {place: left[place]} if label == "a" else left, *more)
         if label == "a":
             raise Stopped("killed")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "sweep", first)
-        with pytest.raises(Stopped):
-            pipeline.run(study, "test")
+    return killed(written, "half_swept", pipeline, "sweep", first)
+
+
+@pytest.fixture
+def half_swept(killed_in_a_sweep: Path, study: RunConfig) -> RunConfig:
+    """A run that was killed when its arm had the result of the first benchmark."""
+    shutil.copytree(killed_in_a_sweep, study.output)
+    return study
+
+
+@pytest.fixture(scope="module")
+def killed_before_the_sweep_of_the_arm(written: RunConfig) -> Path:
+    return killed(written, "unswept", pipeline._Stages, "_sweep_arm", stopped)
+
+
+@pytest.fixture
+def unswept(killed_before_the_sweep_of_the_arm: Path, study: RunConfig) -> RunConfig:
+    """A run that was killed when its arm was trained."""
+    shutil.copytree(killed_before_the_sweep_of_the_arm, study.output)
+    return study
+
+
+@pytest.fixture(scope="module")
+def finish_of(written: RunConfig) -> Path:
+    assert pipeline.run(written, "test") is not None
+    return Path(shutil.move(written.output, Path(written.output).with_name("finished")))
+
+
+@pytest.fixture
+def finished(finish_of: Path, study: RunConfig) -> RunConfig:
+    shutil.copytree(finish_of, study.output)
     return study
 
 
@@ -193,38 +240,32 @@ def test_a_half_swept_checkpoint_that_is_overwritten_is_refused_by_name(
 
 
 @JOBS
-def test_a_checkpoint_that_is_overwritten_before_its_first_result_is_refused_by_name(
-    study: RunConfig, jobs: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline._Stages, "_sweep_arm", stopped)
-        with pytest.raises(Stopped):
-            pipeline.run(study, "test")
+def test_a_checkpoint_that_is_overwritten_before_its_first_result_is_refused_by_name(unswept: RunConfig, jobs: int) -> None:
+    study = with_jobs(unswept, jobs)
     folder = arm_of(study) / "train/checkpoint"
     other_weights(folder)
     with pytest.raises(DataError, match=r"^a: the run .* trained a checkpoint with the digest"):
-        pipeline.run(with_jobs(study, jobs), "test")
+        pipeline.run(study, "test")
     assert not any(label == "a" for label, _ in measured(study))
     shutil.rmtree(arm_of(study))  # it may be trained again: nothing was measured of it
-    assert pipeline.run(with_jobs(study, jobs), "test") is not None
+    assert pipeline.run(study, "test") is not None
     assert ("a", "pope") in measured(study)
 
 
-def test_a_finished_run_with_an_item_missing_asks_no_other_checkpoint_and_a_whole_one_is_shown(study: RunConfig) -> None:
-    done = pipeline.run(study, "test")
-    other_weights(arm_of(study) / "train/checkpoint")
-    again = pipeline.run(study, "test")
-    assert done is not None and again is not None and again.run_id == done.run_id
-    with Store(Path(study.output) / "store.sqlite") as store:
-        place, result = next(
-            (n, r) for n, r in enumerate(store.results(done.run_id)) if (r.label, r.benchmark) == ("a", "chair")
-        )
-        store.add_result(done.run_id, place, replace(result, answer_keys=(None, *result.answer_keys[1:])))
-        before = store.run(done.run_id).status
+def test_a_finished_run_with_an_item_missing_asks_no_other_checkpoint_and_a_whole_one_is_shown(finished: RunConfig) -> None:
+    with Store(Path(finished.output) / "store.sqlite") as store:
+        (done,) = store.runs()
+        place, result = next((n, r) for n, r in enumerate(store.results(done.id)) if (r.label, r.benchmark) == ("a", "chair"))
+    other_weights(arm_of(finished) / "train/checkpoint")
+    again = pipeline.run(finished, "test")
+    assert again is not None and again.run_id == done.id
+    with Store(Path(finished.output) / "store.sqlite") as store:
+        store.add_result(done.id, place, replace(result, answer_keys=(None, *result.answer_keys[1:])))
+        before = store.run(done.id).status
     with pytest.raises(DataError, match=r"^a: the run .* has results \(pope, chair\) of a checkpoint"):
-        pipeline.run(study, "test")
-    with Store(Path(study.output) / "store.sqlite") as store:
-        assert store.run(done.run_id).status == before
+        pipeline.run(finished, "test")
+    with Store(Path(finished.output) / "store.sqlite") as store:
+        assert store.run(done.id).status == before
 
 
 def test_a_finished_run_says_which_files_are_not_those_that_were_measured_and_reads_them_once(
@@ -321,15 +362,12 @@ def test_no_arm_is_trained_on_a_base_that_was_overwritten_since_it_was_loaded(
         pipeline.run(with_jobs(study.model_copy(update={"model": model}), jobs), "test")
 
 
-def test_a_column_that_an_older_version_filled_from_two_checkpoints_says_so(study: RunConfig) -> None:
-    done = pipeline.run(study, "test")
-    assert done is not None
-    with Store(Path(study.output) / "store.sqlite") as store:
-        place, result = next(
-            (n, r) for n, r in enumerate(store.results(done.run_id)) if (r.label, r.benchmark) == ("a", "chair")
-        )
+def test_a_column_that_an_older_version_filled_from_two_checkpoints_says_so(finished: RunConfig) -> None:
+    with Store(Path(finished.output) / "store.sqlite") as store:
+        run = store.runs()[0].id
+        place, result = next((n, r) for n, r in enumerate(store.results(run)) if (r.label, r.benchmark) == ("a", "chair"))
         other = replace(result.checkpoint, digest="0" * 64)
-        store.add_result(done.run_id, place, replace(result, checkpoint=other))
-        notes = [note for record in records_of(store, done.run_id) for note in record.notes]
+        store.add_result(run, place, replace(result, checkpoint=other))
+        notes = [note for record in records_of(store, run) for note in record.notes]
     (told,) = [note for note in notes if "checkpoints" in note]
     assert told.startswith("The column a holds answers of 2 checkpoints, ") and "000000000000 (chair)" in told

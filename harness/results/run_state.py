@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig, RunConfig, stored
+from harness.core.edge.launch import command_line
 from harness.core.edge.versions import versions
 from harness.core.errors import HarnessError
 from harness.core.run_record import FACT_FROM_FILES, STOPPED
@@ -23,6 +24,11 @@ MADE_AGAIN = "There, pairs and trainings are made again, even finished ones; sto
 _ANOTHER_VERSION = (
     "CHANGELOG.md lists what changed since; under another name (`name=...`) the study is measured by what is here."
 )
+
+
+def show_command(folder: Path) -> str:
+    """The command that shows what is stored of a run. folder: the run's, in its output folder."""
+    return command_line("compare", folder.name, "--output", folder.parent)
 
 
 def begin(store: Store, run_id: str, config: RunConfig, command: str, data: Path) -> None:

@@ -52,7 +52,7 @@ def _how_to_continue(run: StoredRun, changed: Sequence[str]) -> str:
 
     if not changed:
         return f"To continue: {run.command}"
-    again = f" {MADE_AGAIN}" if stored(run.config, run.id).arms else ""
+    again = f"\n{MADE_AGAIN}" if stored(run.config, run.id).arms else ""
     lines = "".join(f"\n  {line}" for line in changed)
     return (
         f"It cannot be continued, because benchmarks have changed since:{lines}\nTo measure what is here now, run its command "

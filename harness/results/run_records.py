@@ -21,6 +21,7 @@ from harness.core.run_record import AS_WRITTEN, BenchmarkResult, RunRecord, Stud
 from harness.evaluation.scoring import StoredTogether, unjudged
 from harness.results.judge_results import training_checks, with_judge_check
 from harness.results.reward_reading import accuracy_notes, arm_notes, without_last_token
+from harness.results.run_state import version_notes
 from harness.results.server_use import served
 from harness.results.study_notes import partial_sweep, study_notes
 from harness.results.training_images import BenchmarkImages, benchmark_images, rewarded_by, trained_on
@@ -76,8 +77,9 @@ def records_from(store: Store, run: StoredRun, results: Sequence[tuple[StoredRes
     notes = replace(notes, unlike=(*notes.unlike, *of_rated))
     records = [_record(store, run, sweeps, arm, config, images, notes) for arm in arms]
     trained = {arm.name: arm_notes(arm, half_read) for arm in config.arms}
-    several = {label: _of_several(label, [row for row, _ in rows]) for label, rows in by_label.items()}
-    more = ((*trained.get(r.name, ()), *(note for s in r.sweeps for note in several[s.label])) for r in records)
+    stored_rows = {label: [row for row, _ in rows] for label, rows in by_label.items()}
+    swept = {label: (*_of_several(label, rows), *version_notes(rows)) for label, rows in stored_rows.items()}
+    more = (dict.fromkeys((*trained.get(r.name, ()), *(note for s in r.sweeps for note in swept[s.label]))) for r in records)
     return [replace(r, notes=(*r.notes, *own)) for r, own in zip(records, more, strict=True)]
 
 

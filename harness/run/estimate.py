@@ -31,6 +31,7 @@ from harness.run.checks.adapters import check_layers
 from harness.run.checks.overlap import overlap_notes
 from harness.run.checks.report import check_report
 from harness.run.checks.sources import Looked, Warnings, indented, known_ahead, looked_at, refused_prompts
+from harness.run.checks.unchanged import require_as_begun
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import annotator_of, check_divided, ends_not_taught, make_aligner
 from harness.run.models import load_model
@@ -57,7 +58,8 @@ def estimate(config: RunConfig, say: Callable[[str], None] = lambda text: None) 
     would warn of, as far as it is known before, is said first.
 
     Raises DataError naming everything that is missing, after the counts: options, paths, packages, keys, files, images; and
-    ConfigError in the first of several processes, the others have nothing to say.
+    where the run was begun and would be refused, as what it measured has changed. ConfigError in the first of several
+    processes, the others have nothing to say.
     """
     if not workers().is_main:
         return
@@ -100,6 +102,7 @@ def _estimate(config: RunConfig, opened: ExitStack, say: Callable[[str], None]) 
     if base is None or data is None or missing:
         yield from _unmeasured(config, asked, totals)
         raise DataError("This study lacks:" + indented(dict.fromkeys(missing)))
+    require_as_begun(config, base.checkpoint.digest, data, say)
     for one, seconds in zip(asked, question_seconds(base, asked), strict=True):
         yield _sweep_cost(one, columns, seconds * one.number * columns)
     measured = _Measured({}, {}, {}, [])

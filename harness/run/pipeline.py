@@ -172,7 +172,7 @@ class _Stages:
     def _sweep_arm(self, arm: Arm) -> None:
         if left := self._left(arm.name, 1 + self.config.arms.index(arm)):
             model = load_model(self.config, self.training.ended_in(arm), self.pool)
-            require_same_checkpoint(self.run_id, arm.name, self.training.digests(arm.name), model.checkpoint.digest)
+            require_same_checkpoint(self.folder, arm.name, self.training.digests(arm.name), model.checkpoint.digest)
             self._sweep(arm.name, model, left)
 
     def follow(self) -> None:

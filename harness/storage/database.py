@@ -19,8 +19,10 @@ from typing import Any, Self
 from harness.core.digests import file_state
 from harness.core.errors import StoreError
 from harness.storage.migrations import STEPS
+from harness.storage.run_folder import held_by_older, holder
 
 _PATIENCE_S = 30.0
+_LOCKING_S = 1.0  # in which a process that takes a lock has long written into it which schema it knows
 _GONE = -1
 _READ_ONLY = (
     "you have no permission to write this file or its folder. Copy the folder to a place where you can write and name that "
@@ -101,6 +103,8 @@ class Database:
     def _migrate(self) -> None:
         version = self._version()
         self._check_known(version)
+        if 0 < version < len(STEPS):
+            self._require_nobody_older(version)
         while version < len(STEPS):
             try:
                 self._db.executescript(f"BEGIN IMMEDIATE; {STEPS[version]} PRAGMA user_version={version + 1}; COMMIT;")
@@ -110,6 +114,18 @@ class Database:
                 if self._version() == version:
                     raise  # else another process, started together with this one, has made the step
             version = self._version()
+
+    def _require_nobody_older(self, version: int) -> None:
+        """Raise StoreError where a process that knows only an older schema is at work on a run: it could not go on."""
+        started = time.monotonic()
+        while folders := held_by_older(self.path.parent):
+            if time.monotonic() - started > _LOCKING_S:
+                raise StoreError(
+                    f"{self.path} was written by an older mm-align-harness (schema {version}), which still works in "
+                    f"{folders[0]} (process {holder(folders[0])}). This version would change the store to schema {len(STEPS)}, "
+                    "and that process could not store anything more. Wait for it to end and run the same command again."
+                )
+            time.sleep(0.05)
 
     def _check_known(self, version: int) -> None:
         if version > len(STEPS):

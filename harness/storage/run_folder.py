@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.core.edge.foreign import words_of
 from harness.core.errors import RunLocked, StoreError
+from harness.storage.migrations import STEPS
 
 FLEET_FILE = "fleet.json"  # of the output folder, while a fleet answers
 
@@ -42,7 +43,7 @@ def locked(folder: Path) -> Iterator[None]:
                 "one run. Have it mounted with them (Lustre: `-o flock`; NFS: its lock service), or choose another `--output`."
             ) from error
         handle.truncate(0)
-        handle.write(str(os.getpid()))
+        handle.write(f"{os.getpid()} schema {len(STEPS)}")  # 0.1.0 wrote the process alone
         handle.flush()
         yield
 
@@ -62,10 +63,33 @@ def is_held(folder: Path) -> bool:
 
 def holder(folder: Path) -> str:
     """The id of the process that holds a run's folder, or held it last, as far as it is known."""
+    return _written(folder / "lock")[0] or "unknown"
+
+
+def held_by_older(output: Path) -> list[Path]:
+    """The run folders that living processes hold which know an older schema of the store, as far as their locks tell."""
+    return [lock.parent for lock in sorted(output.glob("*/lock")) if _written(lock)[1] < len(STEPS) and _is_locked(lock)]
+
+
+def _written(lock: Path) -> tuple[str, int]:
+    """(process, schema of the store that it knows) of a lock; ("", 0) where it does not tell."""
     try:
-        return (folder / "lock").read_text(encoding="utf-8").strip() or "unknown"
+        process, _, known = lock.read_text(encoding="utf-8").partition(" schema ")
+        return process.strip(), int(known or 0)
+    except (OSError, ValueError):
+        return "", 0
+
+
+def _is_locked(lock: Path) -> bool:
+    """Whether a process holds it for sure: unlike `is_held`, not where the file system has no locks."""
+    try:
+        with lock.open("r", encoding="utf-8") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     except OSError:
-        return "unknown"
+        return False
+    return False
 
 
 def read_json(path: Path) -> Any:  # Any: a JSON value

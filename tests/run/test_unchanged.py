@@ -18,6 +18,7 @@ from harness.config.schema import RunConfig
 from harness.core.errors import DataError, HarnessError
 from harness.core.preference import PreferencePair
 from harness.run import pipeline
+from harness.run.estimate import estimate
 from harness.storage.artifacts import Pairs
 from harness.storage.run_store import Store
 
@@ -90,6 +91,14 @@ def test_what_changed_is_refused_by_name_and_the_run_stays_complete(study: RunCo
     with Store(Path(study.output) / "store.sqlite") as store:
         assert store.run(before.run_id).status == "complete"
     assert pipeline.run(study, "test").run_id == before.run_id
+
+
+def test_a_dry_run_of_what_is_refused_is_refused_with_the_command_that_shows_it(study: RunConfig) -> None:
+    assert [cost.stage for cost in estimate(study)] == ["sweep: pope", "pairs: a", "align: a"]
+    flip(study)
+    shows = rf"`python -m harness compare run-\w+ --output {study.output}` shows them"
+    with pytest.raises(DataError, match=f"pope: other questions(.|\n)*{shows}"):
+        list(estimate(study))
 
 
 def own_image(study: RunConfig, world: Path) -> Path:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from harness.core.errors import StoreError
 from harness.core.preference import PreferencePair
 from harness.results.run_records import config_of, records_of
+from harness.storage import database
 from harness.storage.artifacts import MissingItems, Pairs, RewardAccuracy, ServerCost, Timings, TrainingLog
-from harness.storage.run_store import Store
+from harness.storage.run_folder import locked
+from harness.storage.run_store import Store, open_store
 from harness.storage.vote_store import Reviews
 
 RUN = "old-12345678"
@@ -85,3 +89,25 @@ def test_votes_and_verdicts_stay(path: Path, store: Store) -> None:
 def test_a_by_product_is_replaced_by_the_next_one_of_its_kind(store: Store) -> None:
     store.put(RUN, Timings({"sweep base": 1.0}))
     assert store.get(Timings, RUN) == Timings({"sweep base": 1.0})
+
+
+def test_a_store_is_left_as_it_is_while_a_process_of_the_older_version_works(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_LOCKING_S", 0.0)
+    (path.parent / RUN).mkdir()
+    with (path.parent / RUN / "lock").open("w") as lock:
+        print(4242, file=lock, end="", flush=True)  # as 0.1.0 writes it
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StoreError, match=rf"still works in .*{RUN} \(process 4242\).* could not store anything more"):
+            open_store(path.parent)
+        with sqlite3.connect(path) as old:
+            assert old.execute("PRAGMA user_version").fetchone() == (3,)
+        old.close()
+    with open_store(path.parent) as store:  # the process has ended; its lock file stays
+        assert store.run("old").id == RUN
+
+
+def test_processes_of_this_version_do_not_wait_for_each_other(path: Path) -> None:
+    with locked(path.parent / "one-1"), locked(path.parent / "other-2"), Store(path) as store:
+        assert store.run("old").id == RUN

@@ -10,6 +10,7 @@ from alignment.data.pairs import read_pairs
 from harness.config.schema import Arm, RunConfig
 from harness.core.digests import file_digest
 from harness.core.errors import DataError, ModelError
+from harness.results.run_state import show_command
 from harness.storage.artifacts import Pairs, RewardAccuracy, TrainingLog
 from harness.storage.result_queries import ResultQueries
 from harness.storage.run_store import Store
@@ -43,7 +44,7 @@ def require_own_files(
             continue
         if arm.name in used:
             with suppress(ModelError, OSError):  # what cannot be read says so where it is used
-                require_same_checkpoint(folder.name, arm.name, before, digest_of(arm))
+                require_same_checkpoint(folder, arm.name, before, digest_of(arm))
         elif config.fleet is None and (found := _not_as_measured(before, arm, digest_of)):  # a fleet would load each of them
             say(f"{arm.name}: {found} Put its files back before you use {folder / config.place_of(arm)} or pass it on.")
 
@@ -76,19 +77,19 @@ def measured_as(store: Store, run: str, label: str) -> Digests:
     return found | ({"accuracy on held-out pairs": rewards[label]} if label in rewards else {})
 
 
-def require_same_checkpoint(run: str, label: str, before: Digests, digest: str) -> None:
+def require_same_checkpoint(folder: Path, label: str, before: Digests, digest: str) -> None:
     """Raise DataError where a checkpoint is another one than a run trained, or measured under its label. "": its digest is not
-    known."""
+    known. folder: the run's."""
     others = {what: known for what, known in before.items() if digest and known != digest}
     if not others:
         return
     digests = ", ".join(dict.fromkeys(known[:12] for known in others.values()))
     of = "trained" if _TRAINED in others else f"has results ({', '.join(others)}) of"
     raise DataError(
-        f"{label}: the run {run} {of} a checkpoint with the digest {digests}; the files that are there now have "
+        f"{label}: the run {folder.name} {of} a checkpoint with the digest {digests}; the files that are there now have "
         f"{digest[:12]}. One column never holds answers of two checkpoints. Put those files back and run "
         "the same command again; or give the run another name (`name=...`) or another `output=`, where all is trained and "
-        f"measured anew. What is stored stays: `python -m harness compare {run}` shows it."
+        f"measured anew. What is stored stays: `{show_command(folder)}` shows it."
     )
 
 

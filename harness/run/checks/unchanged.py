@@ -18,13 +18,14 @@ from harness.core.run_record import IMAGES, STOPPED
 from harness.evaluation.protocol import image_digest, item_digest, other_version
 from harness.evaluation.scoring import build
 from harness.evaluation.sweep import items_of, requests_of
-from harness.results.run_state import MADE_AGAIN
+from harness.results.run_state import MADE_AGAIN, show_command
 from harness.run.checks.judges import JudgesNow, another_judge
 from harness.run.checks.plugin_files import changed_plugins
+from harness.run.checks.rounds import run_of
 from harness.run.checks.sources import indented, look_at
 from harness.storage.artifacts import MissingItems, Pairs
 from harness.storage.result_queries import ResultQueries
-from harness.storage.run_store import Store
+from harness.storage.run_store import Store, open_store
 
 _TEXTS = ("text", "prompt", "context", "chosen", "rejected")  # of a prompt or a pair
 
@@ -51,9 +52,22 @@ def require_unchanged(config: RunConfig, folder: Path, data: Data, store: Store,
         again = f" {MADE_AGAIN}" if config.arms else ""
         raise DataError(
             f"The run {run} has results that were made before something changed:{indented(changed)}\n"
-            f"They are kept as they are; `python -m harness compare {run}` shows them. To measure what is there now, give the "
+            f"They are kept as they are; `{show_command(folder)}` shows them. To measure what is there now, give the "
             f"run another name (`name=...`; for a sweep another `--output`).{again}"
         )
+
+
+def require_as_begun(config: RunConfig, base: str, data: Data, say: Callable[[str], None]) -> None:
+    """The same for a dry run, of the run that the study has begun, if it has. `base`: digest of the base checkpoint.
+
+    Raises DataError, where `run` would, too, for a run that an earlier version has begun in another way.
+    """
+    output = Path(config.output).expanduser()
+    config, run = run_of(config, base, output, say)
+    is_sketched = config.data == "miniworld" and data.folder != output / config.data
+    if (output / run / "run.yaml").is_file() and (output / "store.sqlite").is_file() and not is_sketched:
+        with open_store(output) as store:
+            require_unchanged(config, output / run, data, store, say)
 
 
 def _is_left(config: RunConfig, store: Store, run: str) -> bool:

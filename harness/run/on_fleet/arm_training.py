@@ -98,7 +98,7 @@ class ArmTraining:
     def _opened(self, name: str, path: str | None) -> Model:
         """A checkpoint to train, or beside it. Raises DataError where its files are not those that the run has results of."""
         model = trainable_model(self.config, path, self.pool)
-        require_same_checkpoint(self.folder.name, name, self.digests(name), model.checkpoint.digest)
+        require_same_checkpoint(self.folder, name, self.digests(name), model.checkpoint.digest)
         return model
 
     def digests(self, name: str) -> Digests:
@@ -111,7 +111,7 @@ class ArmTraining:
         if self.store is None or self.config.fleet is not None:
             return ""
         digest = self._digest_in(str(folder))
-        require_same_checkpoint(self.folder.name, arm.name, measured_as(self.store, self.folder.name, arm.name), digest)
+        require_same_checkpoint(self.folder, arm.name, measured_as(self.store, self.folder.name, arm.name), digest)
         return digest
 
     def digest_of(self, arm: Arm) -> str:
@@ -135,7 +135,7 @@ class ArmTraining:
         model = load_model(self.config, self.ended_in(arm))
         if not isinstance(model, Policy):
             raise TrainingError(f"The reward model {arm.name} is served by {self.config.model.name}, which only answers.")
-        require_same_checkpoint(self.folder.name, arm.name, self.digests(arm.name), model.checkpoint.digest)
+        require_same_checkpoint(self.folder, arm.name, self.digests(arm.name), model.checkpoint.digest)
         return ModelReward(model, arm.name)
 
     def accuracies(self, models: Sequence[Arm]) -> RewardAccuracy:

@@ -10,7 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 import harness
+from benchmarks.judges.chat import Chat
 from harness.cli import app
+from harness.evaluation import server_cost
+from harness.models.openai import OpenAIModel
 from tests.models.fake_server import Said, Server, reply, serving
 
 PRICED = {"name": "openai", "price_in": 1.0, "price_out": 2.0}
@@ -47,6 +50,7 @@ def test_annotators_say_it_and_nothing_where_all_verdicts_are_remembered(judge: 
     said = told(*words)
     assert f"paid: {cost(judge)}" in said
     assert "requests" not in told(*words)
+    assert kept(tmp_path / "runs", "annotators") == (len(judge.asked), pytest.approx(106e-6 * len(judge.asked)))
 
 
 def test_judges_check_says_it(judge: Server, tmp_path: Path) -> None:
@@ -55,6 +59,27 @@ def test_judges_check_says_it(judge: Server, tmp_path: Path) -> None:
     options = [f"judge.model.{key}={value}" for key, value in {**PRICED, "url": judge.url}.items()]
     said = told("judges", "check", tmp_path / "pairs.jsonl", "--judge", "chat", *options, "--output", tmp_path)
     assert said.splitlines()[-1] == f"judge chat: {cost(judge)}"
+    assert kept(tmp_path, "judges check") == (2, pytest.approx(212e-6))
+
+
+def test_costs_outside_of_runs_are_kept_while_they_grow(judge: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_cost, "_EVERY_S", 0.0)
+    chat = Chat(OpenAIModel(judge.url, price_in=1.0, price_out=2.0))
+    log = server_cost.CostLog(tmp_path, "judges check", "judge", chat, lambda text: None)
+    chat.rank("What?", ("a", "b"), {}, None)
+    log.grow()
+    assert kept(tmp_path, "judges check") == (1, pytest.approx(106e-6)), "also of a process that is killed now"
+    with pytest.raises(KeyboardInterrupt), log:
+        chat.rank("What?", ("c", "d"), {}, None)
+        raise KeyboardInterrupt
+    assert kept(tmp_path, "judges check") == (2, pytest.approx(212e-6))
+
+
+def kept(output: Path, command: str) -> tuple[int, float]:
+    """Requests and US dollars of all lines."""
+    rows = [json.loads(line) for line in (output / server_cost.COST_LOG).read_text().splitlines()]
+    assert {row["command"] for row in rows} == {command} and all(row["asked"].startswith("chat tiny") for row in rows)
+    return sum(row["requests"] for row in rows), sum(row["cost"] for row in rows)
 
 
 def test_a_run_of_answers_from_files_keeps_what_its_judge_was_asked(judge: Server, world: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,19 @@ def test_a_run_of_answers_from_files_keeps_what_its_judge_was_asked(judge: Serve
         assert (costs["judge_requests"], costs["dollars"]) == (n, pytest.approx(106e-6 * n))
         told(*words, *options, f"judge.model.url={judge.url}")
     assert len(judge.asked) == n
+
+
+def test_the_judge_of_answers_from_files_is_asked_together(world: Path, tmp_path: Path) -> None:
+    loaded = harness.load_benchmark("mmhal_bench", data=world, limit=12, judge={"name": "keywords"})
+    answers = [{"question": i.question, "image_src": i.image, "image_id": i.id, "model_answer": "A dog."} for i in loaded.items]
+    (tmp_path / "answers.json").write_text(json.dumps(answers))
+    words = ["score", "mmhal_bench", "--answers", tmp_path / "answers.json", "--data", world, "limit=12", "judge.name=chat"]
+    with serving(lambda body, before: replace(reply("Rating: 4"), wait_s=0.05)) as server:
+        told(*words, "judge.model.name=openai", f"judge.model.url={server.url}", "--output", tmp_path / "runs")
+        assert len(server.asked) > 8 and server.most_at_once > 4
+    batch = ["judge.model.name=openai_batch", "judge.model.model=j", f"judge.model.folder={tmp_path / 'batch'}"]
+    told(*words, *batch, "--output", tmp_path / "other")
+    assert [file.name for file in (tmp_path / "batch").iterdir()] == ["requests-1.jsonl"], "not a file for each question"
 
 
 def test_python_counts_the_judge_of_each_scoring_by_itself(judge: Server, world: Path) -> None:

@@ -56,6 +56,11 @@ def _unseen(question: str, answer: str, facts: Facts) -> Reply:
     return Reply(float(len(found)), ", ".join(found), json.dumps(found))
 
 
+def _head(name: str) -> str:
+    """The noun of a name as a judge may write it, "the brick fireplace": what it was asked about are single words."""
+    return next(iter(name.lower().split()[::-1]), "").strip(".,;:!\"'`*()")
+
+
 def _count(reply: str) -> float | None:
     names = object_list(reply, "tolerant")
     return None if names is None else float(len(names))
@@ -79,7 +84,7 @@ class ChairOpen(Chair):
     """Nouns of descriptions outside CHAIR's 80 classes, and whether anything supports them."""
 
     title = "CHAIR, open vocabulary"
-    version = 1
+    version = 2  # 2: "the brick fireplace" of a judge's list is the word "fireplace" that it was asked about
     judge_tasks = (TASK,)
     examples = (
         Example(
@@ -168,5 +173,5 @@ class ChairOpen(Chair):
             return None, object_list(_unseen(item.question, text, facts).raw, "tolerant")
         verdict = self.judge.judge(TASK, item.question, text, facts, self._folder / item.image if self._folder else None)
         found = object_list(verdict.raw, "tolerant") if verdict.value is not None else None
-        named = None if found is None else {lemma(name.lower().strip()) for name in found}
+        named = None if found is None else {lemma(_head(name)) for name in found}
         return verdict, None if named is None else [noun for noun in nouns if lemma(noun) in named]

@@ -127,7 +127,7 @@ class Gqa:
         reference, kinds = _compared(row.text("answer")).rstrip(" ."), row.get("types") or {}
         if not reference:
             raise DataError(f"{row.where}: the answer is {shown(row['answer'])}, so that no answer would be right. Correct it.")
-        truth = {"answer": reference, "type": str(kinds.get("structural", ""))}
+        truth = {"answer": reference, "type": str(kinds.get("structural") or "")}
         return Item(row.key, f"{self.image_folder}/{row.file_name('imageId')}.jpg", row.question("question"), truth)
 
 

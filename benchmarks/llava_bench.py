@@ -40,7 +40,7 @@ _RESOLVE = "https://huggingface.co/datasets/liuhaotian/llava-bench-in-the-wild/r
 _LABEL = re.compile(r"(?i)\b(?:assistant|answer|response|score)\s*[12]?\s*[:=]|[*_`\"'()\[\]]")
 _TURNED = re.compile(r"(?i)\b(?:assistant|answer|response)\s*2\b.*\b(?:assistant|answer|response)\s*1\b")
 _SCORE = r"(\d+(?:\.\d+)?)(?:\s*(?:/|out of)\s*10(?![\d.]))?"
-_PAIR = re.compile(rf"\s*{_SCORE}(?:\s*[,;&|]\s*|\s+and\s+|\s+){_SCORE}\s*\.?\s*")
+_PAIR = re.compile(rf"\s*{_SCORE}(?:\s*[,;&|\uff0c\u3001\uff1b]\s*|\s+and\s+|\s+){_SCORE}\s*\.?\s*")
 
 
 def official_scores(reply: str) -> tuple[float, float]:
@@ -99,7 +99,7 @@ class LlavaBench:
     title, needs_judge = "LLaVA-Bench", True
     judge_tasks = (TASK,)
     rating_scale = RatingScale(1.0, 10.0, "model")
-    version = 3  # 3: tolerant reads scores from 1 to 10; from 0 to 10 before
+    version = 4  # 3: tolerant reads scores from 1 to 10; from 0 to 10 before. 4: full-width commas between scores
     files = (
         *(
             OfficialFile(f"llava_bench/{n}", _HUB, "Apache-2.0", "copy it", url=f"{_RESOLVE}/{n}")

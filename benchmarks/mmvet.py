@@ -97,7 +97,7 @@ class Mmvet:
     needs_judge = True
     judge_tasks = (TASK,)
     rating_scale = RatingScale(0.0, 1.0, "grade")
-    version = 3  # 3: grades on other scales and ranges behind markup are unjudged
+    version = 4  # 3: grades on other scales and ranges behind markup are unjudged. 4: "0.5/1", full-width forms; "0.5, maybe 1"
     files = (
         OfficialFile(
             "mmvet/mm-vet.json",

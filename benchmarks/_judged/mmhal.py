@@ -111,7 +111,9 @@ class MmhalBase:
     rating_scale: ClassVar[RatingScale] = RatingScale(0.0, 6.0, "score_sum")
     shows_image: ClassVar[bool] = False
     published_as: ClassVar[str] = "MMHal"  # the study's column of the score
-    version = 4  # 3: tolerant reads "4.0" as 4. 4: ratings on other scales and ranges behind markup are unjudged
+    # 3: tolerant reads "4.0" as 4. 4: ratings on other scales and ranges behind markup are unjudged. 5: it reads a line of the
+    # scale, "Rating: 2 very informative, with hallucination", and full-width forms
+    version = 5
     files: ClassVar[tuple[OfficialFile, ...]] = (
         OfficialFile(
             "mmhal/mmhal_bench.json",

@@ -6,8 +6,8 @@ Never from a number in another context: "Part 1 is wrong", "(policy 1)", "1/2", 
 comma may be two numbers), "the maximum score is 6", "Score: 3 objects missing". Two statements that differ, or one that cannot
 be read, leave the answer unjudged: a guess would be a made-up score. So does whatever stands behind the number on its line and
 may make it another: a second number ("3 (or 4)", "3 | 4", "3, maybe 4"), unless it stands in a reason ("4 because 2 of 3 are
-right", "3. It names 2 dogs"), and another scale ("4 (out of 10)", "4, on a scale from 0 to 10"). Markup and the kind of a dash
-or space do not count.
+right", "3. It names 2 dogs"), and another scale ("4 (out of 10)", "4, on a scale from 0 to 10"). Markup, full-width forms and
+the kind of a dash or space do not count.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _ALIKE = str.maketrans(
     | dict.fromkeys("\u2044\u2215\u29f8\uff0f", "/")
     | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff")
     | dict.fromkeys("*`", " ")
+    | {chr(ord(mark) + 0xFEE0): mark for mark in "0123456789.:=%()[]|"}  # full-width forms
 )
 _BLANK = re.compile(r"[^\S\n]|(?<![^\W_])_+|_+(?![^\W_])")  # any space within a line; "_4_", not "out_of"
 _MARKUP = r"[\s\"'(\[{}\])]*"
@@ -27,7 +28,8 @@ _NUMBER = r"(?P<sign>-)?(?P<number>(?:0|[1-9]\d*)(?:\.\d+)?|\.\d+)"
 _SCALE = r"(?: *(?:/|out\s+of|of)\s*(?P<scale>\d+(?:\.\d+)?))?"
 _MORE = r" *(?:[%=\u2192]|->)|[-+](?!\s)|\.?\d|\w"  # what may not follow: more of the number, a correction, another unit
 # What has to: the end, punctuation, a unit or a reason. Any other word makes the number a count: "3 objects missing"
-_REST = r" *(?:\Z|[^\w ])| +(?:points?|stars?|because|since|as|given|due|based)\b"
+# ("2 very informative" is a line of the scale itself)
+_REST = r" *(?:\Z|[^\w ])| +(?:points?|stars?|because|since|as|given|due|based|(?:very|somewhat|not)\s+informative)\b"
 _LABELLED = re.compile(
     rf"\b(?:rating|score|grade|correctness)\b{_MARKUP}(?:(?P<sep>[:=]|is\b|\s-\s){_MARKUP})?{_NUMBER}{_SCALE}"
     rf"(?P<ends>(?!{_MORE})(?={_REST}))?",
@@ -54,10 +56,15 @@ _OF_THE_SCALE = re.compile(
     r"[ _\"]+(?:\w+[ _\"]+)?$",
     re.IGNORECASE,
 )
-_BARE = re.compile(rf"{_MARKUP}{_NUMBER}{_MARKUP}\.?{_MARKUP}")
+_BARE = re.compile(rf"{_MARKUP}{_NUMBER}{_SCALE}{_MARKUP}\.?{_MARKUP}")
 _REASON = r"because|since|as|for|given|the|this|it"
 _REASONED = re.compile(rf"{_MARKUP}(?P<number>[01]?\.\d+){_MARKUP}(?:[:;,-]\s|\s(?:{_REASON})\b)(?P<reason>.*)", re.IGNORECASE)
-_SECOND = re.compile(r"(?<![\d.])[01]?\.\d|^\W*\d")  # one more number of the scale: "0.5 for the first, 0.9 ..", "0.5, 1"
+# One more number of the scale: "0.5 for the first, 0.9 ..", "0.5, 1", "0.5, maybe 1"
+_SECOND = re.compile(
+    r"(?<![\d.])[01]?\.\d"
+    rf"|^\W*(?:(?:or|to|maybe|perhaps|possibly|probably|rather|closer|nearly|almost|even)\W+)*(?:\d|{_COUNT}\W*$)",
+    re.IGNORECASE,
+)
 
 
 def labelled_rating(reply: str, low: float, high: float, whole: bool = False) -> float | None:

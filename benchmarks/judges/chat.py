@@ -20,7 +20,7 @@ from harness.core import registry
 from harness.core.capabilities import Cost, Judged, cost_of
 from harness.core.errors import ConfigError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Decoding, Request, Verdict
-from harness.core.judging import REPEAT, Facts, JudgeTask, Question, Unreached, Withheld
+from harness.core.judging import REPEAT, ExpectsDecoding, Facts, JudgeTask, Question, Ranking, Unreached, Withheld
 from harness.core.plugins import Model
 from harness.core.preference import IMAGE_MARK, Images
 from harness.core.run_record import SERVED
@@ -64,7 +64,9 @@ class Chat:
         return f"{checkpoint.id} {checkpoint.digest[:12]}, {texts} {digest}"
 
     def _stated(self) -> str:
-        """Temperature and other settings in words; a server that is not known to take a temperature is asked a word first."""
+        """Temperature and other settings in words; a server that may refuse this temperature is asked a word first."""
+        if isinstance(self._model, ExpectsDecoding):
+            self._model.expect(self._decoding)
         try:
             facts = self._model.facts()
         except ModelError as error:
@@ -81,27 +83,37 @@ class Chat:
 
     def judge_all(self, questions: Sequence[Question]) -> Iterator[list[tuple[int, Verdict]]]:
         """All requests at once: a server answers many at a time, a local model shares its passes between them."""
-        requests = [self._request(*question) for question in questions]
+        return self._verdicts([question.task for question in questions], [self._request(*question) for question in questions])
+
+    def rank_all(self, pairs: Sequence[Ranking]) -> Iterator[list[tuple[int, Verdict]]]:
+        """As `judge_all`, of comparisons."""
+        return self._verdicts([RANK] * len(pairs), [self._comparison(*pair) for pair in pairs])
+
+    def _verdicts(self, tasks: Sequence[JudgeTask], requests: Sequence[Request]) -> Iterator[list[tuple[int, Verdict]]]:
         left = set(range(len(requests)))
-        why: dict[int, str] = {}
+        why, withheld = dict[int, str](), frozenset[int]()
         try:
             for batch in [] if self._gone else self._model.generate(requests):
                 left -= {i for i, _ in batch}
-                yield [(i, self._read(questions[i].task, requests[i], reply)) for i, reply in batch]
+                yield [(i, self._read(tasks[i], requests[i], reply)) for i, reply in batch]
         except Unanswered as error:
-            why = {i: f"no reply: {reason}" for i, reason in error.reasons.items()}
+            why, withheld = {i: f"no reply: {reason}" for i, reason in error.reasons.items()}, error.withheld
         except ModelError as error:
             self._gone = f"no reply: {error}"
         if left:
-            yield [(i, self._unjudged(questions[i].task, why.get(i) or self._gone or "no reply")) for i in sorted(left)]
+            kinds = {i: Withheld if i in withheld else Unreached for i in sorted(left)}
+            yield [(i, self._unjudged(tasks[i], why.get(i) or self._gone or "no reply", kind)) for i, kind in kinds.items()]
 
     def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
         """One request with both answers; the reference in `facts` is not shown."""
+        return self._verdict(RANK, self._comparison(question, answers, facts, image))
+
+    def _comparison(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Request:
         first, second = answers
         if isinstance(image, tuple):  # all stand in front of the judge's prompt
             question, first, second = (_numbered(text) for text in (question, first, second))
         text = RANK.fill(question, second, {"gt_answer": first}, self._given.get(RANK.name, ""))
-        return self._verdict(RANK, Request(image, text, self._decoding))
+        return Request(image, text, self._decoding)
 
     def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict:
         """The answer beside the reference facts["gt_answer"]: 1 where it is better, 0.5 as good, 0 worse."""

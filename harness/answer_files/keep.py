@@ -10,6 +10,7 @@ from harness.config.schema import RunConfig
 from harness.core.evaluation import Answer, Item, Score
 from harness.core.plugins import Judge
 from harness.core.run_record import Checkpoint, ProtocolRecord
+from harness.evaluation.judging_ahead import asked_together
 from harness.evaluation.server_cost import GrowingCost
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import begin, finish
@@ -44,8 +45,8 @@ def keep(run: FileRun, store: Store, data: Path, output: Path, command: str, say
     store.add_answers(run.checkpoint.digest, {run.keys[item]: answer for item, answer in run.answers.items()})
     missing = {item.id: run.lacking for item in run.items if item.id not in run.answers}
     store.put(run_id, MissingItems(missing), "base", spec.title)
-    with GrowingCost(store, (run_id, "base", spec.title), "judge", run.judge, say):
-        scores = run.score()
+    with GrowingCost(store, (run_id, "base", spec.title), "judge", run.judge, say) as cost:
+        scores = asked_together(run.judge, run.score, lambda total, done: cost.grow())
     result = StoredResult(
         label="base",
         benchmark=spec.title,

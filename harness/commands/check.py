@@ -39,7 +39,7 @@ def annotators(
     """Measure how often annotators prefer the chosen answers.
 
     Every stored pair is asked in both orders. Without a configuration: table 10 of the study. Verdicts are remembered. What a
-    server was asked and charged is shown at the end.
+    server was asked and charged is shown at the end and kept in judge_costs.jsonl of the output folder.
     """
     from harness.api.annotators import annotators as measure
     from harness.commands._terminal import Display

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from harness.core.digests import text_digest
 from harness.core.errors import JudgeError
-from harness.core.evaluation import Verdict
+from harness.core.evaluation import Decoding, Verdict
+from harness.core.preference import Images
 
 Facts = Mapping[str, Any]  # JSON-able values about an item, by name; part of the key of a stored verdict
 
@@ -42,6 +43,44 @@ class JudgesTogether(Protocol):
     """A judge that gives many verdicts in less time than one after the other; each with its place, as they come."""
 
     def judge_all(self, questions: Sequence[Question]) -> Iterator[list[tuple[int, Verdict]]]: ...
+
+
+class Ranking(NamedTuple):
+    """One comparison of two answers: the arguments of an annotator's `rank`."""
+
+    question: str
+    answers: tuple[str, str]
+    facts: Facts
+    image: Images
+
+
+@runtime_checkable
+class RanksTogether(Protocol):
+    """An annotator that makes many comparisons in less time than one after the other; each with its place, as they come."""
+
+    def rank_all(self, pairs: Sequence[Ranking]) -> Iterator[list[tuple[int, Verdict]]]: ...
+
+
+class Ranks(Protocol):
+    """The part of an annotator that `ranked` needs."""
+
+    def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict: ...
+
+
+def ranked(annotator: Ranks, pairs: Sequence[Ranking]) -> Iterator[list[tuple[int, Verdict]]]:
+    """Verdicts on all pairs with their places: together where the annotator can, else one after the other."""
+    if isinstance(annotator, RanksTogether):
+        yield from annotator.rank_all(pairs)
+    else:
+        yield from ([(place, annotator.rank(*pair))] for place, pair in enumerate(pairs))
+
+
+@runtime_checkable
+class ExpectsDecoding(Protocol):
+    """A model that is told with which decoding a judge will ask it, before it tells its facts: a server may refuse some values
+    of the temperature and take others."""
+
+    def expect(self, decoding: Decoding) -> None: ...
 
 
 @runtime_checkable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from harness.core.capabilities import Cost, VersionsTasks, cost_of, version_for
 from harness.core.digests import file_digest, value_digest
 from harness.core.edge.plugin_modules import files_of
 from harness.core.evaluation import Score, Verdict
-from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question, read_rank, replays
+from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question, Ranking, ranked, read_rank, replays
 from harness.core.plugins import Annotator, Judge
 from harness.core.preference import Images, one_or_all, paths_of
 from harness.storage.run_store import Store
@@ -141,18 +141,31 @@ class CachedAnnotator(_Cached):
 
     def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
         """A stored verdict that says nothing, of an earlier version, is asked for again."""
-        asked = ["rank", question, *answers, {"task": "rank", **facts}]
+        (((_, verdict),),) = self.rank_all([Ranking(question, answers, facts, image)])
+        return verdict
 
-        def rank() -> Verdict:
-            return read_rank(self._annotator.rank(question, answers, facts, image), self.name)
+    def rank_all(self, pairs: Sequence[Ranking]) -> Iterator[list[tuple[int, Verdict]]]:
+        """The remembered ones first; the others are asked for together where the annotator can, each once."""
+        places = dict[str, list[int]]()
+        for place, (question, answers, facts, image) in enumerate(pairs):
+            key = self._key(self.version, ["rank", question, *answers, {"task": "rank", **facts}], image)
+            places.setdefault(key, []).append(place)
+        stored = self._store.verdicts(list(places))
+        known = {key: verdict for key, verdict in stored.items() if read_rank(verdict, self.name).value is not None}
+        if known:
+            yield [(place, verdict) for key, verdict in known.items() for place in places[key]]
+        missing = [key for key in places if key not in known]
+        for batch in ranked(self._annotator, [pairs[places[key][0]] for key in missing]):
+            found = list[tuple[int, Verdict]]()
+            for i, answer in batch:
+                verdict = self._keep(missing[i], read_rank(answer, self.name))
+                found += [(place, verdict) for place in places[missing[i]]]
+                self.asked()
+            yield found
 
-        return self._remembered(asked, image, rank, lambda known: read_rank(known, self.name).value is not None)
-
-    def _remembered(
-        self, asked: list[Any], image: Images, ask: Callable[[], Verdict], holds: Callable[[Verdict], bool] = lambda known: True
-    ) -> Verdict:
+    def _remembered(self, asked: list[Any], image: Images, ask: Callable[[], Verdict]) -> Verdict:
         key = self._key(self.version, asked, image)
-        if (known := self._store.verdicts([key]).get(key)) is not None and holds(known):
+        if (known := self._store.verdicts([key]).get(key)) is not None:
             return known
         verdict = self._keep(key, ask())
         self.asked()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from harness.core.capabilities import ScoresTogether, cost_of
 from harness.core.digests import text_digest
@@ -14,6 +15,22 @@ from harness.core.judging import Question
 from harness.core.plugins import Benchmark, Judge, Progress
 from harness.evaluation.cached_judge import CachedJudge
 from harness.evaluation.scoring import score_all, score_each, together
+
+
+def asked_together(
+    judge: Judge | None, scoring: Callable[[], tuple[Score, ...]], asked: Callable[[int, int], None] = lambda total, done: None
+) -> tuple[Score, ...]:
+    """What `scoring` returns once all verdicts are there that it asks for: together, where the judge can be asked so.
+
+    `asked` hears with every batch how many verdicts are wanted and how many of them have come.
+    """
+    if not isinstance(judge, CachedJudge) or not judge.asks_together:
+        return scoring()
+    while True:
+        scores, questions = judge.tried(scoring)
+        if not questions:
+            return scores
+        judge.ask_ahead(questions, partial(asked, len(questions)))
 
 
 @dataclass
@@ -89,28 +106,16 @@ class Judging:
         return score_all(self.benchmark, self.items, self.answers)
 
     def _scored(self, scoring: Callable[[], tuple[Score, ...]]) -> tuple[Score, ...]:
-        """What `scoring` returns once all verdicts are there that it asks for."""
-        if (judge := self._together) is None:
-            return scoring()
-        while True:
-            scores, questions = judge.tried(scoring)
-            if not questions:
-                return scores
-            self._ask(judge, questions)
+        return asked_together(self._together, scoring, self._told)
 
     @property
     def _together(self) -> CachedJudge | None:
         judge = self.judge
         return judge if isinstance(judge, CachedJudge) and judge.asks_together else None
 
-    def _ask(self, judge: CachedJudge, questions: Mapping[str, Question]) -> None:
-        total = len(questions)
-
-        def told(done: int) -> None:
-            self.asked()
-            self.progress(f"{self.what}: judging\t{done:,}/{total:,}", done, total)
-
-        judge.ask_ahead(questions, told)
+    def _told(self, total: int, done: int) -> None:
+        self.asked()
+        self.progress(f"{self.what}: judging\t{done:,}/{total:,}", done, total)
 
     def _beside(self, judge: CachedJudge, questions: Mapping[str, Question]) -> None:
         """In the thread; progress stays with the answers that are generated meanwhile."""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Self
 
 from harness.core.capabilities import Cost, CountsCost, cost_of
-from harness.core.plugins import Progress
+from harness.core.edge.foreign import system_errors
+from harness.core.plugins import Annotator, Judge, Progress
 from harness.storage.artifacts import ArmCost, ServerCost
 from harness.storage.run_store import Store
+
+COST_LOG = "judge_costs.jsonl"  # in the output folder
+_EVERY_S = 10.0  # between its lines
 
 _KINDS: Mapping[str, type[ServerCost | ArmCost]] = {
     "answers": ServerCost, "judge": ServerCost, "pairs": ArmCost, "training": ArmCost
@@ -93,14 +100,58 @@ class GrowingCost:
         return self._store.get(kind, *self._of) or kind()
 
 
-@contextmanager
-def cost_said(who: str, asked: object, say: Callable[[str], None]) -> Iterator[None]:
-    """Says at the end, of an error or an interruption too, what a server was asked and charged; nothing of what runs here."""
-    try:
-        yield
-    finally:
-        if (spent := cost_of(asked)) is not None and spent.requests:
-            say(f"{who}: {spent}")
+class CostLog:
+    """What a server charges for questions outside of any run, kept as lines of `COST_LOG` in the output folder:
+
+        {"at": "2026-11-28T09:30:00+00:00", "command": "judges check", "asked": "chat gpt-x 1a2b, temperature 0",
+         "requests": 2500, "retries": 0, "lost": 0, "tokens_in": 812000, "tokens_cached": 0, "tokens_out": 2500, "cost": 2.04}
+
+    A line holds what was asked since the line before, so that lines may be added up; null is unknown. A model that runs
+    here has none. As a context it writes the rest at the end, of an error or an interruption too, and says the total.
+
+    Args:
+        output: the output folder. command, asked: as in the lines.
+        judge: what may be a server, asked by nobody else; its counts are not cleared.
+        who: begins what `say` hears at the end.
+    """
+
+    def __init__(self, output: Path, command: str, who: str, judge: Judge | Annotator, say: Callable[[str], None]) -> None:
+        self._path, self._judge, self._who, self._say = output / COST_LOG, judge, who, say
+        self._of = {"command": command, "asked": f"{judge.name} {judge.version}".strip()}
+        self._written: Mapping[str, Any] = {}
+        self._due = time.monotonic() + _EVERY_S
+
+    def grow(self) -> None:
+        """To be called with every batch of replies: a killed process leaves out the last seconds."""
+        if time.monotonic() >= self._due:
+            self._write()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if (spent := cost_of(self._judge)) is not None and spent.requests:
+            self._say(f"{self._who}: {spent}")
+            self._write()
+
+    def _write(self) -> None:
+        self._due = time.monotonic() + _EVERY_S
+        if (spent := cost_of(self._judge)) is None:
+            return
+        now, before = spent.added_to({}), self._written
+        more = {name: _less(value, before.get(name, 0)) for name, value in now.items()}
+        if not more["requests"]:
+            return
+        row = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **self._of, **more}
+        with system_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        self._written = now
+
+
+def _less(now: float | None, before: float | None) -> float | None:
+    return None if now is None or before is None else now - before
 
 
 def cost_of_all(asked: Sequence[object]) -> Cost | None:

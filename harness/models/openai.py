@@ -17,7 +17,7 @@ from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.edge.images import DECODING
 from harness.core.errors import FactsChanged, ImageError, ModelError, Unanswered
-from harness.core.evaluation import Answer, Request
+from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.final_answer import BEGUN
 from harness.core.preference import Images, paths_of
 from harness.core.run_record import SERVED, UNKNOWN_WEIGHTS, Checkpoint
@@ -114,6 +114,7 @@ class OpenAIModel:
         self._opened = self._own.opened_reasoning(self._extra.get("chat_template_kwargs")) if self._own else ""
         name = self._own.name if self._own else ""
         self._exchange = Exchange(self._thinking, sent, tempered, name, self._marks, self._opened)
+        self._expected = Decoding()  # with which questions will come, as far as it was told
         self._told: dict[str, str] | None = None  # what `facts` said last: answers are kept under it
         self._images: OrderedDict[Path, str] = OrderedDict()
         self._lock = threading.Lock()
@@ -123,10 +124,14 @@ class OpenAIModel:
         """Start a server of one's own now; else it is started with the first question. Raises ModelError where it does not."""
         self._reached()
 
+    def expect(self, decoding: Decoding) -> None:
+        """See `ExpectsDecoding`."""
+        self._expected = decoding
+
     def facts(self) -> dict[str, str]:
         """What can move an answer, as far as a server tells; whether it takes a temperature is found out by a first word."""
         if self._exchange.tempered is None and self._told is None:
-            self._exchange.first_words(self._reached())
+            self._exchange.first_words(self._reached(), self._expected.temperature)
         self._told = self._facts_now()
         return dict(self._told)
 

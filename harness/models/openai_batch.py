@@ -86,8 +86,7 @@ class OpenAIBatch:
         """
         wanted = {i: self._body(request) for i, request in enumerate(requests) if i not in done}
         ids = {i: self._id(requests[i], body) for i, body in wanted.items()}
-        replies, failed = self._replies()
-        replied = Counter({name: len(replies.get(name, ())) + len(failed.get(name, ())) for name in {*replies, *failed}})
+        replies, failed, replied = self._replies()
         answers: list[tuple[int, Answer]] = []
         lost: dict[int, str] = {}
         one_of = {name: requests[i] for i, name in ids.items()}
@@ -101,7 +100,7 @@ class OpenAIBatch:
         if answers:
             yield answers
         if lost:
-            where = self._write({ids[i]: (requests[i], wanted[i]) for i in lost}, failed, replied)
+            where = self._write({ids[i]: (requests[i], wanted[i]) for i in lost}, replied)
             raise Unanswered({i: self._waits(where[ids[i]], why) for i, why in sorted(lost.items())})
 
     def _answer(self, bodies: Sequence[Any], request: Request, failed: list[str]) -> Answer | None:
@@ -139,38 +138,42 @@ class OpenAIBatch:
             asked.append(request.decoding.seed)
         return value_digest(asked)[:32]
 
-    def _replies(self) -> tuple[dict[str, list[Any]], dict[str, list[str]]]:
-        """Bodies of replies, newest first, and the reasons of failed ones, by id; a line that is there twice counts once."""
+    def _replies(self) -> tuple[dict[str, list[Any]], dict[str, list[str]], Counter[str]]:
+        """Bodies of replies, newest first, and the reasons of failed ones, by request; and how many replies of any kind there
+        are, by their own ids. A line that is there twice counts once."""
         good: dict[str, list[Any]] = {}
         failed: dict[str, list[str]] = {}
-        seen: set[int] = set()
+        seen, replied = set[int](), Counter[str]()
         for path in sorted(p for p in self._folder.glob("*.jsonl") if p.is_file() and not _number(p)):
             for row in _rows(path):
                 if (line := hash(json.dumps(row, sort_keys=True))) in seen:
                     continue
                 seen.add(line)
+                replied[row["custom_id"]] += 1
                 if why := _refusal(row):
-                    failed.setdefault(row["custom_id"], []).append(why)
+                    failed.setdefault(_request_of(row["custom_id"]), []).append(why)
                 else:
-                    good.setdefault(row["custom_id"], []).insert(0, row["response"]["body"])
-        return {name: sorted(bodies, key=_made_at, reverse=True) for name, bodies in good.items()}, failed
+                    good.setdefault(_request_of(row["custom_id"]), []).insert(0, row["response"]["body"])
+        return {name: sorted(bodies, key=_made_at, reverse=True) for name, bodies in good.items()}, failed, replied
 
-    def _write(
-        self, missing: Mapping[str, tuple[Request, dict[str, Any]]], failed: Mapping[str, list[str]], replied: Counter[str]
-    ) -> dict[str, str]:
-        """Write what waits in no file: what was never written, what failed as often as it was, and what has no reply where
-        others of its file have one. The name of each request's file. `replied`: how many replies each has, of any kind."""
+    def _write(self, missing: Mapping[str, tuple[Request, dict[str, Any]]], replied: Counter[str]) -> dict[str, str]:
+        """Write what waits in no file: what was never written, and what has no usable reply where its last file, or others of
+        that file, have one. The name of each request's file. `replied`: see `_replies`."""
         paths = sorted(filter(_number, self._folder.glob("*.jsonl")), key=_number)
-        files: dict[str, list[str]] = {}
-        ids = {path.name: [row["custom_id"] for row in _rows(path)] for path in paths}
-        for file, names in ids.items():
-            for name in names:
-                files.setdefault(name, []).append(file)
-        back = {file for file, names in ids.items() if any(files[name].index(file) < replied[name] for name in names)}
-        fresh = [name for name in missing if len(files.get(name, ())) <= len(failed[name]) or files[name][-1] in back]
+        rows = [(path.name, row["custom_id"]) for path in paths for row in _rows(path)]
+        files, alike = dict[str, list[str]](), Counter[str]()
+        back = set[str]()
+        for file, own in rows:
+            files.setdefault(_request_of(own), []).append(file)
+            if (
+                alike[own] < replied[own]
+            ):  # earlier versions gave a request one id in all files: its first reply is of the first
+                back.add(file)
+            alike[own] += 1
+        fresh = [name for name in missing if name not in files or files[name][-1] in back]
         where = {name: files[name][-1] for name in missing if name in files}
         self._folder.mkdir(parents=True, exist_ok=True)
-        lines = ((name, self._line(name, *missing[name])) for name in fresh)
+        lines = ((name, self._line(_id_in_file(name, len(files.get(name, ()))), *missing[name])) for name in fresh)
         for number, part in enumerate(_parts(lines), max(map(_number, paths), default=0) + 1):
             path = self._folder / f"requests-{number}.jsonl"
             write_text_whole(path, "".join(line for _, line in part))
@@ -197,6 +200,16 @@ def _parts(lines: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
         size += len(line)
     if part:
         yield part
+
+
+def _id_in_file(request: str, before: int) -> str:
+    """The id of a request's line in a file; `before`: files that have one already. Replies then tell which asking they are to,
+    so that a file of which some came back is known from one that waits."""
+    return f"{request}-{before + 1}" if before else request
+
+
+def _request_of(custom_id: str) -> str:
+    return custom_id.partition("-")[0]
 
 
 def _number(path: Path) -> int:

@@ -7,8 +7,9 @@ place is seen and cancels. Verdicts are remembered: the same command asks for th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ from alignment.data.sampling import by_images
 from harness.config.annotators import AnnotatorsConfig
 from harness.core import registry
 from harness.core.errors import DataError
-from harness.core.judging import read_rank
+from harness.core.judging import Ranking, ranked, read_rank
 from harness.core.plugins import Annotator, NoModel, Progress, no_progress
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator
-from harness.evaluation.server_cost import cost_said
+from harness.evaluation.server_cost import CostLog
 from harness.labels.estimates.proportions import Share, clustered
 from harness.models._own_server.shared_servers import kept_servers
 from harness.run.checks.pair_notes import noted_judge
@@ -60,7 +61,7 @@ def measure(
     progress: Progress = no_progress,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[Agreement, ...]:
-    """Every annotator on every set; `say` hears what each one's server was asked and charged.
+    """Every annotator on every set; `say` hears what each one's server was asked and charged, and `CostLog` keeps it.
 
     Raises HarnessError: files, models, a set without pairs.
     """
@@ -72,9 +73,9 @@ def measure(
             for note in noted_judge(spec, (pair for pairs in sets.values() for pair in pairs)):
                 _log.warning("%s: %s", who, note)
             judge = make_annotator(spec, store, data)
-            with cost_said(who, judge, say):
+            with CostLog(output, "annotators", who, judge, say) as cost:
                 for of, pairs in sets.items():
-                    rows = [_both(judge, pair, data.folder) for pair in _shown(pairs, f"{who} on {of}", progress)]
+                    rows = _both_orders(judge, pairs, data.folder, partial(progress, f"{who} on {of}"), cost.grow)
                     found.append(_agreement(who, of, pairs, rows, config.published.get(who, {}).get(of)))
     return tuple(found)
 
@@ -110,20 +111,28 @@ def _pairs(name: str, options: Mapping[str, Any], data: Any, seed: int) -> list[
     return pairs
 
 
-def _shown(pairs: Sequence[PreferencePair], what: str, progress: Progress) -> Iterable[PreferencePair]:
-    for done, pair in enumerate(pairs):
-        progress(what, done, len(pairs))
-        yield pair
-    progress(what, len(pairs), len(pairs))
-
-
-def _both(judge: Annotator, pair: PreferencePair, root: Path) -> tuple[float | None, float | None]:
-    """How far the chosen answer wins (1 yes, 0.5 tie, 0 no, None unjudged): when it stands first, and when it stands second."""
-    image = image_of(pair, root)
-    facts, (chosen, rejected) = {"gt_answer": pair.chosen}, (pair.chosen, pair.rejected[0])
-    first = read_rank(judge.rank(pair.prompt, (chosen, rejected), facts, image), judge.name).value
-    second = read_rank(judge.rank(pair.prompt, (rejected, chosen), facts, image), judge.name).value
-    return (None if first is None else 1 - first), second
+def _both_orders(
+    judge: Annotator,
+    pairs: Sequence[PreferencePair],
+    root: Path,
+    progress: Callable[[int, int], None],
+    came: Callable[[], None] = lambda: None,
+) -> list[tuple[float | None, float | None]]:
+    """How far the chosen answer of each pair wins (1 yes, 0.5 tie, 0 no, None unjudged): when it stands first, and when it
+    stands second. All comparisons are asked for together, where the annotator can; `came` is called with each batch."""
+    questions = list[Ranking]()
+    for pair in pairs:
+        chosen, rejected, image = pair.chosen, pair.rejected[0], image_of(pair, root)
+        for shown in ((chosen, rejected), (rejected, chosen)):
+            questions.append(Ranking(pair.prompt, shown, {"gt_answer": chosen}, image))
+    won = dict[int, float | None]()
+    progress(0, len(pairs))
+    for batch in ranked(judge, questions):
+        came()
+        won |= {place: read_rank(verdict, judge.name).value for place, verdict in batch}
+        progress(len(won) // 2, len(pairs))
+    first = [won[place] for place in range(0, len(questions), 2)]
+    return [(None if one is None else 1 - one, won[2 * n + 1]) for n, one in enumerate(first)]
 
 
 def _agreement(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from harness.core.run_record import JUDGE_CHECK, ProtocolRecord, judge_named
 from harness.labels.estimates.judge_fitness import Judgement, fitness
 from harness.results.judge_results import FILE, keep, kept, reward_key, training_checks, with_judge_check
 from tests.benchmarks.scoring import GOLDEN
+from tests.models.fake_server import Said, reply, serving
 
 ROW = {"id": "RLHF-V-1", "query": "What is it?", "response": ["A cat.", "A dog."], "human_ranking": [1, 0], "image": ""}
 
@@ -189,6 +191,37 @@ def check(output: Path, monkeypatch: pytest.MonkeyPatch, reached: int, other: Ve
     words = ["judges", "check", str(output / "pairs.jsonl"), "--judge", "chat", "--output", str(output)]
     done = CliRunner().invoke(app, words)
     return done.exit_code, done.output
+
+
+def test_a_judge_behind_a_server_is_asked_about_many_pairs_at_a_time(tmp_path: Path) -> None:
+    rows = [{**ROW, "id": f"RLHF-{n}", "query": f"What is {n}?"} for n in range(12)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def behave(body: dict, count: int) -> Said:
+        return replace(reply("1" if "Response 1: A dog." in str(body) else "2"), wait_s=0.05)
+
+    with serving(behave) as server:
+        words = [str(tmp_path / "pairs.jsonl"), "--judge", "chat", "judge.model.name=openai", f"judge.model.url={server.url}"]
+        for _ in range(2):  # all verdicts are remembered the second time
+            said = CliRunner().invoke(app, ["judges", "check", *words, "--output", str(tmp_path / "runs")]).output
+            assert "hallucination 100.00%" in said and "100.0% judged alike in both orders" in said
+            assert len(server.asked) == 24
+        assert server.most_at_once > 4
+
+
+def test_of_pairs_asked_together_those_that_a_filter_withholds_are_left_out(tmp_path: Path) -> None:
+    rows = [{**ROW, "id": f"RLHF-{n}", "query": f"What is {n}?"} for n in range(6)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def behave(body: dict, count: int) -> Said:
+        return reply("", finish="content_filter") if "What is 3?" in str(body) else reply("1")
+
+    with serving(behave) as server:
+        words = [str(tmp_path / "pairs.jsonl"), "--judge", "chat", "judge.model.name=openai", f"judge.model.url={server.url}"]
+        said = CliRunner().invoke(app, ["judges", "check", *words, "--output", str(tmp_path)])
+    assert said.exit_code == 0 and "1 of 6 pairs are left out" in said.output
+    (result,) = kept(tmp_path).values()
+    assert result["pairs"] == 5
 
 
 @pytest.mark.parametrize("reached", [0, 4])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,11 @@ def test_a_judge_decides_and_only_about_nouns_that_it_was_asked_about() -> None:
     assert score.values["unsupported"] == 1 and score.why == "unsupported: carpet"
     ((name, facts, _),) = judge.asked
     assert (name, facts["nouns"]) == (TASK.name, ["lamps", "carpet", "fireplace"])
+
+
+@pytest.mark.parametrize("name", ["fireplace", "the brick fireplace", "Fireplaces.", " a fireplace "])
+def test_a_word_counts_however_the_judge_writes_it(name: str) -> None:
+    assert scored(Says(json.dumps([name, "", "fireplace poker"]))).why == "unsupported: fireplace"
 
 
 def test_a_reply_that_is_no_list_leaves_the_caption_unjudged() -> None:

@@ -18,7 +18,7 @@ ENTRY = {"imagename": "v1_0.png", "question": "What is x?", "answer": "-1 <AND> 
     ("1", 1.0, 1.0),
     ("0.7 because", 0.7, 0.7),
     ("Correctness: 0.7", 0.0, 0.7),
-    ("0.5/1.0", 0.0, None),
+    ("0.5/1.0", 0.0, 0.5),
     ("10", 0.0, None),
     ("2.5", 0.0, None),
     ("half", 0.0, None),

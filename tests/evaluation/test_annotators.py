@@ -53,7 +53,8 @@ WINS = {
 
 def test_a_graded_preference_is_unjudged_and_neither_won_nor_lost() -> None:
     judge, asked = Said({("a", "b"): 0.3, ("b", "a"): 1.0}), pair("1", "a", "b")
-    found = annotators._agreement("x", "own", [asked], [annotators._both(judge, asked, Path())], None)
+    rows = annotators._both_orders(judge, [asked], Path(), lambda done, total: None)
+    found = annotators._agreement("x", "own", [asked], rows, None)
     assert (found.unjudged, found.right.value, found.ties.value) == (1, 1.0, 0.0)
 
 

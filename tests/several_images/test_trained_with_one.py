@@ -10,6 +10,7 @@ import pytest
 import tiny_families
 from typer.testing import CliRunner
 
+from benchmarks.judges.keywords import Keywords
 from harness.cli import app
 from harness.config import schema as config
 from harness.config.annotators import load_annotators
@@ -138,8 +139,8 @@ def test_what_is_known_ahead_is_what_the_loaded_checkpoint_says(tmp_path: Path) 
 def test_annotators_that_see_several_images_are_warned_of_before_they_are_asked(
     study, llava_folder, tmp_path, monkeypatch, caplog
 ):
-    monkeypatch.setattr(annotators, "make_annotator", lambda *_: pytest.fail("loaded") if not caplog.messages else None)
-    monkeypatch.setattr(annotators, "_both", lambda *_: (None, None))
+    monkeypatch.setattr(annotators, "make_annotator", lambda *_: Keywords() if caplog.messages else pytest.fail("loaded"))
+    monkeypatch.setattr(annotators, "_both_orders", lambda judge, pairs, *_: [(None, None)] * len(pairs))
     judges = {"old": {"name": "chat", "model": {"path": str(llava_folder)}}, "other": {"name": "annotations"}}
     tree = {"data": study["data"], "annotators": judges, "pairs": {"two": study["arms"][0]["pairs"]}}
     annotators.measure(load_annotators(tree), tmp_path / "out")

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from harness.core.errors import DataError
 from harness.core.evaluation import Verdict
-from harness.core.judging import Unreached, Withheld
+from harness.core.judging import Ranking, Unreached, Withheld, ranked
 from harness.core.plugins import RatesAnswers
 from harness.labels.estimates.judge_fitness import UNREAD, Fitness, Judgement, fitness, judgement, stated_number
 
@@ -69,25 +69,55 @@ class Asked(NamedTuple):
 
 
 def asked(
-    judge: RatesAnswers, pairs: Sequence[RankedPair], images: Path, progress: Callable[[int], None] = lambda n: None
+    judge: RatesAnswers,
+    pairs: Sequence[RankedPair],
+    images: Path,
+    progress: Callable[[int], None] = lambda n: None,
+    batch: Callable[[], None] = lambda: None,
 ) -> Asked:
-    """Ask a judge about every pair in both orders. Where no pair is left, those that are withheld are not reached."""
+    """Ask a judge about every pair in both orders. Where no pair is left, those that are withheld are not reached.
+
+    `progress` hears how many pairs are done; `batch` is called with every batch of verdicts.
+    """
+    shown = [images / pair.image if pair.image and (images / pair.image).is_file() else None for pair in pairs]
+    verdicts = _both_orders(judge, pairs, shown, progress, batch)
     judgements: dict[str, list[Judgement]] = {}
-    verdicts: list[Verdict] = []
+    counted: list[Verdict] = []
     withheld = Counter[str]()
     blind = 0
-    for number, pair in enumerate(pairs, 1):
-        image = images / pair.image if pair.image and (images / pair.image).is_file() else None
-        own = [judge.rank(pair.question, shown, {}, image) for shown in (pair.answers, pair.answers[::-1])]
-        progress(number)
+    for pair, image, own in zip(pairs, shown, verdicts, strict=True):
         if held := [verdict.reading for verdict in own if isinstance(verdict, Withheld)]:
             withheld[held[0]] += 1
             continue
         blind += bool(pair.image) and image is None
-        verdicts += own
+        counted += own
         judgements[pair.id] = [_judgement(verdict, pair, n == 1) for n, verdict in enumerate(own)]
-    unreached, unread = _without_value(verdicts)
+    unreached, unread = _without_value(counted)
     return Asked(fitness(judgements), blind, unreached if judgements else withheld, unread, withheld)
+
+
+def _both_orders(
+    judge: RatesAnswers,
+    pairs: Sequence[RankedPair],
+    shown: Sequence[Path | None],
+    progress: Callable[[int], None],
+    came: Callable[[], None],
+) -> list[list[Verdict]]:
+    """The verdicts on each pair as it is and swapped. Both are asked for with all others, where the judge can."""
+    questions = [
+        Ranking(pair.question, answers, {}, image)
+        for pair, image in zip(pairs, shown, strict=True)
+        for answers in (pair.answers, pair.answers[::-1])
+    ]
+    found, places, done = dict[int, Verdict](), Counter[int](), 0
+    for batch in ranked(judge, questions):
+        came()
+        found |= dict(batch)
+        places.update(place // 2 for place, _ in batch)
+        while done < sum(n == 2 for n in places.values()):
+            done += 1
+            progress(done)
+    return [[found[2 * n], found[2 * n + 1]] for n in range(len(pairs))]
 
 
 def _judgement(verdict: Verdict, pair: RankedPair, swapped: bool) -> Judgement:

@@ -55,7 +55,7 @@ def check(
     pairs seen in both orders, the share judged alike belong beside it. Reports of runs that used this judge with these
     settings, or were trained with this reward model, state the result. Where a question got no reply nothing is kept, and
     the exit code is 1, as where pairs have no row in `--replies` or `--scores`. What a server was asked and charged is shown
-    at the end.
+    at the end and kept in judge_costs.jsonl of the output folder.
     """
     from harness.answer_files.rows import rows_of
     from harness.audit.judges.judge_check import pairs_of, recorded, rewarded
@@ -117,11 +117,11 @@ def _progress(who: str, pairs: Sequence[RankedPair]) -> Iterator[Callable[[int],
 def _check_judge(judge: Annotator, pairs: Sequence[RankedPair], images: Path, output: Path) -> bool:
     """Whether every question got a reply; else there is no result, and none is kept."""
     from harness.audit.judges.judge_check import asked
-    from harness.evaluation.server_cost import cost_said
+    from harness.evaluation.server_cost import CostLog
 
-    with cost_said(f"judge {judge.name}", judge, echo):
+    with CostLog(output, "judges check", f"judge {judge.name}", judge, echo) as cost:
         with _progress(f"judge {judge.name}", pairs) as progress:
-            found = asked(judge, pairs, images, progress)
+            found = asked(judge, pairs, images, progress, cost.grow)
         return _kept(judge, pairs, found, output)
 
 

@@ -96,11 +96,11 @@ class Exchange:
         agreed()
         return reply
 
-    def first_words(self, at: Connection) -> None:
-        """Before answers are stored: a word settles whether the model takes a temperature; where the server takes none alone,
-        one about an image does. Where it takes neither, its first reply to a question will.
+    def first_words(self, at: Connection, temperature: float = 0.0) -> None:
+        """Before answers are stored: a word settles whether the model takes this temperature; where the server takes no word
+        alone, one about an image does. Where it takes neither, its first reply to a question will.
         """
-        word = Request(None, "Hi", Decoding(max_new_tokens=16))
+        word = Request(None, "Hi", Decoding(max_new_tokens=16, temperature=temperature))
         for images in ([], [drawn_url()]):
             try:
                 self.ask(at, word, images)

@@ -30,7 +30,9 @@ REFUSAL = "I'm sorry, but I can't grade this answer (policy 1)."
     ('The maximum score is 1.0, but I cannot grade this.', None), ('0.5: 1 of 2 parts', None),
     ('Score: **1**/5', None), ('Score: 1 (out of 5)', None), ('Score: 0.7~0.8', None), ('Grade: 0.4 | 0.6', None),
     ('0.5, on a scale from 0 to 5', None), ('1\n(out of 5)', None), ('Grade: `0.5`/1', 0.5),
-    ('Grade: 0.7 because it misses 1 of 2', 0.7),
+    ('Grade: 0.7 because it misses 1 of 2', 0.7), ('0.5/1', 0.5), ('0.5 out of 1.0', 0.5), ('1/1', 1.0), ('0.5/10', None),
+    ('\uff10\uff0e\uff15', 0.5), ('\u200b0.5', 0.5), ('0.5, maybe 1', None), ('0.5, or perhaps 1', None), ('0.5, or one', None),
+    ('0.5: one of two parts is right', 0.5), ('0.5, or half of it, is right', 0.5),
 ])  # fmt: skip
 def test_a_grade_of_mmvet(reply: str, grade: float | None) -> None:
     assert tolerant_grade(reply) == grade
@@ -62,6 +64,10 @@ def test_a_grade_of_mmvet(reply: str, grade: float | None) -> None:
     ('Rating: 0, hallucinates a clock at 10:10', 0), ('Rating: 4. It gets the number of dogs (3) right', 4),
     ('Rating: 5: the count of 5 is right', 5), ('Rating: 3 - The answer is to one of the questions.', 3),
     ('Rating: 3. Actually 4.', None), ('Rating: 3 (but 4 would do)', None), ('Rating: 3, I mean 4', None),
+    ('Rating: 5 very informative', 5), ('Rating: 3 not informative, no hallucination', 3),
+    ('Rating: 6 very informative with good reasoning or extra insight, no hallucination', 6),
+    ('Rating: 2 somewhat informative, or 3', None), ('Rating\uff1a\uff15', 5), ('Rating\uff1a4\uff0810\uff09', None),
+    ('Rating: 4\uff05', None),
     ('Rating: 3. It is a good one on a scale of 10.', None), ('Rating: 4; Maximum: 10', None), ('Rating: 3; now 4', None),
 ])  # fmt: skip
 def test_a_rating_of_mmhal(reply: str, rating: int | None) -> None:
@@ -81,7 +87,7 @@ def test_a_long_reply_is_read_in_no_time(reply: str) -> None:
     ('8 out of 10; 9 out of 10', (8, 9)), ('8,9', (8, 9)), ('7,5 8', None), ('7-8 9', None),
     ('8/5 9/5', None), ('Response 1 is better than response 2', None), ('8 9 10', None),
     ('Assistant 1: 8, Assistant 2: 9', (8, 9)), ('I give 8 and 9', None), ('1. 2.', None), (REFUSAL, None),
-    ('Assistant 2: 9, Assistant 1: 8', None),
+    ('Assistant 2: 9, Assistant 1: 8', None), ('8\uff0c9', (8, 9)), ('8\u30019', (8, 9)), ('\uff18 \uff19', (8, 9)),
 ])  # fmt: skip
 def test_the_scores_of_llava_bench(reply: str, scores: tuple[float, float] | None) -> None:
     assert tolerant_scores(reply) == scores

@@ -128,6 +128,13 @@ def test_gqa_strips_white_space_then_the_full_stops_at_the_end(text: str, right:
     assert Gqa().score(Item("1", "a.jpg", "Q?", {"answer": "yes", "type": ""}), said(text)).correct is right
 
 
+def test_a_gqa_question_whose_type_is_null_has_none(folder: DataFolder) -> None:
+    question = {"imageId": "n1", "question": "Is it red?", "answer": "yes", "types": {"structural": None}}
+    put(folder, "gqa/testdev_balanced_questions.json", {"201": question})
+    (item,) = Gqa().load(folder)
+    assert item.truth["type"] == "", "not the type 'None'"
+
+
 @pytest.mark.parametrize("content", ["[]", "{}", "[1]", "3"])
 def test_a_gqa_file_that_is_no_object_of_questions_is_an_error(folder: DataFolder, content: str) -> None:
     put(folder, "gqa/testdev_balanced_questions.json", content)

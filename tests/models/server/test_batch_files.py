@@ -73,9 +73,48 @@ def test_what_came_back_is_an_answer_and_the_rest_still_waits(tmp_path: Path) ->
     assert found == {0: "zero", 2: "two"} and list(why) == [1] and "submit requests-2.jsonl, put" in why[1]
     for _ in range(2):
         assert "submit requests-2.jsonl, put" in ask(tmp_path, asked)[1][1]
-    assert [row["custom_id"] for row in written(tmp_path)] == [*ids, ids[1]], "what waits is not written twice"
+    assert [row["custom_id"] for row in written(tmp_path)] == [*ids, f"{ids[1]}-2"], "what waits is not written twice"
     put_back(tmp_path, "output2.jsonl", {ids[1]: "one"})
     assert ask(tmp_path, asked) == ({0: "zero", 1: "one", 2: "two"}, {})
+
+
+def test_of_a_file_that_came_back_in_part_only_what_is_missing_is_asked_again_however_often(tmp_path: Path) -> None:
+    asked = [Request(None, f"q{i}") for i in range(4)]
+    for number in range(1, 5):
+        for _ in range(2):
+            found, why = ask(tmp_path, asked)
+            assert len(found) == number - 1 and all(f"submit requests-{number}.jsonl, put" in words for words in why.values())
+        rows = [json.loads(line) for line in (tmp_path / f"requests-{number}.jsonl").read_text().splitlines()]
+        assert [row["body"]["messages"][0]["content"][0]["text"] for row in rows] == [f"q{i}" for i in range(number - 1, 4)]
+        put_back(tmp_path, f"output-{number}.jsonl", {rows[0]["custom_id"]: f"a{number - 1}"})
+    assert ask(tmp_path, asked) == ({i: f"a{i}" for i in range(4)}, {})
+
+
+def test_a_late_reply_counts_and_failures_of_the_first_file_do_not_mean_that_the_second_is_back(tmp_path: Path) -> None:
+    asked = [Request(None, f"q{i}") for i in range(3)]
+    ask(tmp_path, asked)
+    ids = [row["custom_id"] for row in written(tmp_path)]
+    put_back(tmp_path, "out.jsonl", {ids[0]: "zero"})
+    put_back(tmp_path, "errors.jsonl", {ids[1]: 400, ids[2]: 400})
+    for _ in range(3):
+        assert "submit requests-2.jsonl" in ask(tmp_path, asked)[1][1] and len(written(tmp_path)) == 5
+    put_back(tmp_path, "late.jsonl", {ids[1]: "one"})
+    found, why = ask(tmp_path, asked)
+    assert found == {0: "zero", 1: "one"} and "submit requests-2.jsonl" in why[2] and len(written(tmp_path)) == 5
+
+
+def test_a_folder_of_an_earlier_version_has_one_id_for_a_request_in_all_files(tmp_path: Path) -> None:
+    asked = [Request(None, f"q{i}") for i in range(2)]
+    ask(tmp_path, asked)
+    first = (tmp_path / "requests-1.jsonl").read_text()
+    ids = [row["custom_id"] for row in written(tmp_path)]
+    put_back(tmp_path, "out1.jsonl", {ids[0]: 400, ids[1]: 400})
+    (tmp_path / "requests-2.jsonl").write_text(first)
+    for _ in range(2):
+        assert "submit requests-2.jsonl" in ask(tmp_path, asked)[1][0] and len(written(tmp_path)) == 4
+    put_back(tmp_path, "out2.jsonl", {ids[0]: "zero", ids[1]: 401})
+    found, why = ask(tmp_path, asked)
+    assert found == {0: "zero"} and "submit requests-3.jsonl" in why[1] and written(tmp_path)[-1]["custom_id"] == f"{ids[1]}-3"
 
 
 def test_each_item_names_its_own_file_and_what_waits_in_a_file_without_replies_is_not_written_again(tmp_path: Path) -> None:

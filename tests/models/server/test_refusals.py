@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks._judged.mmhal import TASK
+from benchmarks.judges.chat import Chat
 from harness.core.errors import FactsChanged, ModelError, Unanswered
 from harness.core.evaluation import Decoding, Request
 from harness.models._server import client as _client
@@ -118,6 +120,18 @@ def test_a_temperature_that_is_refused_by_name_later_changes_the_facts() -> None
         with pytest.raises(FactsChanged):
             ask(model, ["a"])
         assert "temperature" in model.facts() and ask(model, ["a"]) == ([0], {})
+
+
+def test_a_judge_is_asked_without_its_temperature_where_the_server_refuses_that_value_alone() -> None:
+    def behave(body: dict[str, Any], count: int) -> Said:
+        return refused(400, UNSUPPORTED.replace("0", "1.5")) if body.get("temperature") == 1.5 else reply("Rating: 4")
+
+    with serving(behave, LISTED) as server:
+        for temperature, stated in ((1.5, "temperature the server's own"), (0.5, "temperature 0.5")):
+            judge = Chat(OpenAIModel(server.url, concurrency=1, retries=0), temperature=temperature)
+            verdict = judge.judge(TASK, "Q?", "A dog.", {"gt_answer": "A dog."}, None)
+            assert verdict.value == 4 and verdict.judge_version.endswith(stated)
+            assert server.asked[-1].get("temperature") == (None if temperature == 1.5 else 0.5)
 
 
 def test_a_top_p_of_one_is_not_sent_beside_a_temperature() -> None:

@@ -30,6 +30,7 @@ from benchmarks._text.wordnet import lemma
 from harness.core import registry
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, LabelEdit, Score
+from harness.core.options.option import PromptText
 from harness.core.plugins import Data
 from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
 
@@ -84,7 +85,7 @@ class Amber:
         similarity: str = "exact",  # when two words are alike: exact, or the name of a spaCy model
         answers: str = "exact",  # exact (only "Yes" and "No") or first_word
         folder: str = "amber",  # AMBER's folder in the data folder
-        prompt_suffix: str = "",  # added to yes/no questions only, such as " Please answer Yes or No."
+        prompt_suffix: PromptText = "",  # added to yes/no questions only, such as " Please answer Yes or No."
         max_new_tokens: int = 512,  # longest answer, in tokens
     ) -> None:
         """`prompt_suffix` is added to yes/no questions only, such as " Please answer Yes or No."."""

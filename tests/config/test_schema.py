@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from harness.config.changes import changed
 from harness.config.check_paths import path_faults
 from harness.config.check_plugins import check_plugins
 from harness.config.json_schema import json_schema
+from harness.core import registry
 from harness.core.errors import ConfigError, UnknownPlugin
+from harness.core.options.types import is_prompt
 
 GOOD: dict[str, Any] = {
     "name": "t",
@@ -385,12 +388,21 @@ def test_a_key_of_several_forms_has_one_fault() -> None:
     ],
 )
 def test_words_of_a_prompt_in_a_change_are_kept_as_they_were_typed(written: str, read: object) -> None:
-    assert changed({}, [f"prompt_suffix={written}"], []) == {"prompt_suffix": read}
-    assert changed({}, [f"prompt={written}"], []) == {"prompt": read}
+    pope = {"name": "pope", "wordings": [{"style": "official"}, {}]}
+    sweep = [pope, {"name": "chair", "label": "captions"}]
+    keys = ("sweep.pope.prompt_suffix", "sweep.0.wordings.1.prompt_suffix", "sweep.captions.prompt")
+    made = changed({"sweep": sweep}, [f"{key}={written}" for key in keys], [])["sweep"]
+    assert made[0]["prompt_suffix"] == made[0]["wordings"][1]["prompt_suffix"] == made[1]["prompt"] == read
 
 
-@pytest.mark.parametrize("key", ["name", "data", "model.path", "sweep.0.style", "arms.0.pairs.prompts"])
+def test_every_option_that_is_called_a_part_of_a_prompt_is_declared_as_one() -> None:
+    options = [option for kind in registry.PACKAGES for name in registry.names(kind) for option in registry.options(kind, name)]
+    texts = [option for option in options if re.search("(?:^|_)(?:prompt|suffix|prefix)$", option.name)]
+    assert texts and all(is_prompt(option.type) for option in texts)
+
+
+@pytest.mark.parametrize("key", ["name", "data", "model.path", "sweep.0.style", "sweep.0.prompt", "arms.0.pairs.prompts"])
 @pytest.mark.parametrize("written", ["abc ", " abc", "abc # my note"])
 def test_blanks_and_comments_are_no_part_of_a_path_or_a_name(key: str, written: str) -> None:
-    tree = {"model": {}, "sweep": [{}], "arms": [{"pairs": {}}]}
+    tree = {"model": {}, "sweep": [{"name": "pope"}], "arms": [{"pairs": {"name": "bdhs"}}]}
     assert changed(tree, [f"{key}={written}"], faults := []) == changed(deepcopy(tree), [f"{key}=abc"], faults) and not faults

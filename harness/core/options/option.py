@@ -9,6 +9,7 @@ from keyword import iskeyword
 from typing import Any
 
 NEEDED: Any = object()  # the default of an option that must be given
+PromptText = str  # annotation of an option whose text a model reads: its blanks and its `#` are part of it
 GIVEN = ("judge", "reward", "data", "policy", "reference")  # parameters that the harness fills in
 
 

@@ -26,7 +26,7 @@ _WORDS = {
     "map": "a mapping of names to values",
     "none": "null",
 }
-_KINDS = {"bool": "bool", "int": "int", "float": "float", "str": "str", "None": "none", "Path": "str"}
+_KINDS = {"bool": "bool", "int": "int", "float": "float", "str": "str", "None": "none", "Path": "str", "PromptText": "str"}
 _KINDS |= {"Sequence": "list", "list": "list", "tuple": "list", "Iterable": "list", "set": "list", "frozenset": "list"}
 _KINDS |= {"Mapping": "map", "dict": "map"}
 
@@ -104,6 +104,11 @@ def read(value: Any, annotation: str) -> tuple[Any, str]:
 def kinds_of(annotation: str) -> list[str]:
     """Which of YAML's types an annotation admits: bool, int, float, str, list, map, none, or any."""
     return [_KINDS.get(part.split("[", 1)[0].rsplit(".", 1)[-1], "any") for part in _alternatives(annotation)]
+
+
+def is_prompt(annotation: str) -> bool:
+    """Whether a text of this option is read by a model: `PromptText`."""
+    return any(part.rsplit(".", 1)[-1] == "PromptText" for part in _alternatives(annotation))
 
 
 def words_for(annotation: str) -> str:

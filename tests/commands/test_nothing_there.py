@@ -120,3 +120,8 @@ def test_a_file_in_the_place_of_a_folder_for_exports_is_refused_before_runs_are_
     (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigError, match=r"--to: .*file is a file. `--as eee` writes several; name a folder"):
         invoked("compare", "any", "--as", "eee", "--to", str(tmp_path / "file"), output=tmp_path)
+
+
+def test_doctor_refuses_a_data_folder_that_is_not_there_though_its_own_questions_need_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="data: there is no folder /nope"):
+        invoked("doctor", "data=/nope", output=tmp_path)

@@ -42,8 +42,8 @@ def overlap_notes(looked: Mapping[str, Looked], asked: Sequence[Asked], data: Da
     for shared, labels in arms.items():
         where = ", ".join(dict.fromkeys(title for name in shared for other in copied[name] for title in titles[other]))
         notes.append(
-            f"{count(len(shared), 'image')} of the pairs of {', '.join(labels)} {'is' if len(shared) == 1 else 'are'} in {where} "
-            f"too ({shared[0]}{', ...' * (len(shared) > 1)}): measured on what was trained on"
+            f"{count(len(shared), 'image')} of the pairs of {', '.join(labels)} {'is' if len(shared) == 1 else 'are'} in "
+            f"{where} too ({shared[0]}{', ...' * (len(shared) > 1)}): measured on what was trained on"
         )
     return tuple(notes)
 

@@ -78,8 +78,14 @@ def check_file_to_write(file: Path, option: str) -> None:
 
     Folders above it that are not there are no fault: `write_text_whole` makes them.
     """
-    fault = f"{file} is a folder. Name a file." if file.is_dir() else _unwritable(file.parent, "Choose another place.")
+    fault = f"{file} is a folder. Name a file." if is_folder(file) else _unwritable(file.parent, "Choose another place.")
     if fault:
+        raise ConfigError(f"{option}: {fault}")
+
+
+def check_folder_to_write(folder: Path, option: str) -> None:
+    """The same of a folder that files are written into."""
+    if fault := _unwritable(folder.expanduser(), "Choose another folder."):
         raise ConfigError(f"{option}: {fault}")
 
 

@@ -30,7 +30,7 @@ from benchmarks._text.wordnet import lemma
 from harness.core import registry
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, LabelEdit, Score
-from harness.core.options.option import PromptText
+from harness.core.options.option import Names, PromptText
 from harness.core.plugins import Data
 from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
 
@@ -80,7 +80,7 @@ class Amber:
 
     def __init__(
         self,
-        tasks: Sequence[str] = TASKS,  # some of generative, existence, attribute, relation
+        tasks: Names = TASKS,  # some of generative, existence, attribute, relation
         variant: str = "official",  # official (rounded as the authors' script) or exact
         similarity: str = "exact",  # when two words are alike: exact, or the name of a spaCy model
         answers: str = "exact",  # exact (only "Yes" and "No") or first_word

@@ -32,7 +32,7 @@ from benchmarks._text.yes_no import READERS, flagged_reading
 from harness.core import flags, registry
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, LabelEdit, Score
-from harness.core.options.option import PromptText
+from harness.core.options.option import Names, PromptText
 from harness.core.plugins import Data
 from harness.core.run_record import LABELS, PUBLISHED_LABELS
 from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
@@ -67,7 +67,7 @@ class Pope:
 
     def __init__(
         self,
-        splits: Sequence[str] = SPLITS,  # some of random, popular, adversarial
+        splits: Names = SPLITS,  # some of random, popular, adversarial
         flavour: str = "coco",  # which files: coco, aokvqa, gqa (pope/{flavour}_pope_{split}.json) or v2
         variant: str = "llava",  # how an answer is read as yes or no; see docs/benchmarks/pope.md
         style: str = "official",  # prompt style: official or llava

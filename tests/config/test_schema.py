@@ -406,3 +406,23 @@ def test_every_option_that_is_called_a_part_of_a_prompt_is_declared_as_one() -> 
 def test_blanks_and_comments_are_no_part_of_a_path_or_a_name(key: str, written: str) -> None:
     tree = {"model": {}, "sweep": [{"name": "pope"}], "arms": [{"pairs": {"name": "bdhs"}}]}
     assert changed(tree, [f"{key}={written}"], faults := []) == changed(deepcopy(tree), [f"{key}=abc"], faults) and not faults
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("sweep.pope.splits=[random, popular, random]", "sweep.0.splits names 'random' twice; name each once"),
+        ("sweep.pope.items=[a, b, a]", "sweep.pope.items: names 'a' twice"),
+        ("arms.0.align.training.trackers=[wandb, wandb]", "arms.0.align.training.trackers names 'wandb' twice"),
+        ("published=[Table 6, Table 6]", "published: names 'Table 6' twice"),
+        ("sweep.0={name: chair, prompt: ' '}", "sweep.0.prompt is empty, and the model would be asked nothing"),
+    ],
+)
+def test_a_name_that_stands_twice_and_an_empty_prompt_are_refused(change: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=f"1 fault in configuration:\n  - {re.escape(says)}"):
+        config.parse(deepcopy(GOOD), overrides=[change])
+
+
+def test_an_empty_suffix_and_arguments_that_are_repeated_are_none_of_these_faults() -> None:
+    served = {"name": "openai", "path": "x", "serve": "vllm", "serve_args": ["--a", "1", "--b", "1"]}
+    config.parse(GOOD | {"model": served, "sweep": [{"name": "pope", "prompt_suffix": ""}]})

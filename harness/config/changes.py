@@ -89,7 +89,7 @@ def _step(place: Any, part: str, text: str) -> Any:  # Any: a YAML value
 
 def _index(place: list[Any], part: str, text: str) -> int:
     """A place in a list: its number, or the label or name of what stands there."""
-    if part.isdigit() and int(part) < len(place):
+    if re.fullmatch(r"[0-9]{1,9}", part) and int(part) < len(place):  # isdigit also takes digits that int does not
         return int(part)
     for key in ("label", "name"):
         for number, entry in enumerate(place):

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.config.option_faults import all_faults, plugins_of
 from harness.config.schema import RunConfig
-from harness.core.edge.files import instead_of_file, is_file, is_folder, is_hub_name
+from harness.core.edge.files import expanded, instead_of_file, is_file, is_folder, is_hub_name, unknown_home
 from harness.core.edge.own_servers import OWN_SERVERS
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
@@ -85,7 +85,7 @@ def check_file_to_write(file: Path, option: str) -> None:
 
 def check_folder_to_write(folder: Path, option: str) -> None:
     """The same of a folder that files are written into."""
-    if fault := _unwritable(folder.expanduser(), "Choose another folder."):
+    if fault := unknown_home(folder) or _unwritable(expanded(folder), "Choose another folder."):
         raise ConfigError(f"{option}: {fault}")
 
 

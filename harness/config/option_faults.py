@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from harness.core import registry
+from harness.core.edge.files import unknown_home
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean, nearest
 from harness.core.options.option import Option
@@ -59,7 +60,14 @@ def option_faults(tree: Mapping[str, Any], changes: Sequence[str] = ()) -> list[
         if kind == "aligner" and isinstance(training, Mapping):
             faults += [f"{where}: {fault}" for fault in faults_of(training, training_options(), "the option 'training'")]
             faults += _slips(f"{where}.training", training, training_options())
-    return [*faults, *_repeats_without_judge(tree)]
+    return [*faults, *_repeats_without_judge(tree), *_unknown_homes(tree)]
+
+
+def _unknown_homes(tree: Mapping[str, Any]) -> list[str]:
+    """Folders of the study that no home can be found for."""
+    places = {name: tree.get(name) for name in ("data", "output")}
+    places |= {f"{where}.path": spec.get("path") for kind, where, spec in plugins_of(tree) if kind == "model"}
+    return [f"{at}: {why}" for at, path in places.items() if isinstance(path, str) and (why := unknown_home(path))]
 
 
 def _slips(where: str, options: Mapping[str, Any], table: Sequence[Option]) -> list[str]:

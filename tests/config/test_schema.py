@@ -426,3 +426,22 @@ def test_a_name_that_stands_twice_and_an_empty_prompt_are_refused(change: str, s
 def test_an_empty_suffix_and_arguments_that_are_repeated_are_none_of_these_faults() -> None:
     served = {"name": "openai", "path": "x", "serve": "vllm", "serve_args": ["--a", "1", "--b", "1"]}
     config.parse(GOOD | {"model": served, "sweep": [{"name": "pope", "prompt_suffix": ""}]})
+
+
+def test_the_home_of_a_user_that_is_not_there_is_refused_by_its_key() -> None:
+    tree = GOOD | {
+        "data": "~no-such-user/d",
+        "output": "~no-such-user",
+        "model": {"name": "transformers", "path": "~no-such-user"},
+    }
+    with pytest.raises(ConfigError, match="3 faults") as caught:
+        config.parse(tree)
+    assert "data: ~no-such-user/d begins with the home of a user that this machine does not know" in str(caught.value)
+    with pytest.raises(ConfigError, match="There is no configuration file ~no-such-user/x.yaml"):
+        yaml_text.read_file(Path("~no-such-user/x.yaml"))
+
+
+@pytest.mark.parametrize("part", ["\u00b2", "9" * 5000, "-1"])
+def test_what_is_no_number_of_a_list_is_refused(part: str) -> None:
+    changed(deepcopy(GOOD), [f"arms.{part}.seed=1"], faults := list[str]())
+    assert len(faults) == 1 and "is neither a place in a list of 1" in faults[0]

@@ -12,6 +12,7 @@ from alignment.early_stopping import EarlyStop, make_early_stop
 from alignment.trackers import check_trackers
 from harness.core import registry
 from harness.core.errors import ConfigError
+from harness.core.options.option import Names
 
 SCHEDULES = ("cosine", "linear", "constant")
 _ROUNDING = 1e-9  # 1.1 * 10 is 11.000000000000002, which is 11 steps (12 in transformers)
@@ -51,7 +52,7 @@ class Settings:
     early_stop: EarlyStop | None = None  # {metric: rewards/accuracies, above: 0.95, steps: 10}
     save_every: int = 20  # steps between saved states
     keep_states: int = 1  # saved states that stay, so that a damaged one is not the only one
-    trackers: Sequence[str] = ("tensorboard",)  # tensorboard and wandb; [] for none
+    trackers: Names = ("tensorboard",)  # tensorboard and wandb; [] for none
     seed: int = 0  # of the order of the pairs and of dropout
 
     def facts(self) -> dict[str, Any]:

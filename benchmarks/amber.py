@@ -30,6 +30,7 @@ from benchmarks._text.wordnet import lemma
 from harness.core import registry
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, LabelEdit, Score
+from harness.core.options.option import Names, PromptText
 from harness.core.plugins import Data
 from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
 
@@ -79,12 +80,12 @@ class Amber:
 
     def __init__(
         self,
-        tasks: Sequence[str] = TASKS,  # some of generative, existence, attribute, relation
+        tasks: Names = TASKS,  # some of generative, existence, attribute, relation
         variant: str = "official",  # official (rounded as the authors' script) or exact
         similarity: str = "exact",  # when two words are alike: exact, or the name of a spaCy model
         answers: str = "exact",  # exact (only "Yes" and "No") or first_word
         folder: str = "amber",  # AMBER's folder in the data folder
-        prompt_suffix: str = "",  # added to yes/no questions only, such as " Please answer Yes or No."
+        prompt_suffix: PromptText = "",  # added to yes/no questions only, such as " Please answer Yes or No."
         max_new_tokens: int = 512,  # longest answer, in tokens
     ) -> None:
         """`prompt_suffix` is added to yes/no questions only, such as " Please answer Yes or No."."""

@@ -31,6 +31,7 @@ from harness.core.edge.answer_form import AnswerForm, image_keys
 from harness.core.edge.processes import until_idle
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Span, Sums, over, ratio
+from harness.core.options.option import PromptText
 from harness.core.plugins import Data
 from harness.labels.claims import ImpliedLabel
 
@@ -73,7 +74,7 @@ class Chair(ObjectLabels):
         variant: str = "official",  # official (pattern's singular forms) or lemma (WordNet)
         images: str | None = None,  # file with the images to describe, in the data folder; null: all of the split
         limit_images: int | None = None,  # only the first N images
-        prompt: str = "Please describe this image in detail.",  # what the model is asked about every image
+        prompt: PromptText = "Please describe this image in detail.",  # what the model is asked about every image
         max_new_tokens: int = 512,  # longest description, in tokens
         drop_truncated: bool = False,  # leave out an unfinished last sentence, as OPERA does
         annotations: str = "coco/annotations",  # folder of COCO's annotations in the data folder

@@ -35,6 +35,7 @@ from harness.core import registry
 from harness.core.capabilities import version_for
 from harness.core.evaluation import Answer, Example, Item, Score, Span, Verdict, ratio
 from harness.core.judging import Facts, JudgeTask, Reply
+from harness.core.options.option import PromptText
 from harness.core.plugins import Data, Judge
 from harness.labels.claims import ImpliedLabel
 
@@ -101,7 +102,7 @@ class ChairOpen(Chair):
         variant: str = "official",  # how CHAIR's words are read: official or lemma
         images: str | None = None,  # file with the images to describe, in the data folder; null: all of the split
         limit_images: int | None = None,  # only the first N images
-        prompt: str = "Please describe this image in detail.",  # what the model is asked about every image
+        prompt: PromptText = "Please describe this image in detail.",  # what the model is asked about every image
         max_new_tokens: int = 512,  # longest description, in tokens
         annotations: str = "coco/annotations",  # folder of COCO's annotations in the data folder
         year: str = "2014",  # of the annotation files

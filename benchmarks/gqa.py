@@ -20,6 +20,7 @@ from harness.core import registry
 from harness.core.edge.text import shown
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
+from harness.core.options.option import PromptText
 from harness.core.plugins import Data
 
 _FILE = "gqa/testdev_balanced_questions.json"
@@ -79,7 +80,7 @@ class Gqa:
         file: str = _FILE,  # question file in the data folder
         image_folder: str = "gqa/images",  # image folder in the data folder
         style: str = "llava",  # prompt style: llava or official
-        prompt_suffix: str = "",  # added to every question, in the place of the style's
+        prompt_suffix: PromptText = "",  # added to every question, in the place of the style's
         max_new_tokens: int = 16,  # longest answer, in tokens
     ) -> None:
         self.file, self.image_folder, self.max_new_tokens = file, image_folder.rstrip("/"), max_new_tokens

@@ -34,6 +34,7 @@ from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError, JudgeError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, Verdict, over, ratio
 from harness.core.judging import JudgeTask
+from harness.core.options.option import PromptText
 from harness.core.plugins import Data, Judge
 from harness.labels.claims import ImpliedLabel
 
@@ -78,7 +79,7 @@ class ObjectHalbench(ObjectLabels):
         tagger: str = _TAGGER,
         file: str = _QUESTIONS,  # question file in the data folder
         describe: int | None = None,
-        prompt: str = _DESCRIBE,  # what is asked with `describe`
+        prompt: PromptText = _DESCRIBE,  # what is asked with `describe`
         annotations: str = "coco/annotations",  # folder of COCO's annotations in the data folder
         year: str = "2014",  # of the annotation files
         max_new_tokens: int = 512,  # longest description, in tokens

@@ -32,6 +32,7 @@ from benchmarks._text.yes_no import READERS, flagged_reading
 from harness.core import flags, registry
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, LabelEdit, Score
+from harness.core.options.option import Names, PromptText
 from harness.core.plugins import Data
 from harness.core.run_record import LABELS, PUBLISHED_LABELS
 from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
@@ -66,11 +67,11 @@ class Pope:
 
     def __init__(
         self,
-        splits: Sequence[str] = SPLITS,  # some of random, popular, adversarial
+        splits: Names = SPLITS,  # some of random, popular, adversarial
         flavour: str = "coco",  # which files: coco, aokvqa, gqa (pope/{flavour}_pope_{split}.json) or v2
         variant: str = "llava",  # how an answer is read as yes or no; see docs/benchmarks/pope.md
         style: str = "official",  # prompt style: official or llava
-        prompt_suffix: str = "",  # added to every question, in the place of the style's
+        prompt_suffix: PromptText = "",  # added to every question, in the place of the style's
         image_folder: str = "coco/val2014",  # image folder in the data folder
         limit_images: int | None = None,  # only questions about the first N images
         max_new_tokens: int = 16,  # longest answer, in tokens

@@ -21,6 +21,7 @@ from harness.core.edge.answer_form import AnswerForm, Fields, by_id
 from harness.core.edge.text import shown
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
+from harness.core.options.option import PromptText
 from harness.core.plugins import Data
 
 _REFERENCES = 10  # a question has; the accuracy of fewer would be another measure
@@ -74,7 +75,7 @@ class Textvqa:
         file: str = _FILE,  # question file in the data folder
         image_folder: str = "textvqa/train_images",  # image folder in the data folder
         style: str = "llava",  # prompt style: llava or official
-        prompt_suffix: str = "",  # added to every question, in the place of the style's
+        prompt_suffix: PromptText = "",  # added to every question, in the place of the style's
         max_new_tokens: int = 16,  # longest answer, in tokens
     ) -> None:
         self.file, self.image_folder, self.max_new_tokens = file, image_folder.rstrip("/"), max_new_tokens

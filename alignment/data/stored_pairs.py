@@ -11,7 +11,7 @@ from alignment.data.invalid_pairs import Dropped, image_list, left_out, validate
 from alignment.data.noun_counts import Vocabulary
 from alignment.data.sampling import drawn
 from alignment.data.yield_report import yield_report
-from harness.core.errors import DataError
+from harness.core.errors import ConfigError, DataError
 from harness.core.plugins import Data
 from harness.core.preference import PreferencePair, names_of, together
 
@@ -127,5 +127,7 @@ class TellsRejected(Protocol):
 
 
 def nouns(data: Data, name: str = NOUNS) -> Vocabulary | None:
-    """The data folder's vocabulary, if it has one."""
+    """The data folder's vocabulary, if it has one. Raises ConfigError for an empty name."""
+    if not name:
+        raise ConfigError("`vocabulary` is empty. Name a file of nouns in the data folder, or leave it out (nouns.txt).")
     return Vocabulary.parse(data.read_text(name), name) if data.has(name) else None

@@ -44,11 +44,18 @@ def write_dropped(folder: Path, dropped: Sequence[Dropped], pairs: Sequence[Pref
         write_text_whole(folder / FILE, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
+def note_of_training(folder: Path, dropped: Mapping[str, int], asked: int) -> tuple[str, ...]:
+    """The note of a training in this folder on the pairs that it left out, or none; it names the list where there is one (an
+    older version wrote none)."""
+    return dropped_note(dropped, asked, FILE if is_file(folder / FILE) else "")
+
+
 def training_lines(done: Trained) -> tuple[str, ...]:
     """What a run says when a training has ended: its notes, that on pairs that were left out with the path of their list."""
     if not isinstance(done, CountsDropped):
         return tuple(done.notes)
-    listed = done.folder.parent / FILE
-    left_out = dropped_note(done.dropped, done.asked, str(listed) if is_file(listed) else "")
-    short = tuple(note.rstrip(".") for note in dropped_note(done.dropped, done.asked))
-    return (*left_out, *(note for note in done.notes if not (short and note.startswith(short))))
+    folder = done.folder.parent
+    listed = folder / FILE
+    with_path = dropped_note(done.dropped, done.asked, str(listed) if is_file(listed) else "")
+    theirs = note_of_training(folder, done.dropped, done.asked)
+    return (*with_path, *(note for note in done.notes if note not in theirs))

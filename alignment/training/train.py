@@ -29,8 +29,8 @@ from alignment.data.invalid_pairs import require_some, table, validate
 from alignment.data.pairs import pairs_digest
 from alignment.early_stopping import Rule
 from alignment.settings import Settings
-from alignment.training.diagnosis import diagnosed, dropped_note, lost_rows_note
-from alignment.training.dropped_pairs import FILE, write_dropped
+from alignment.training.diagnosis import diagnosed, lost_rows_note
+from alignment.training.dropped_pairs import note_of_training, write_dropped
 from alignment.training.end_token import end_token_note
 from alignment.training.identity import facts_of, facts_of_reference, identity, with_digests
 from alignment.training.loop import Loop
@@ -241,7 +241,7 @@ def _finished(
     log = read_log(folder, facts["step"])
     early = (f"Training ended at step {facts['step']}: {facts['stopped']}.",) if facts["stopped"] else ()
     dropped, asked_for = facts["dropped"], facts["pairs"]
-    left_out = dropped_note(dropped, asked_for, FILE if is_file(folder / FILE) else "")  # an older version wrote none
+    left_out = note_of_training(folder, dropped, asked_for)
     lost = lost_rows_note(len(log), facts["step"])
     mixing = note_on_mixing(objective.sync, settings, facts) if isinstance(objective, Preference) else ()
     told = diagnosed(log, objective, reference is not None)

@@ -25,6 +25,7 @@ from harness.core.edge.answer_form import AnswerForm, Fields
 from harness.core.edge.identifiers import keys_of_file, names_of_file
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
+from harness.core.options.option import Names
 from harness.core.plugins import Data
 from harness.core.run_record import RESAMPLED
 
@@ -111,7 +112,7 @@ class DashB(OneLabel):
         style: str = "official",  # prompt style: official or llava
         folder: str = "dash_b",  # the files' folder in the data folder
         cluster: str = "object",  # what the intervals resample: object (strict) or image
-        objects: Sequence[str] = (),  # only these objects; empty: all
+        objects: Names = (),  # only these objects; empty: all
         max_new_tokens: int = 16,  # longest answer, in tokens
     ) -> None:
         self.style, self.cluster = style, chosen(cluster, _CLUSTERS, "DASH-B", "cluster")

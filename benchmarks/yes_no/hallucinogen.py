@@ -25,6 +25,7 @@ from harness.core import flags, registry
 from harness.core.edge.answer_form import AnswerForm, by_id
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, over, ratio
+from harness.core.options.option import Names
 from harness.core.plugins import Data
 from harness.labels.claims import ImageAnnotations
 
@@ -91,8 +92,8 @@ class Hallucinogen(OneLabel):
 
     def __init__(
         self,
-        tasks: Sequence[str] = ("id",),  # some of id, loc, vc, cf
-        splits: Sequence[str] = ("random", "popular", "adversarial"),  # some of random, popular, adversarial
+        tasks: Names = ("id",),  # some of id, loc, vc, cf
+        splits: Names = ("random", "popular", "adversarial"),  # some of random, popular, adversarial
         wording: int = 1,  # which of the five queries of each row is asked
         style: str = "official",  # prompt style: official or llava
         folder: str = "hallucinogen",  # the files' folder in the data folder

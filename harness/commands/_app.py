@@ -21,7 +21,7 @@ app = typer.Typer(
 RUNS = Path("runs")
 OutputOption = Annotated[Path, typer.Option("--output", help="output folder, with the store of all runs")]
 StudyOutputOption = Annotated[
-    Path | None, typer.Option("--output", help="output folder, with the store of all runs; default: the study's own")
+    Path | None, typer.Option("--output", help="output folder, with the store of all runs; default: the study's own, or runs")
 ]
 WordsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[CONFIG.yaml] [key.path=value]...", help="configuration file and changes to it")

@@ -44,11 +44,12 @@ def annotators(
     from harness.api.annotators import annotators as measure
     from harness.commands._terminal import Display
     from harness.commands.run import file_and_changes
-    from harness.config.check_paths import check_file_to_write
+    from harness.config.check_paths import check_file_to_write, check_folder_to_write
     from harness.core.files import write_text_whole
     from harness.run.annotators import as_json
 
     file, changes = file_and_changes(words or [])
+    check_folder_to_write(output, "--output")
     if to is not None:
         check_file_to_write(to, "--to")
     with Display() as display:

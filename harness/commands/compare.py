@@ -123,9 +123,12 @@ def _check_together(style: str, given: Mapping[str, object]) -> None:
 
 def _exported(names: list[str], style: str, to: Path | None, output: Path) -> None:
     from harness.api.actions import compare as read
+    from harness.config.check_paths import check_folder_to_write
 
     if to is not None and to.exists() and not to.is_dir():
         raise ConfigError(f"--to: {to} is a file. `--as {style}` writes several; name a folder.")
+    if to is not None:
+        check_folder_to_write(to, "--to")
     runs = read(*names, output=output)
     if style in TRACKERS:
         echo(runs.track(style))

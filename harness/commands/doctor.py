@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import FleetOption, app, echo
+from harness.commands._app import FleetOption, StudyOutputOption, app, echo
 from harness.commands.run import fleet_changes
 
 
@@ -23,9 +23,7 @@ def doctor(
         Path | None, typer.Option("--beside", help="model folder; its answers by transformers are compared with the model's")
     ] = None,
     fleet: FleetOption = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", help="output folder, with the store of all runs; default: runs")
-    ] = None,
+    output: StudyOutputOption = None,
 ) -> None:
     """Check machine and model before a long run.
 
@@ -38,7 +36,7 @@ def doctor(
     that differs is named. Exit code 1 when a check fails.
     """
     from harness.commands._terminal import show_finding
-    from harness.config.check_paths import path_faults
+    from harness.config.check_paths import data_faults, path_faults
     from harness.config.option_faults import all_faults
     from harness.config.sweep_only import evaluation
     from harness.core.capabilities import WRONG
@@ -49,6 +47,8 @@ def doctor(
     place = str(output) if output is not None else None
     chosen = evaluation(model, output=place, changes=[*(changes or []), *fleet_changes(fleet, None, changes or [])])
     found = []
+    if faults := data_faults(chosen.data):  # the questions here need none: whoever names one wants it looked at
+        raise ConfigError(all_faults(faults, "the options"))
     if chosen.fleet is not None and beside is not None:
         raise ConfigError("--beside compares two models on this machine; leave out --fleet.")
     if chosen.fleet is not None:

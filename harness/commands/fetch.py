@@ -25,6 +25,7 @@ def fetch(
 
     Files that cannot be downloaded automatically are listed with their origin and the place where they belong.
     """
+    from harness.config.check_paths import check_folder_to_write
     from harness.core.errors import ConfigError
     from harness.storage.official_files import MISSING, WRONG, Fetcher
 
@@ -33,6 +34,8 @@ def fetch(
             "`miniworld` is the embedded world, whose files are drawn and never fetched. Name a folder for the official files: "
             "--data data."
         )
+    if not offline:
+        check_folder_to_write(data, "--data")
     fetcher = Fetcher(data, images=images, offline=offline, say=lambda text: echo(text, err=True))
     found = fetcher.fetch(names or [])
     for one in found:

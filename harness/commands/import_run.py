@@ -33,9 +33,11 @@ def import_run(
     Its reports say what of its protocol is not known. Exit code 1: items have no answer in the log, or no verdict.
     """
     from harness.commands._terminal import show_comparison
+    from harness.config.check_paths import check_folder_to_write
     from harness.core.edge.text import count
     from harness.run.import_run import import_run as imported
 
+    check_folder_to_write(output, "--output")
     command = command_line(*sys.argv[1:])
     done = imported(file, benchmark, name=name, data=data, output=output, command=command, changes=changes or (), say=echo)
     show_comparison(done.outcome.comparison)

@@ -30,12 +30,15 @@ def pairs(
     Near-duplicate images and prompts, lengths of both sides, words that give the better answer away, how often words alone
     tell it (without the image), and images that a benchmark shows too.
     """
+    from harness.config.check_paths import check_file_to_write
     from harness.core.errors import ConfigError
     from harness.core.files import write_text_whole
     from harness.run.pairs_quality import pairs_quality, told
 
     if out is not None and out.exists() and out.samefile(file):
         raise ConfigError(f"--json {out} is the file of the pairs, which would be lost. Give another file for the report.")
+    if out is not None:
+        check_file_to_write(out, "--json")
     found = pairs_quality(file, data, beside or [])
     for line in told(found):
         echo(line)

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.config import yaml_text
+from harness.config.option_faults import plugins_of
+from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
+from harness.core.options.types import is_prompt
 
-# Options of plug-ins that hold words of a prompt, such as `prompt_suffix`: a blank or a `#` of theirs is what the model reads.
-_PROMPT = re.compile(r"(?:^|_)(?:prompt|suffix|prefix)$")
+_IN_WORDINGS = re.compile(r"\.wordings\.\d+$")
 
 
 def changed(tree: dict[str, Any], overrides: Sequence[str], faults: list[str]) -> dict[str, Any]:
@@ -48,17 +50,33 @@ def _override(tree: dict[str, Any], text: str) -> None:
     if not equals or not path:
         raise ConfigError(f"{text!r} is not of the form key.path=value.")
     *parents, last = path.split(".")
-    parse = yaml_text.parse_prompt if _PROMPT.search(last) else yaml_text.parse
-    value = parse(raw, f"The value in {text!r}")
     place: Any = tree
+    where = []
     for part in parents:
+        where.append(str(_index(place, part, text)) if isinstance(place, list) else part)
         place = _step(place, part, text)
+    parse = yaml_text.parse_prompt if _is_prompt(tree, ".".join(where), last) else yaml_text.parse
+    value = parse(raw, f"The value in {text!r}")
     if isinstance(place, list):
         place[_index(place, last, text)] = value
     elif isinstance(place, dict):
         place[last] = value
     else:
         raise ConfigError(f"{text!r}: {'.'.join(parents)} has no keys below it.")
+
+
+def _is_prompt(tree: Mapping[str, Any], where: str, option: str) -> bool:
+    """Whether a model reads the text of this option of the plug-in at a place: a blank or a `#` is then a part of it."""
+    place = _IN_WORDINGS.sub("", where)
+    kind, spec = next(((kind, spec) for kind, at, spec in plugins_of(tree) if at == place), ("", {}))
+    name = spec.get("name")
+    if not isinstance(name, str):
+        return False
+    try:
+        table = registry.options(kind, name)
+    except ConfigError:  # reported with the plug-in's other options
+        return False
+    return any(one.name == option and is_prompt(one.type) for one in table)
 
 
 def _step(place: Any, part: str, text: str) -> Any:  # Any: a YAML value
@@ -71,7 +89,7 @@ def _step(place: Any, part: str, text: str) -> Any:  # Any: a YAML value
 
 def _index(place: list[Any], part: str, text: str) -> int:
     """A place in a list: its number, or the label or name of what stands there."""
-    if part.isdigit() and int(part) < len(place):
+    if re.fullmatch(r"[0-9]{1,9}", part) and int(part) < len(place):  # isdigit also takes digits that int does not
         return int(part)
     for key in ("label", "name"):
         for number, entry in enumerate(place):

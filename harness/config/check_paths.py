@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.config.option_faults import all_faults, plugins_of
 from harness.config.schema import RunConfig
-from harness.core.edge.files import instead_of_file, is_file, is_hub_name
+from harness.core.edge.files import expanded, instead_of_file, is_file, is_folder, is_hub_name, unknown_home
 from harness.core.edge.own_servers import OWN_SERVERS
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
@@ -27,12 +27,17 @@ def path_faults(config: RunConfig) -> list[str]:
     """The same as a list."""
     models = [(where, spec) for kind, where, spec in plugins_of(config.model_dump()) if kind == "model"]
     faults = [fault for where, spec in models if (fault := _model(where, spec))]
-    data = Path(config.data).expanduser()
-    if config.data != "miniworld" and not data.is_dir():
-        there = f"{data} is a file, not a folder." if is_file(data) else f"there is no folder {data}."
-        near = did_you_mean(config.data, ["miniworld"])
-        faults.append(f"data: {there}{near} Set it to the data folder, or to `miniworld` for the embedded world.")
-    return [*faults, *output_faults(Path(config.output).expanduser())]
+    return [*faults, *data_faults(config.data), *output_faults(Path(config.output).expanduser())]
+
+
+def data_faults(name: str) -> list[str]:
+    """The data folder must be there."""
+    data = Path(name).expanduser()
+    if name == "miniworld" or is_folder(data):
+        return []
+    there = f"{data} is a file, not a folder." if is_file(data) else f"there is no folder {data}."
+    near = did_you_mean(name, ["miniworld"])
+    return [f"data: {there}{near} Set it to the data folder, or to `miniworld` for the embedded world."]
 
 
 def _model(where: str, spec: Mapping[str, Any]) -> str:
@@ -73,8 +78,14 @@ def check_file_to_write(file: Path, option: str) -> None:
 
     Folders above it that are not there are no fault: `write_text_whole` makes them.
     """
-    fault = f"{file} is a folder. Name a file." if file.is_dir() else _unwritable(file.parent, "Choose another place.")
+    fault = f"{file} is a folder. Name a file." if is_folder(file) else _unwritable(file.parent, "Choose another place.")
     if fault:
+        raise ConfigError(f"{option}: {fault}")
+
+
+def check_folder_to_write(folder: Path, option: str) -> None:
+    """The same of a folder that files are written into."""
+    if fault := unknown_home(folder) or _unwritable(expanded(folder), "Choose another folder."):
         raise ConfigError(f"{option}: {fault}")
 
 

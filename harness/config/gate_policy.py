@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.config import yaml_text
 from harness.config.option_faults import schema_faults
-from harness.core.edge.files import is_file, is_folder
+from harness.core.edge.files import expanded, is_file, is_folder
 from harness.core.errors import ConfigError
 from harness.core.gating import MARGIN_UNITS, GatePolicy, Margin, Rule
 from harness.core.nearest import did_you_mean
@@ -96,7 +96,7 @@ def faults_of(gates: GateConfig | None, arms: Sequence[object]) -> list[str]:
 
 def read(named: str) -> Any:  # Any: a YAML value, checked by `parse_policy`
     """The keys and values of a policy file, or of the one that ships ("default"), unchecked."""
-    source = DEFAULT if named == "default" else Path(named).expanduser()
+    source = DEFAULT if named == "default" else expanded(named)
     if is_folder(source):
         raise ConfigError(f"{source} is a folder; give a policy file (docs/guides/gate.md).")
     if not is_file(source):

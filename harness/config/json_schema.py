@@ -72,6 +72,7 @@ def _option(kind: str, option: Option) -> dict[str, Any]:
     if "any" not in kinds:
         types = [_JSON[one] for one in kinds]
         made["type"] = types if len(types) > 1 else types[0]
+    made |= {"uniqueItems": True} if option.type == "Names" else {}
     if not option.needed:
         made["default"] = option.default
     return made

@@ -9,12 +9,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from harness.core import registry
+from harness.core.edge.files import unknown_home
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean, nearest
 from harness.core.options.option import Option
 from harness.core.options.secrets import ADVICE, secret_in
 from harness.core.options.source import training_options
-from harness.core.options.types import faults_of, truth_hint
+from harness.core.options.types import faults_of, slip, truth_hint
 
 SOURCES_INSIDE = ("first", "second", "from")  # options of a source that hold another one
 # keys of a plug-in's mapping that are the study's, not the plug-in's own
@@ -45,6 +46,7 @@ def option_faults(tree: Mapping[str, Any], changes: Sequence[str] = ()) -> list[
             faults.append(f"{where}.model: write a mapping, such as {{path: ...}}, not {options['model']!r}")
         keys = [key for key in (*OWN_KEYS.get(kind, ()), *(["wordings"] if kind == "benchmark" else [])) if key != "name"]
         faults += [f"{where}: {fault}" for fault in faults_of(options, table, f"the {kind} {name!r}", keys)]
+        faults += _slips(where, options, table)
         if where in renamed and any(option not in {known.name for known in table} for option in options):
             faults.append(
                 f"{where}: `{where}.name={name}` changes the name alone, the options of the one before stay. Give all of it: "
@@ -57,7 +59,20 @@ def option_faults(tree: Mapping[str, Any], changes: Sequence[str] = ()) -> list[
         faults += _training_beside(where, options, table) if kind == "aligner" else []
         if kind == "aligner" and isinstance(training, Mapping):
             faults += [f"{where}: {fault}" for fault in faults_of(training, training_options(), "the option 'training'")]
-    return [*faults, *_repeats_without_judge(tree)]
+            faults += _slips(f"{where}.training", training, training_options())
+    return [*faults, *_repeats_without_judge(tree), *_unknown_homes(tree)]
+
+
+def _unknown_homes(tree: Mapping[str, Any]) -> list[str]:
+    """Folders of the study that no home can be found for."""
+    places = {name: tree.get(name) for name in ("data", "output")}
+    places |= {f"{where}.path": spec.get("path") for kind, where, spec in plugins_of(tree) if kind == "model"}
+    return [f"{at}: {why}" for at, path in places.items() if isinstance(path, str) and (why := unknown_home(path))]
+
+
+def _slips(where: str, options: Mapping[str, Any], table: Sequence[Option]) -> list[str]:
+    """Values that are refused in a study, and still read from stored runs."""
+    return [f"{where}.{one.name} {fault}." for one in table if one.name in options and (fault := slip(options[one.name], one))]
 
 
 def _training_beside(where: str, options: Iterable[str], table: Sequence[Option]) -> list[str]:

@@ -29,7 +29,6 @@ from harness.core.nearest import did_you_mean
 
 Options = dict[str, Any]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=grid.MOST_LETTERS)]
-
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # as torch takes it
 
 
@@ -227,6 +226,8 @@ def _contradictions(config: RunConfig, written: Written) -> list[str]:
     faults = [f"arms: two arms are named {name!r}" for name in _repeated([a.name for a in trained])]
     faults += _alike([a.name for a in trained])
     faults += [f"sweep: two benchmarks are named {t!r}; give one a `label`" for t in _repeated([b.title for b in config.sweep])]
+    lists = {"published": config.published, **{f"sweep.{b.title}.items": b.items or [] for b in config.sweep}}
+    faults += [f"{place}: names {one!r} twice" for place, names in lists.items() for one in _repeated(names)]
     faults += ["arms: 'base' is the name of the unaligned checkpoint"] if any(a.name == "base" for a in trained) else []
     rewards = [m.name for m in config.reward_models]
     faults += [

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from harness.core.edge.files import expanded
 from harness.core.edge.foreign import words_of
 from harness.core.edge.text import printable
 from harness.core.errors import ConfigError
@@ -53,7 +54,7 @@ _Loader.yaml_implicit_resolvers = {
 
 def read_file(path: Path) -> Any:  # Any: a YAML value, checked by the schema
     """The value of a YAML file. Raises ConfigError with file, line and what is wrong."""
-    path = path.expanduser()
+    path = expanded(path)
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise ConfigError(f"{path} has more than {_MOST_BYTES:,} bytes; it is not a study.")

@@ -24,7 +24,7 @@ from harness.results.reward_reading import accuracy_notes, arm_notes, without_la
 from harness.results.run_state import version_notes
 from harness.results.server_use import served
 from harness.results.study_notes import partial_sweep, study_notes
-from harness.results.training_images import BenchmarkImages, benchmark_images, rewarded_by, trained_on
+from harness.results.training_images import BenchmarkImages, benchmark_images, seen_images
 from harness.storage.artifacts import (
     JudgeRepeats,
     MissingItems,
@@ -157,9 +157,9 @@ def _record(
     labels = ("base", arm) if arm else ("base",)
     present = tuple(sweeps[label] for label in labels if label in sweeps)
     pairs = store.get(Pairs, run.id, arm) or Pairs({})
-    came_of = run.id, arm, [sweep.checkpoint for sweep in present]
-    shared, unknown = images.shared_with(trained_on(store, *came_of), bool(arm))
-    rewarded = {name: images.shared_with(seen, True)[0] for name, seen in rewarded_by(store, *came_of).items()}
+    seen = seen_images(store, run.id, arm, [sweep.checkpoint for sweep in present])
+    shared, unknown = images.shared_with(seen.trained, bool(arm))
+    rewarded = {name: images.shared_with(theirs, True)[0] for name, theirs in seen.rewards.items()}
     training = store.get(TrainingLog, run.id, arm) or TrainingLog()
     swept = {result.benchmark: result for sweep in present for result in sweep.results}
     rewards = store.get(RewardAccuracy, run.id) or RewardAccuracy()

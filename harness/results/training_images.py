@@ -43,23 +43,29 @@ def benchmark_images(run: StoredRun, results: Sequence[StoredResult]) -> Benchma
     return BenchmarkImages({file_digest(folder / name): name for name in found}, len(names), len(names) - len(found))
 
 
-def trained_on(store: Store, run: str, arm: str, checkpoints: Sequence[Checkpoint]) -> frozenset[str] | None:
-    """Digests of the images of an arm's pairs, and of all trainings of this store that its `checkpoints` came of: they are
-    followed by the digests of their weights. None where no pairs are known."""
-    pairs = [store.get(Pairs, *training) for training in _trainings(store, run, arm, checkpoints)]
-    known = [frozenset(one.images) for one in pairs if one is not None]
-    return frozenset().union(*known) if known else None
+@dataclass(frozen=True, slots=True)
+class SeenImages:
+    """Digests of the images that a checkpoint has seen in all trainings of this store that it came of.
+
+    trained: of its pairs; None where no pairs are known. rewards: reward model -> those of its pairs, of each that rated
+    answers in one of these trainings: what they show has reached the checkpoint by its reward.
+    """
+
+    trained: frozenset[str] | None
+    rewards: dict[str, frozenset[str]]
 
 
-def rewarded_by(store: Store, run: str, arm: str, checkpoints: Sequence[Checkpoint]) -> dict[str, frozenset[str]]:
-    """Reward model -> digests of the images of its pairs, of each that rated answers in one of the same trainings: what they
-    show has reached the checkpoint by its reward."""
-    found = dict[str, frozenset[str]]()
+def seen_images(store: Store, run: str, arm: str, checkpoints: Sequence[Checkpoint]) -> SeenImages:
+    """Of an arm's own training, and of those that its `checkpoints` came of: these are followed by the digests of their
+    weights."""
+    known, rewards = list[frozenset[str]](), dict[str, frozenset[str]]()
     for other, label in _trainings(store, run, arm, checkpoints):
+        if (pairs := store.get(Pairs, other, label)) is not None:
+            known.append(frozenset(pairs.images))
         name = _reward_of(store, other, label)
         if name and (pairs := store.get(Pairs, other, name)) is not None:
-            found[name if other == run else f"{name} of {other}"] = frozenset(pairs.images)
-    return found
+            rewards[name if other == run else f"{name} of {other}"] = frozenset(pairs.images)
+    return SeenImages(frozenset().union(*known) if known else None, rewards)
 
 
 def _trainings(store: Store, run: str, arm: str, checkpoints: Sequence[Checkpoint]) -> list[tuple[str, str]]:

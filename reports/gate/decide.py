@@ -66,10 +66,12 @@ def gate(
     measured = {name: list(measures(each).values()) for name, each in results.items()}
     found = targets(policy, measured)
     tested = []
-    for place, _ in enumerate(columns[1:], start=1):
+    for place, column in enumerate(columns[1:], start=1):
+        same = column.digest == columns[0].digest
         sides = {name: (each[0], each[place]) for name, each in results.items()}
         matched = {name: _pairs(*both) for name, both in sides.items()}
-        tested.append([_test(t, policy, sides[t.benchmark], matched[t.benchmark], anytime is not None) for t in found])
+        partly = _PARTLY if anytime is not None else ()
+        tested.append([_test(t, policy, sides[t.benchmark], matched[t.benchmark], partly, same) for t in found])
     decided = _corrected(tested, policy.alpha, anytime)
     lacking = tuple(f"{kind} is not measured by any benchmark of this run" for kind in unmeasured(policy, measured))
     checkpoints = tuple(
@@ -95,15 +97,18 @@ def _pairs(base: BenchmarkResult | None, other: BenchmarkResult | None) -> Pairs
     return pairs(list(zip((base, other), sides, strict=True)))
 
 
-def _test(target: Target, policy: GatePolicy, sides: _Sides, matched: Pairs | None, partly: bool) -> _Tested:
+def _test(
+    target: Target, policy: GatePolicy, sides: _Sides, matched: Pairs | None, expected: Sequence[str], same: bool
+) -> _Tested:
+    """expected: facts that may differ; same: whether both are answers of the same weights."""
     rule, f = target.rule, target.formula
     better = "lower" if target.sign < 0 else "higher" if f.better != "neither" or rule.better else "neither"
     set_name = f"{rule.kind} (one is enough)" if rule.need == "any" else ""
     result = RuleResult(
         target.benchmark, f.name, f.group, f.title, f.unit, better, rule.role, requirement(target), INCONCLUSIVE,
-        set_name=set_name, differs=_differs(*sides),
+        set_name=set_name, differs=_differs(*sides, same),
     )  # fmt: skip
-    obstacle = _obstacle(*sides, _PARTLY if partly else ())
+    obstacle = _obstacle(*sides, expected, same)
     both = matched.of(f) if matched is not None else None
     if both is None or not len(both.before):
         return _Tested(replace(result, why=obstacle or "no difference can be tested: no item was answered by both"))
@@ -134,8 +139,8 @@ def _asked(both: Pair, f: Formula, sides: _Sides) -> int:
     return int(((both.before.values[:, columns] != 0) | (both.after.values[:, columns] != 0)).any(axis=1).sum())
 
 
-def _differs(base: BenchmarkResult | None, other: BenchmarkResult | None) -> bool:
-    return base is not None and other is not None and bool(base.protocol.differs_from(other.protocol))
+def _differs(base: BenchmarkResult | None, other: BenchmarkResult | None, same: bool) -> bool:
+    return base is not None and other is not None and bool(base.protocol.differs_from(other.protocol, same))
 
 
 def _untested(result: RuleResult, both: Pair, f: Formula, obstacle: str, units: str) -> RuleResult:
@@ -160,14 +165,14 @@ def _untested(result: RuleResult, both: Pair, f: Formula, obstacle: str, units: 
     return replace(result, value=shift, why="; ".join(part for part in (obstacle, why) if part))
 
 
-def _obstacle(base: BenchmarkResult | None, other: BenchmarkResult | None, expected: Sequence[str]) -> str:
+def _obstacle(base: BenchmarkResult | None, other: BenchmarkResult | None, expected: Sequence[str], same: bool) -> str:
     """Why a rule may not pass: what is missing, and what was measured in another way."""
     if base is None or other is None:
         return "not measured on both checkpoints"
     lost = {item for result in (base, other) for item in result.missing}
     unread = {s.item_id for result in (base, other) for s in result.scores if s.flag == UNJUDGED}
     files = any(FACT_FROM_FILES in result.protocol.facts for result in (base, other))
-    differing = base.protocol.differs_from(other.protocol)
+    differing = base.protocol.differs_from(other.protocol, same)
     facts = [fact for fact in differing if fact not in expected]
     parts = [
         f"{len(lost):,} of {len(base.items):,} items have no answer" if lost else "",

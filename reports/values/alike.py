@@ -56,7 +56,11 @@ def other_items(one: BenchmarkResult, other: BenchmarkResult) -> frozenset[str]:
 
     Of another image, or of another question and another truth. Another question about the same image may be a wording of the
     same; where other ids show that the items are others, it is not. An image that is not shown is no other one, and a prompt
-    that is the same for all items says nothing of one.
+    that is the same for all items says nothing of one. Another question with neither an image nor a truth beside it is another
+    item: nothing is left that both have in common.
+
+    One item that is another one makes all questions that differ others, also those with the same image and truth: in a list
+    that is shifted by a row most questions still are about the same image, and half of all answers still are "yes".
     """
     if one.items is other.items:
         return frozenset()
@@ -67,7 +71,7 @@ def other_items(one: BenchmarkResult, other: BenchmarkResult) -> frozenset[str]:
     images = frozenset(a.id for a, b in named if _image(a) != _image(b))
     asked = [] if worded else [(a, b) for a, b in both if a.question != b.question]
     questions = [(a, b) for a, b in asked if _line(a) != _line(b)]
-    if not images and all(a.truth == b.truth for a, b in questions):
+    if not images and all(a.truth == b.truth and (a.truth or (a.image and b.image)) for a, b in questions):
         return frozenset()
     return images | {a.id for a, _ in questions}
 

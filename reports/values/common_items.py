@@ -12,6 +12,7 @@ from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Linear, Sample, linearise, moving
+from reports.values.alike import alike
 from reports.values.common import Common, on_common_items
 from reports.values.paired import Difference, counts_unjudged, unjudged_rows
 from reports.values.table import Cell
@@ -58,9 +59,9 @@ class CommonItems:
 
     def judged(self) -> tuple[int, int]:
         """How many items all of them answered, and of these how many have a verdict everywhere; (0, 0) where all have."""
-        ids = [{score.item_id for score in result.scores} for result, _ in self._measured]
-        answered = set.intersection(*ids) if ids else set()
-        open_ = answered & {s.item_id for result, _ in self._measured for s in result.scores if s.flag == UNJUDGED}
+        sides = [result.scores for result, _ in alike(self._measured)] if self._measured else []
+        answered = set.intersection(*({score.item_id for score in scores} for scores in sides)) if sides else set()
+        open_ = answered & {score.item_id for scores in sides for score in scores if score.flag == UNJUDGED}
         return (len(answered), len(answered - open_)) if open_ else (0, 0)
 
     def linear(self, formula: Formula) -> list[Linear]:

@@ -120,3 +120,38 @@ def test_a_file_in_the_place_of_a_folder_for_exports_is_refused_before_runs_are_
     (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigError, match=r"--to: .*file is a file. `--as eee` writes several; name a folder"):
         invoked("compare", "any", "--as", "eee", "--to", str(tmp_path / "file"), output=tmp_path)
+
+
+def test_doctor_refuses_a_data_folder_that_is_not_there_though_its_own_questions_need_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="data: there is no folder /nope"):
+        invoked("doctor", "data=/nope", output=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["labels", "queue", "pope", "--to", "FILE/x.csv"],
+        ["labels", "queue", "pope", "--to", "FOLDER.csv"],
+        ["labels", "queue", "pope", "--as", "coco", "--to", "FOLDER.json"],
+        ["ratings", "sample", "mmhal_bench", "--to", "FILE/x.csv"],
+        ["pairs", "FILE", "--json", "FILE/x.json"],
+        ["pairs", "FILE", "--json", "FOLDER.csv"],
+        ["labels", "export", "ours", "--to", "FILE"],
+        ["compare", "any", "--as", "inspect", "--to", "FILE/x"],
+        ["gate", "any", "--junit", "FOLDER.csv"],
+        ["annotators", "--mini", "--to", "FOLDER.json"],
+        ["fetch", "pope", "--data", "FILE/x"],
+        ["annotators", "--mini", "--output", "FILE"],
+        ["score", "pope", "--answers", "FILE", "--output", "FILE"],
+        ["import-run", "FILE", "--output", "FILE/x"],
+        ["judges", "check", "FILE", "--judge", "keywords", "--output", "FILE"],
+    ],
+    ids=" ".join,
+)
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_read(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "FILE").write_text("x")
+    for folder in ("FOLDER.csv", "FOLDER.json"):
+        (tmp_path / folder).mkdir()
+    filled = [str(tmp_path / word) if word.startswith(("FILE", "FOLDER")) else word for word in words]
+    with pytest.raises(ConfigError, match=rf"^{filled[-2]}: {tmp_path}/(FILE is a file, not a folder|FOLDER\S+ is a folder)"):
+        CliRunner().invoke(app, filled, catch_exceptions=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from harness.config.changes import changed
 from harness.config.check_paths import path_faults
 from harness.config.check_plugins import check_plugins
 from harness.config.json_schema import json_schema
+from harness.core import registry
 from harness.core.errors import ConfigError, UnknownPlugin
+from harness.core.options.types import is_prompt
 
 GOOD: dict[str, Any] = {
     "name": "t",
@@ -385,12 +388,60 @@ def test_a_key_of_several_forms_has_one_fault() -> None:
     ],
 )
 def test_words_of_a_prompt_in_a_change_are_kept_as_they_were_typed(written: str, read: object) -> None:
-    assert changed({}, [f"prompt_suffix={written}"], []) == {"prompt_suffix": read}
-    assert changed({}, [f"prompt={written}"], []) == {"prompt": read}
+    pope = {"name": "pope", "wordings": [{"style": "official"}, {}]}
+    sweep = [pope, {"name": "chair", "label": "captions"}]
+    keys = ("sweep.pope.prompt_suffix", "sweep.0.wordings.1.prompt_suffix", "sweep.captions.prompt")
+    made = changed({"sweep": sweep}, [f"{key}={written}" for key in keys], [])["sweep"]
+    assert made[0]["prompt_suffix"] == made[0]["wordings"][1]["prompt_suffix"] == made[1]["prompt"] == read
 
 
-@pytest.mark.parametrize("key", ["name", "data", "model.path", "sweep.0.style", "arms.0.pairs.prompts"])
+def test_every_option_that_is_called_a_part_of_a_prompt_is_declared_as_one() -> None:
+    options = [option for kind in registry.PACKAGES for name in registry.names(kind) for option in registry.options(kind, name)]
+    texts = [option for option in options if re.search("(?:^|_)(?:prompt|suffix|prefix)$", option.name)]
+    assert texts and all(is_prompt(option.type) for option in texts)
+
+
+@pytest.mark.parametrize("key", ["name", "data", "model.path", "sweep.0.style", "sweep.0.prompt", "arms.0.pairs.prompts"])
 @pytest.mark.parametrize("written", ["abc ", " abc", "abc # my note"])
 def test_blanks_and_comments_are_no_part_of_a_path_or_a_name(key: str, written: str) -> None:
-    tree = {"model": {}, "sweep": [{}], "arms": [{"pairs": {}}]}
+    tree = {"model": {}, "sweep": [{"name": "pope"}], "arms": [{"pairs": {"name": "bdhs"}}]}
     assert changed(tree, [f"{key}={written}"], faults := []) == changed(deepcopy(tree), [f"{key}=abc"], faults) and not faults
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("sweep.pope.splits=[random, popular, random]", "sweep.0.splits names 'random' twice; name each once"),
+        ("sweep.pope.items=[a, b, a]", "sweep.pope.items: names 'a' twice"),
+        ("arms.0.align.training.trackers=[wandb, wandb]", "arms.0.align.training.trackers names 'wandb' twice"),
+        ("published=[Table 6, Table 6]", "published: names 'Table 6' twice"),
+        ("sweep.0={name: chair, prompt: ' '}", "sweep.0.prompt is empty, and the model would be asked nothing"),
+    ],
+)
+def test_a_name_that_stands_twice_and_an_empty_prompt_are_refused(change: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=f"1 fault in configuration:\n  - {re.escape(says)}"):
+        config.parse(deepcopy(GOOD), overrides=[change])
+
+
+def test_an_empty_suffix_and_arguments_that_are_repeated_are_none_of_these_faults() -> None:
+    served = {"name": "openai", "path": "x", "serve": "vllm", "serve_args": ["--a", "1", "--b", "1"]}
+    config.parse(GOOD | {"model": served, "sweep": [{"name": "pope", "prompt_suffix": ""}]})
+
+
+def test_the_home_of_a_user_that_is_not_there_is_refused_by_its_key() -> None:
+    tree = GOOD | {
+        "data": "~no-such-user/d",
+        "output": "~no-such-user",
+        "model": {"name": "transformers", "path": "~no-such-user"},
+    }
+    with pytest.raises(ConfigError, match="3 faults") as caught:
+        config.parse(tree)
+    assert "data: ~no-such-user/d begins with the home of a user that this machine does not know" in str(caught.value)
+    with pytest.raises(ConfigError, match="There is no configuration file ~no-such-user/x.yaml"):
+        yaml_text.read_file(Path("~no-such-user/x.yaml"))
+
+
+@pytest.mark.parametrize("part", ["\u00b2", "9" * 5000, "-1"])
+def test_what_is_no_number_of_a_list_is_refused(part: str) -> None:
+    changed(deepcopy(GOOD), [f"arms.{part}.seed=1"], faults := list[str]())
+    assert len(faults) == 1 and "is neither a place in a list of 1" in faults[0]

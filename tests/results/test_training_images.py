@@ -10,7 +10,7 @@ from harness.core.digests import file_digest
 from harness.core.evaluation import Item
 from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.results.run_records import records_of
-from harness.results.training_images import BenchmarkImages, benchmark_images, rewarded_by, trained_on
+from harness.results.training_images import BenchmarkImages, benchmark_images, seen_images
 from harness.storage.artifacts import Pairs, TrainingLog
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
@@ -40,14 +40,14 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_what_a_checkpoint_was_trained_on_before_is_followed_by_its_weights(store: Store) -> None:
-    assert trained_on(store, "first", "arm", [BASE, ALIGNED]) == {"x"}
-    assert trained_on(store, "second", "arm", [ALIGNED, AGAIN]) == {"x", "y"}
-    assert trained_on(store, "swept later", "", [AGAIN]) == {"x", "y"}
-    assert trained_on(store, "second", "arm", [ALIGNED]) == {"x", "y"}  # the arm is not swept yet
+    assert seen_images(store, "first", "arm", [BASE, ALIGNED]).trained == {"x"}
+    assert seen_images(store, "second", "arm", [ALIGNED, AGAIN]).trained == {"x", "y"}
+    assert seen_images(store, "swept later", "", [AGAIN]).trained == {"x", "y"}
+    assert seen_images(store, "second", "arm", [ALIGNED]).trained == {"x", "y"}  # the arm is not swept yet
 
 
 def test_a_checkpoint_that_was_trained_elsewhere_is_not_known(store: Store) -> None:
-    assert trained_on(store, "theirs", "", [BASE]) is None
+    assert seen_images(store, "theirs", "", [BASE]).trained is None
     asked = BenchmarkImages({"x": "x.jpg"}, 1)
     assert asked.shared_with(None, has_arm=False) == ({}, "this run trained no checkpoint that it swept")
     assert asked.shared_with(frozenset(), has_arm=True) == ({}, "")  # pairs without images
@@ -97,9 +97,10 @@ def rewarded(tmp_path: Path) -> Store:
 
 def test_the_images_of_the_reward_model_of_a_training_are_named_apart(rewarded: Store, tmp_path: Path) -> None:
     seen = {file_digest(tmp_path / "seen.jpg")}
-    assert rewarded_by(rewarded, "first", "arm", [BASE, ALIGNED]) == {"rm": seen}
-    assert rewarded_by(rewarded, "second", "arm", [ALIGNED, AGAIN]) == {"rm of first": seen}  # by the weights it began with
-    assert rewarded_by(rewarded, "first", "other", [BASE]) == {}
+    assert seen_images(rewarded, "first", "arm", [BASE, ALIGNED]).rewards == {"rm": seen}
+    by_weights_it_began_with = seen_images(rewarded, "second", "arm", [ALIGNED, AGAIN])
+    assert by_weights_it_began_with.rewards == {"rm of first": seen}
+    assert seen_images(rewarded, "first", "other", [BASE]).rewards == {}
     arm, other = records_of(rewarded, "first")
     assert arm.overlap == {} and list(arm.overlap_rewards["rm"].values()) == ["seen.jpg"]
     assert other.overlap_rewards == {}

@@ -124,8 +124,10 @@ def test_the_few_pairs_of_a_reward_model_that_are_tried_are_all_trained_on(monke
     assert given[0]["held_out"] == 0.0 and "held_out" not in given[1]
 
 
-def test_a_run_says_every_note_of_a_training_once() -> None:
+def test_a_run_says_every_note_of_a_training_once_and_names_the_list_with_its_path(tmp_path: Path) -> None:
+    other, ended = "2 of 5 pairs were left out of training: too long 2, all alike.", "Training ended at step 3: collapse."
     dropped = "2 of 5 pairs were left out of training: too long 2 (ids in dropped.jsonl)."
-    done = Alignment((), Path("arm/train/checkpoint"), 3, (dropped, "Training ended at step 3: collapse."), {"too long": 2}, 5)
-    said = training_lines(done)
-    assert said == ("2 of 5 pairs were left out of training: too long 2.", "Training ended at step 3: collapse.")
+    listed = tmp_path / "dropped.jsonl"
+    listed.touch()
+    done = Alignment((), tmp_path / "checkpoint", 3, (dropped, other, ended), {"too long": 2}, 5)
+    assert training_lines(done) == (f"2 of 5 pairs were left out of training: too long 2 (ids in {listed}).", other, ended)

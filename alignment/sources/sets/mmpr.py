@@ -12,7 +12,7 @@ and is not followed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from alignment.data.forms.tables import table_rows
@@ -24,6 +24,7 @@ from harness.core.capabilities import OfficialFile
 from harness.core.edge.files import is_folder, parse_json
 from harness.core.errors import ConfigError, DataError
 from harness.core.nearest import did_you_mean
+from harness.core.options.option import Names
 from harness.core.plugins import Data
 from harness.core.preference import PreferencePair, together
 
@@ -53,7 +54,7 @@ class Mmpr(Published):
         image_folder: str = "",  # in front of every image's name; "" is the set's own root
         limit: int | None = None,  # that many pairs, a uniform subsample by seed
         skip_broken: bool = False,  # count broken rows instead of refusing the file
-        sets: Sequence[str] = (),  # names in meta.json; none: all of them
+        sets: Names = (),  # names in meta.json; none: all of them
     ) -> None:
         super().__init__(file, image_folder, limit, skip_broken)
         self.options |= {"sets": list(sets)}

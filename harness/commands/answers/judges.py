@@ -59,12 +59,14 @@ def check(
     """
     from harness.answer_files.rows import rows_of
     from harness.audit.judges.judge_check import pairs_of, recorded, rewarded
+    from harness.config.check_paths import check_folder_to_write
 
     if sum((bool(judge), replies is not None, scores is not None, reward_model is not None, bool(run))) != 1:
         raise ConfigError(
             "Give one of --judge NAME, --reward-model FOLDER, --run RUN, --replies FILE with replies that exist, "
             "--scores FILE of a reward model."
         )
+    check_folder_to_write(output, "--output")
     _check_together(changes or [], judge=judge, reward_model=reward_model, run=run, images=images, limit=limit)
     known = pairs_of([(row.where, row.values) for row in rows_of(pairs)])
     given = replies or scores

@@ -46,8 +46,10 @@ def score(
     from harness.answer_files.make_run import AnswerFiles, score_files
     from harness.answer_files.options import run_name, spec_of
     from harness.commands._terminal import show_comparison
+    from harness.config.check_paths import check_folder_to_write
     from harness.run.data import open_data
 
+    check_folder_to_write(output, "--output")
     files = AnswerFiles(answers or [], reviews or [], column, cut_reasoning)
     spec = spec_of(benchmark, changes or [], files)
     command = command_line(*sys.argv[1:])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands._app import echo
+from harness.config.check_paths import check_file_to_write
 from harness.core.edge.files import is_file
 from harness.core.edge.launch import command_line
 from harness.core.edge.text import count
@@ -47,7 +48,7 @@ def require_unfilled(to: Path, column: str) -> None:
 
 
 def check_form(to: Path | None, form: str, answers: bool = False) -> None:
-    """Raises ConfigError where the file cannot be written in that form ("" or "coco"), or has no place for answers."""
+    """Raises ConfigError where the file cannot be written, or not in that form ("" or "coco"), or has no place for answers."""
     if form not in ("", "coco") or (form and (to is None or to.suffix.lower() != ".json")):
         raise ConfigError(
             "`--as coco` writes a COCO file: give `--to FILE.json` with it. Without `--as`, .csv is a sheet and .json is for "
@@ -55,6 +56,7 @@ def check_form(to: Path | None, form: str, answers: bool = False) -> None:
         )
     if to is not None:
         require_ending(to, ENDINGS)
+        check_file_to_write(to, "--to")
         if answers and to.suffix.lower() != ".csv":
             raise ConfigError(f"--answers: {to} has no place for answers. A sheet has: give `--to FILE.csv`, or leave it out.")
         if to.suffix.lower() == ".csv":

@@ -31,10 +31,12 @@ def sample(
     """
     from harness.audit.judges.human_ratings import sample_text, scale_of
     from harness.commands.label_audit.queue_files import require_ending, require_unfilled
+    from harness.config.check_paths import check_file_to_write
     from harness.core.files import write_text_whole
     from harness.storage.run_store import open_store
 
     require_ending(to, {".csv": "the sheet"})
+    check_file_to_write(to, "--to")
     require_unfilled(to, "rating")
     with open_store(output) as store:
         text = sample_text(store, runs or (), benchmark, size, seed)

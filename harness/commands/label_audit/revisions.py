@@ -68,6 +68,7 @@ def export(
     """Export a revision as question files or Croissant data."""
     from harness.audit import croissant
     from harness.audit.label_files import export_labels
+    from harness.config.check_paths import check_folder_to_write
     from harness.run.data import open_data
     from harness.storage.label_revisions import read
 
@@ -79,6 +80,7 @@ def export(
         raise ConfigError(
             "--benchmark and --data go with official question files; `--as croissant` writes the whole revision. Omit them."
         )
+    check_folder_to_write(to, "--to")
     revision = read(name, output)
     if form:
         texts = croissant.files(revision, licence, url)

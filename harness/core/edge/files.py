@@ -47,6 +47,18 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def expanded(path: str | Path) -> Path:
+    """With the home folder in the place of `~`; `~name` of a user that is not there stays, where `Path.expanduser` raises."""
+    return Path(os.path.expanduser(path))
+
+
+def unknown_home(path: str | Path) -> str:
+    """What to say of a path in the home of a user that is not there; "" of all others."""
+    if not str(path).startswith("~") or not str(expanded(path)).startswith("~"):
+        return ""
+    return f"{path} begins with the home of a user that this machine does not know. Write the path out."
+
+
 def leaves_folder(name: str) -> bool:
     """Whether a name in a file leads out of the folder that it is relative to: by `..`, or because it is absolute."""
     return name.startswith(("/", "\\")) or ".." in _SLASH.split(name)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Any
 
 NEEDED: Any = object()  # the default of an option that must be given
+# Annotations of options:
+PromptText = str  # a text that a model reads; its blanks and its `#` are part of it, and it may be empty where its default is
+Names = Sequence[str]  # in which nothing stands twice
 GIVEN = ("judge", "reward", "data", "policy", "reference")  # parameters that the harness fills in
 
 

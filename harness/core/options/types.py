@@ -26,9 +26,17 @@ _WORDS = {
     "map": "a mapping of names to values",
     "none": "null",
 }
-_KINDS = {"bool": "bool", "int": "int", "float": "float", "str": "str", "None": "none", "Path": "str"}
-_KINDS |= {"Sequence": "list", "list": "list", "tuple": "list", "Iterable": "list", "set": "list", "frozenset": "list"}
-_KINDS |= {"Mapping": "map", "dict": "map"}
+_KINDS = {"bool": "bool", "int": "int", "float": "float", "str": "str", "None": "none", "Path": "str", "PromptText": "str"}
+_KINDS |= {
+    "Sequence": "list",
+    "list": "list",
+    "tuple": "list",
+    "Iterable": "list",
+    "set": "list",
+    "frozenset": "list",
+    "Names": "list",
+}
+_KINDS |= {"Mapping": "map", "dict": "map", "Names": "list"}
 
 
 def options_of(plugin: Any) -> tuple[Option, ...]:
@@ -106,6 +114,26 @@ def kinds_of(annotation: str) -> list[str]:
     return [_KINDS.get(part.split("[", 1)[0].rsplit(".", 1)[-1], "any") for part in _alternatives(annotation)]
 
 
+def is_prompt(annotation: str) -> bool:
+    """Whether a text of this option is read by a model: `PromptText`."""
+    return any(_is(part, "PromptText") for part in _alternatives(annotation))
+
+
+def slip(value: Any, option: Option) -> str:
+    """What is wrong with a value of the right type that nobody means: a repeated name, an empty prompt; "" where nothing is."""
+    if isinstance(value, list) and any(_is(part, "Names") for part in _alternatives(option.type)):
+        twice = [name for n, name in enumerate(value) if name in value[:n]]
+        return f"names {str(twice[0])!r} twice; name each once" if twice else ""
+    if isinstance(value, str) and not value.strip() and is_prompt(option.type) and str(option.default).strip():
+        return "is empty, and the model would be asked nothing; give a text, or leave it out"
+    return ""
+
+
+def _is(part: str, alias: str) -> bool:
+    """Whether a part of an annotation is one of the names in `option`, with its module in front or not."""
+    return part.rsplit(".", 1)[-1] == alias
+
+
 def words_for(annotation: str) -> str:
     """A type in words: "a whole number or null"."""
     kinds = kinds_of(annotation)
@@ -114,6 +142,7 @@ def words_for(annotation: str) -> str:
 
 def _list(values: Any, annotation: str) -> tuple[Any, str]:
     inner = annotation.split("[", 1)[1].rsplit("]", 1)[0].removesuffix(", ...") if "[" in annotation else "Any"
+    inner = "str" if _is(annotation, "Names") else inner
     if "," in inner:
         return values, ""
     found = [read(value, inner) for value in values]

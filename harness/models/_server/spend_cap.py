@@ -1,4 +1,5 @@
-"""A limit on what a server may charge that is never passed, whatever its replies cost and whichever are lost."""
+"""A limit on what a server may charge, whichever of its replies are lost. Only replies that cost more than their requests allow
+can pass it, and no request is sent once they have."""
 
 from __future__ import annotations
 
@@ -28,18 +29,26 @@ class CapReached(Exception):
 
 
 class Held:
-    """What one try may cost at most, in US dollars; `cost` is what it did cost, as far as that is known.
+    """One try: the most that it can cost by its own request, in US dollars, and what it did cost, as far as that is known.
 
     `used` is None until a reply has arrived, `free` where nothing is charged for: a refusal, or nobody was reached.
     """
 
-    def __init__(self, most: float) -> None:
-        self.cost = most  # a reply that never arrived may have been charged in full
+    def __init__(self, cap: SpendCap, most: float) -> None:
+        self.most = most
+        self.paid: float | None = None
         self.used: TokenCounts | None = None
         self.free = False
+        self._cap = cap
+
+    @property
+    def cost(self) -> float:
+        """US dollars: what was paid; until that is known, and where a reply is lost, what it may be. A reply that never
+        arrived may have been charged in full, with as much beyond its bound as another one was."""
+        return self.most + self._cap.beyond if self.paid is None else self.paid
 
     def is_free(self) -> None:
-        self.cost, self.free = 0.0, True
+        self.paid, self.free = 0.0, True
 
     def count(self, spent: Spent) -> None:
         """Count the try once it is over."""
@@ -53,8 +62,10 @@ class SpendCap:
     """Before a request is sent, the most it can cost is set aside; what it did cost is counted once that is known. Thread-safe.
 
     The bound: a token has at least one byte, an image at most IMAGE_TOKENS tokens, a reply at most its token limit. Where a
-    reply did cost more (reasoning beyond the limit), as much more is set aside for those that follow. A request that does not
-    fit waits for those under way; when none is, the cap is reached for good.
+    reply did cost more (reasoning beyond the limit), as much more, the most of any reply so far, is set aside for each that
+    is under way or follows. So the cap can be passed only by what replies cost beyond that: those already under way when the
+    first of them arrives, and later ones that exceed the bound by more than any before. A request that does not fit waits
+    for those under way; when none is, the cap is reached for good.
 
     Args:
         cap: US dollars; None: no limit.
@@ -68,36 +79,35 @@ class SpendCap:
         if cap is not None and not 0 < cap < float("inf"):
             raise ConfigError(f"`max_cost` is {cap}; give US dollars, above 0.")
         self._cap, self._prices = cap, (price_in or 0.0, price_out or 0.0)
-        self._spent = self._set_aside = self._beyond = 0.0
-        self._under_way = 0
+        self._spent = 0.0
+        self.beyond = 0.0  # US dollars, the most that a reply did cost above the bound of its request
+        self._under_way = set[Held]()
         self._reached = False
         self._changed = threading.Condition()
 
     @contextmanager
     def hold(self, body: Mapping[str, Any]) -> Iterator[Held]:
         """Around one try. Raises CapReached before it is sent."""
-        held = Held(self._most(body) + self._beyond if any(self._prices) else 0.0)
-        most = held.cost
-        self._reserve(most)
+        held = Held(self, self._most(body) if any(self._prices) else 0.0)
+        self._reserve(held)
         try:
             yield held
         finally:
             with self._changed:
-                self._set_aside -= most
-                self._under_way -= 1
+                self._under_way.remove(held)
                 self._spent += held.cost
-                self._beyond += max(held.cost - most, 0.0)
+                self.beyond = max(self.beyond, held.cost - held.most)
                 self._changed.notify_all()
 
     def settle(self, held: Held, reply: Any) -> None:  # Any: the JSON of a reply
         """The cost of a reply by its own count of tokens; without one it counts as the most it can be."""
         held.used = used = token_counts(reply)
         if used.prompt is not None and used.charged is not None:
-            held.cost = self._price(used.prompt, used.charged)
+            held.paid = self._price(used.prompt, used.charged)
 
-    def _reserve(self, most: float) -> None:
+    def _reserve(self, held: Held) -> None:
         with self._changed:
-            while self._cap is not None and not self._reached and self._spent + self._set_aside + most > self._cap + _ROUNDING:
+            while self._cap is not None and not self._reached and self._with(held) > self._cap + _ROUNDING:
                 if not self._under_way:
                     self._reached = True
                     break
@@ -106,10 +116,13 @@ class SpendCap:
                 self._changed.notify_all()
                 raise CapReached(
                     f"the spend cap max_cost of ${self._cap:g} is reached: ${self._spent:.4f} are spent, the next request may "
-                    f"cost ${most:.4f}. Raise it and run the same command again; what is answered is stored"
+                    f"cost ${held.cost:.4f}. Raise it and run the same command again; what is answered is stored"
                 )
-            self._set_aside += most
-            self._under_way += 1
+            self._under_way.add(held)
+
+    def _with(self, held: Held) -> float:
+        """US dollars that may be spent in the end when one more request is sent."""
+        return self._spent + sum(one.cost for one in self._under_way) + held.cost
 
     def _most(self, body: Mapping[str, Any]) -> float:
         """US dollars that a request can cost."""

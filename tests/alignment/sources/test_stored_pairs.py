@@ -7,10 +7,12 @@ import pytest
 from alignment.data.noun_counts import Vocabulary
 from alignment.data.pairs import write_trl
 from alignment.data.prompts import Prompt
+from alignment.data.stored_pairs import nouns
 from alignment.sources.jsonl import Jsonl
 from alignment.sources.random_edit import RandomEdit, edited
 from harness.core.errors import ConfigError, DataError
 from harness.core.preference import PreferencePair
+from harness.storage.data_folder import DataFolder
 from tests.alignment.scripted import ScriptedModel, write_prompts
 from tests.pair_files import write_pairs
 
@@ -70,3 +72,8 @@ def test_a_pair_file_is_read_placed_and_digested(tmp_path, form, write):
 def test_wrong_options_are_refused(make):
     with pytest.raises(ConfigError):
         make()
+
+
+def test_an_empty_name_of_a_vocabulary_is_refused_by_its_name(tmp_path) -> None:
+    with pytest.raises(ConfigError, match="`vocabulary` is empty. Name a file of nouns"):
+        nouns(DataFolder(tmp_path, tmp_path), "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from harness.core.errors import ConfigError, Unanswered
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.models._server import client as _client
 from harness.models._server.spend_cap import IMAGE_TOKENS, CapReached, SpendCap
-from harness.models._server.usage import token_counts
+from harness.models._server.usage import Spent, token_counts
 from harness.models.openai import OpenAIModel
 from tests.models.fake_server import CUT, Said, refused, reply, serving
 
@@ -87,6 +88,46 @@ def test_a_reply_beyond_its_limit_raises_what_is_set_aside_for_the_next() -> Non
         cap.settle(held, {"usage": {"prompt_tokens": 1000, "completion_tokens": 2000}})  # $0.005
     with pytest.raises(CapReached, match=r"\$0.0050 are spent, the next request may cost \$0.0050"):
         cap.hold(HI).__enter__()
+
+
+LONG = {"usage": {"prompt_tokens": 1000, "completion_tokens": 2000}}  # $0.005, $0.003 more than HI can cost by its limit
+
+
+def test_what_is_set_aside_beyond_the_limit_is_the_most_of_one_reply_however_many_were_under_way() -> None:
+    cap = SpendCap(0.0201, 1.0, 2.0)
+    with cap.hold(HI) as one, cap.hold(HI) as two, cap.hold(HI) as three:
+        for held in (one, two, three):
+            cap.settle(held, LONG)
+    with cap.hold(HI) as fourth:  # $0.015 are spent, and $0.005 more fit
+        assert fourth.cost == pytest.approx(0.005)
+
+
+def test_what_one_reply_cost_beyond_its_limit_is_set_aside_for_those_under_way_too() -> None:
+    cap, sent = SpendCap(0.0149, 1.0, 2.0), threading.Event()
+
+    def one_more() -> None:
+        with pytest.raises(CapReached), cap.hold(HI):
+            sent.set()
+
+    later = threading.Thread(target=one_more)
+    with cap.hold(HI) as slow:
+        with cap.hold(HI) as fast:
+            cap.settle(fast, LONG)
+        later.start()
+        assert slow.cost == pytest.approx(0.005)  # with the $0.005 spent and $0.005 for one more: beyond the cap
+        assert not sent.wait(0.1)
+        cap.settle(slow, LONG)
+    later.join()
+    assert not sent.is_set()
+
+
+def test_a_lost_reply_counts_with_what_another_cost_beyond_its_limit_meanwhile() -> None:
+    cap, spent = SpendCap(1.0, 1.0, 2.0), Spent(1.0, 2.0)
+    with cap.hold(HI) as lost:
+        with cap.hold(HI) as other:
+            cap.settle(other, LONG)
+        lost.count(spent)
+    assert spent.cost == pytest.approx(0.005)
 
 
 def test_images_several_answers_and_limits_under_other_names_are_counted() -> None:

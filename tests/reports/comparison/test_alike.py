@@ -8,11 +8,13 @@ from typing import Any
 
 from benchmarks._pope.answer_form import ANSWER_FORM
 from harness.core.evaluation import Item, Score
+from harness.core.flags import UNJUDGED
 from harness.core.run_record import BenchmarkResult, ProtocolRecord
 from harness.core.stats import sample
 from reports.tables.order import comparable
 from reports.values.alike import alike, other_items, same_items
 from reports.values.common import on_common_items
+from reports.values.common_items import CommonItems
 
 ASKED = "Is there a dog in the image?"
 
@@ -50,6 +52,25 @@ def test_parts_are_added_up_against_the_whole_and_stay_apart_against_parts() -> 
 def test_an_item_of_which_a_part_has_no_answer_is_left_out() -> None:
     whole, apart = [question("a.jpg"), question("b.jpg")], [*parts(question("a.jpg")), question("b.jpg")]
     assert len(on_common_items([side(whole), side(apart, scored=[0, 2])]).samples[0]) == 1
+
+
+def test_questions_without_an_image_and_a_truth_are_other_items_where_they_differ() -> None:
+    one = [Item("1", "", "How do I pick a lock?", {}), Item("2", "", "What is a knot?", {})]
+    other = [Item("1", "", "How old is the Louvre?", {}), Item("2", "", "What is a knot?", {})]
+    assert other_items(side(one)[0], side(other)[0]) == {"1"}
+    shown = [[replace(own, image="a.jpg") for own in items] for items in (one, other)]
+    assert other_items(side(shown[0])[0], side(shown[1])[0]) == frozenset()  # wordings
+
+
+def test_other_items_under_the_same_ids_are_not_counted_as_judged_by_all() -> None:
+    def judged(items: Sequence[Item]) -> tuple[BenchmarkResult, Any]:
+        result, rows = side(items)
+        first, *rest = result.scores
+        return replace(result, scores=(replace(first, flag=UNJUDGED), *rest)), rows
+
+    one, other = [item("1", label="yes"), item("2")], [item("1", label="yes"), item("2", "z.jpg", "Is there a cat?")]
+    assert CommonItems([judged(one), judged(one)]).judged() == (2, 1)
+    assert CommonItems([judged(one), judged(other)]).judged() == (1, 0)
 
 
 def test_taken_apart_or_not_items_are_the_same() -> None:

@@ -130,6 +130,24 @@ def test_answers_from_files_keep_a_rule_open(better: Any) -> None:
     )
 
 
+def test_other_reviews_of_the_same_answers_are_another_protocol(better: Any) -> None:
+    """As the report's own mark has it: of the same weights and answers, verdicts of another file are another judge's."""
+
+    def reviewed(sweep: Any, reviews: str) -> Any:
+        facts = {"answers": "imported", "judge": f"answer files {reviews}"}
+        results = [replace(r, protocol=ProtocolRecord({**r.protocol.facts, **facts})) for r in sweep.results]
+        return replace(sweep, results=tuple(results))
+
+    base, aligned = better.sweeps
+    same = replace(reviewed(aligned, "b"), checkpoint=base.checkpoint)
+    (rule,) = gated([replace(better, sweeps=(reviewed(base, "a"), same))], policy(IMPROVE)).checkpoints[0].rules
+    assert rule.differs and "another protocol (judge)" in rule.why
+    (other,) = (
+        gated([replace(better, sweeps=(reviewed(base, "a"), reviewed(aligned, "b")))], policy(IMPROVE)).checkpoints[0].rules
+    )
+    assert not other.differs
+
+
 def test_p_values_are_corrected_over_all_rules_of_all_checkpoints(better: Any) -> None:
     alone = gated([better], policy(ACCURACY)).checkpoints[0].rules[0]
     several = gated([better], policy(ACCURACY, RECALL, IMPROVE, {"metric": "pope.f1", "role": "watch"}))

@@ -51,3 +51,20 @@ def test_other_bytes_of_the_same_size_and_name_are_no_copy(tmp_path: Path) -> No
 
 def test_the_same_name_is_found_where_the_image_is_not_there(tmp_path: Path) -> None:
     assert len(overlap_notes({"one": looked("x.jpg")}, [asked("pope", "x.jpg")], folder(tmp_path))) == 1
+
+
+def test_every_benchmark_that_asks_about_an_image_is_named(tmp_path: Path) -> None:
+    found = overlap_notes(
+        {"one": looked("a.jpg")}, [asked("pope", "a.jpg"), asked("chair", "a.jpg")], folder(tmp_path, a=b"dog")
+    )
+    assert found == ("1 image of the pairs of one is in pope, chair too (a.jpg): measured on what was trained on",)
+
+
+def test_a_copy_is_found_among_images_of_the_same_size_whose_names_end_alike(tmp_path: Path) -> None:
+    data = folder(tmp_path, a_7=b"dog", b_7=b"cat", own_7=b"dog")
+    assert len(overlap_notes({"one": looked("own_7.jpg")}, [asked("pope", "a_7.jpg", "b_7.jpg")], data)) == 1
+
+
+def test_a_copy_whose_number_has_no_zeros_in_front_is_found(tmp_path: Path) -> None:
+    data = folder(tmp_path, COCO_val2014_000000310196=b"dog", **{"310196": b"dog"})
+    assert overlap_notes({"one": looked("310196.jpg")}, [asked("pope", "COCO_val2014_000000310196.jpg")], data)

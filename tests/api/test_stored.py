@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import harness
+import harness.audit.audited_comparison  # imported while `compare` is replaced, it would keep the replacement
 from harness.core.errors import ConfigError, HarnessError
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store, StoredRun

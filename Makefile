@@ -1,7 +1,8 @@
 # Two commands do all their own set-up: `make run` and `make test`.
 VENV ?= .venv
 PYTHON ?= python3
-WORKERS ?= 2
+# One more than two cores: some tests wait for processes, servers and browsers, and leave a core idle.
+WORKERS ?= 3
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check -qq
 

@@ -21,9 +21,12 @@ from tests.small_world import SMALL
 
 torch.set_num_threads(1)  # threads of workers that share two cores wait for each other and cost several times the work
 os.fsync = lambda handle: None  # what tests write need not outlive a power cut, and a disk takes milliseconds for each file
-
-
 _imported = 0  # modules at the last `gc.freeze`
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The fleet's tests come first: they wait longest, and at the end each worker would start the session that they share."""
+    items.sort(key=lambda item: "fleet" not in item.path.parts)
 
 
 def pytest_collection_finish() -> None:

@@ -47,10 +47,10 @@ def doctor(
     place = str(output) if output is not None else None
     chosen = evaluation(model, output=place, changes=[*(changes or []), *fleet_changes(fleet, None, changes or [])])
     found = []
-    if faults := data_faults(chosen.data):  # the questions here need none: whoever names one wants it looked at
-        raise ConfigError(all_faults(faults, "the options"))
     if chosen.fleet is not None and beside is not None:
         raise ConfigError("--beside compares two models on this machine; leave out --fleet.")
+    if faults := data_faults(chosen.data):  # the questions here need none: whoever names one wants it looked at
+        raise ConfigError(all_faults(faults, "the options"))
     if chosen.fleet is not None:
         from harness.fleet.fleet_doctor import diagnose_hosts
 

@@ -66,7 +66,7 @@ class OpenAIModel:
         timeout_s: from a request to the whole of its reply.
         retries: further tries of a request that failed; waits that a busy server asks for do not count.
         price_in, price_out: US dollars per million tokens; without them the cost is unknown.
-        max_cost: US dollars that the servers may cost in one process, retries included; see docs/guides/serve.md. Needs both prices.
+        max_cost: US dollars the servers may cost in one process, retries included (docs/guides/serve.md); needs both prices.
         extra: further keys of each request, e.g. {chat_template_kwargs: {enable_thinking: false}}.
         enable_thinking: given to the server's chat template; None leaves its own default.
         thinking_tokens: tokens of reasoning at most, besides a benchmark's limit for the answer; 0: one limit over both.

@@ -27,15 +27,7 @@ _WORDS = {
     "none": "null",
 }
 _KINDS = {"bool": "bool", "int": "int", "float": "float", "str": "str", "None": "none", "Path": "str", "PromptText": "str"}
-_KINDS |= {
-    "Sequence": "list",
-    "list": "list",
-    "tuple": "list",
-    "Iterable": "list",
-    "set": "list",
-    "frozenset": "list",
-    "Names": "list",
-}
+_KINDS |= {"Sequence": "list", "list": "list", "tuple": "list", "Iterable": "list", "set": "list", "frozenset": "list"}
 _KINDS |= {"Mapping": "map", "dict": "map", "Names": "list"}
 
 

@@ -13,6 +13,7 @@ It is registered in transformers as one more attention implementation, which is 
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -47,6 +48,7 @@ def use_segments(language_model: Any) -> bool:
             if part is not None:
                 part.register_forward_pre_hook(_take_read)
                 part.register_forward_hook(_put_back)
+        last.register_forward_hook(_forget_read, always_call=True)
     return True
 
 
@@ -133,26 +135,34 @@ def _bounds(row: list[int]) -> Bounds:
     return [(segment, len(list(members))) for segment, members in groupby(s for s in row if s != PADDING)]
 
 
-class _Read:
-    """Passed from the last layer's attention to its own parts and those that run next: the positions that are read."""
+class _Read(threading.local):
+    """Passed from the last layer's attention to its own parts and those that run next: the positions that are read. Of one pass
+    in one thread: a part that is called alone, or another model's beside it, has none."""
 
     now: Tensor | None = None
 
 
+_read = _Read()
+
+
 def _remember_read(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    _Read.now = getattr(kwargs.get("attention_mask"), "read", None)
+    _read.now = getattr(kwargs.get("attention_mask"), "read", None)
+
+
+def _forget_read(*_: Any) -> None:
+    _read.now = None
 
 
 def _take_read(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
     """(1, N, D) -> (1, n, D): mixtures of experts need states of three dimensions."""
-    return None if _Read.now is None else (args[0][_Read.now][None], *args[1:])
+    return None if _read.now is None else (args[0][_read.now][None], *args[1:])
 
 
 def _put_back(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor | None:
-    if _Read.now is None:
+    if _read.now is None:
         return None
-    whole = out.new_zeros(*_Read.now.shape, out.shape[-1])
-    whole[_Read.now] = out[0]
+    whole = out.new_zeros(*_read.now.shape, out.shape[-1])
+    whole[_read.now] = out[0]
     return whole
 
 

@@ -39,6 +39,14 @@ def test_rows_without_an_image_mix_with_rows_that_have_one(policy, images):
         assert torch.allclose(together, torch.cat([alone(policy, r) for r in rows]), atol=1e-3)
 
 
+def test_a_part_of_the_model_that_is_called_alone_after_a_pass_takes_all_rows(policy, images):
+    with torch.no_grad():
+        score(policy, collate([make_row(policy, pair("wide.png"), images)], policy.pad_token_id))
+        mlp = policy.module.model.language_model.layers[-1].mlp
+        states = torch.randn(64, mlp.gate_proj.in_features)
+        assert torch.equal(mlp(states), mlp.forward(states))
+
+
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
 def test_k_rejected_answers_in_one_row_equal_k_pairs(policy, images, k):
     def loss_and_gradient(rows: list[Row]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:

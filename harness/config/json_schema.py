@@ -10,7 +10,7 @@ from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.options.option import Option
 from harness.core.options.source import training_options
-from harness.core.options.types import kinds_of
+from harness.core.options.types import is_names, kinds_of
 
 _JSON = {"bool": "boolean", "int": "integer", "float": "number", "str": "string", "list": "array", "map": "object"}
 _JSON |= {"none": "null"}
@@ -72,7 +72,7 @@ def _option(kind: str, option: Option) -> dict[str, Any]:
     if "any" not in kinds:
         types = [_JSON[one] for one in kinds]
         made["type"] = types if len(types) > 1 else types[0]
-    made |= {"uniqueItems": True} if option.type == "Names" else {}
+    made |= {"uniqueItems": True} if is_names(option.type) else {}
     if not option.needed:
         made["default"] = option.default
     return made

@@ -165,9 +165,8 @@ class OpenAIBatch:
         back = set[str]()
         for file, own in rows:
             files.setdefault(_request_of(own), []).append(file)
-            if (
-                alike[own] < replied[own]
-            ):  # earlier versions gave a request one id in all files: its first reply is of the first
+            # Earlier versions gave a request one id in all files: its first reply is of the first.
+            if alike[own] < replied[own]:
                 back.add(file)
             alike[own] += 1
         fresh = [name for name in missing if name not in files or files[name][-1] in back]

@@ -109,14 +109,15 @@ def _both_orders(
         for pair, image in zip(pairs, shown, strict=True)
         for answers in (pair.answers, pair.answers[::-1])
     ]
-    found, places, done = dict[int, Verdict](), Counter[int](), 0
+    found, orders, done = dict[int, Verdict](), Counter[int](), 0
     for batch in ranked(judge, questions):
         came()
         found |= dict(batch)
-        places.update(place // 2 for place, _ in batch)
-        while done < sum(n == 2 for n in places.values()):
-            done += 1
-            progress(done)
+        for place, _ in batch:
+            orders[place // 2] += 1
+            if orders[place // 2] == 2:
+                done += 1
+                progress(done)
     return [[found[2 * n], found[2 * n + 1]] for n in range(len(pairs))]
 
 

@@ -108,12 +108,17 @@ def kinds_of(annotation: str) -> list[str]:
 
 def is_prompt(annotation: str) -> bool:
     """Whether a text of this option is read by a model: `PromptText`."""
-    return any(_is(part, "PromptText") for part in _alternatives(annotation))
+    return _has(annotation, "PromptText")
+
+
+def is_names(annotation: str) -> bool:
+    """Whether an option is a list in which nothing stands twice: `Names`."""
+    return _has(annotation, "Names")
 
 
 def slip(value: Any, option: Option) -> str:
     """What is wrong with a value of the right type that nobody means: a repeated name, an empty prompt; "" where nothing is."""
-    if isinstance(value, list) and any(_is(part, "Names") for part in _alternatives(option.type)):
+    if isinstance(value, list) and is_names(option.type):
         twice = [name for n, name in enumerate(value) if name in value[:n]]
         return f"names {str(twice[0])!r} twice; name each once" if twice else ""
     if isinstance(value, str) and not value.strip() and is_prompt(option.type) and str(option.default).strip():
@@ -121,9 +126,9 @@ def slip(value: Any, option: Option) -> str:
     return ""
 
 
-def _is(part: str, alias: str) -> bool:
-    """Whether a part of an annotation is one of the names in `option`, with its module in front or not."""
-    return part.rsplit(".", 1)[-1] == alias
+def _has(annotation: str, alias: str) -> bool:
+    """Whether an alternative of an annotation is one of the names in `option`, with its module in front or not."""
+    return any(part.rsplit(".", 1)[-1] == alias for part in _alternatives(annotation))
 
 
 def words_for(annotation: str) -> str:
@@ -134,7 +139,7 @@ def words_for(annotation: str) -> str:
 
 def _list(values: Any, annotation: str) -> tuple[Any, str]:
     inner = annotation.split("[", 1)[1].rsplit("]", 1)[0].removesuffix(", ...") if "[" in annotation else "Any"
-    inner = "str" if _is(annotation, "Names") else inner
+    inner = "str" if is_names(annotation) else inner
     if "," in inner:
         return values, ""
     found = [read(value, inner) for value in values]

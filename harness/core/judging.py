@@ -75,6 +75,23 @@ def ranked(annotator: Ranks, pairs: Sequence[Ranking]) -> Iterator[list[tuple[in
         yield from ([(place, annotator.rank(*pair))] for place, pair in enumerate(pairs))
 
 
+def ranked_both_ways(
+    annotator: Ranks, pairs: Sequence[Ranking], done: Callable[[int], None], came: Callable[[], None]
+) -> list[tuple[Verdict, Verdict]]:
+    """Verdicts on each pair as it is and swapped, all asked for together where the annotator can.
+
+    `done` hears of every pair more how many have their verdicts; `came` is called with every batch.
+    """
+    found = dict[int, Verdict]()
+    for batch in ranked(annotator, [one for pair in pairs for one in (pair, pair._replace(answers=pair.answers[::-1]))]):
+        came()
+        before = len(found) // 2
+        found |= dict(batch)
+        for n in range(before, len(found) // 2):
+            done(n + 1)
+    return [(found[place], found[place + 1]) for place in range(0, len(found), 2)]
+
+
 @runtime_checkable
 class ExpectsDecoding(Protocol):
     """A model that is told with which decoding a judge will ask it, before it tells its facts: a server may refuse some values

@@ -18,7 +18,7 @@ from alignment.data.sampling import by_images
 from harness.config.annotators import AnnotatorsConfig
 from harness.core import registry
 from harness.core.errors import DataError
-from harness.core.judging import Ranking, ranked, read_rank
+from harness.core.judging import Ranking, ranked_both_ways, read_rank
 from harness.core.plugins import Annotator, NoModel, Progress, no_progress
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator
@@ -120,19 +120,14 @@ def _both_orders(
 ) -> list[tuple[float | None, float | None]]:
     """How far the chosen answer of each pair wins (1 yes, 0.5 tie, 0 no, None unjudged): when it stands first, and when it
     stands second. All comparisons are asked for together, where the annotator can; `came` is called with each batch."""
-    questions = list[Ranking]()
-    for pair in pairs:
-        chosen, rejected, image = pair.chosen, pair.rejected[0], image_of(pair, root)
-        for shown in ((chosen, rejected), (rejected, chosen)):
-            questions.append(Ranking(pair.prompt, shown, {"gt_answer": chosen}, image))
-    won = dict[int, float | None]()
+    questions = [
+        Ranking(pair.prompt, (pair.chosen, pair.rejected[0]), {"gt_answer": pair.chosen}, image_of(pair, root))
+        for pair in pairs
+    ]
     progress(0, len(pairs))
-    for batch in ranked(judge, questions):
-        came()
-        won |= {place: read_rank(verdict, judge.name).value for place, verdict in batch}
-        progress(len(won) // 2, len(pairs))
-    first = [won[place] for place in range(0, len(questions), 2)]
-    return [(None if one is None else 1 - one, won[2 * n + 1]) for n, one in enumerate(first)]
+    both = ranked_both_ways(judge, questions, lambda done: progress(done, len(pairs)), came)
+    won = [[read_rank(verdict, judge.name).value for verdict in row] for row in both]
+    return [(None if first is None else 1 - first, second) for first, second in won]
 
 
 def _agreement(

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from harness.core.errors import DataError
 from harness.core.evaluation import Verdict
-from harness.core.judging import Ranking, Unreached, Withheld, ranked
+from harness.core.judging import Ranking, Unreached, Withheld, ranked_both_ways
 from harness.core.plugins import RatesAnswers
 from harness.labels.estimates.judge_fitness import UNREAD, Fitness, Judgement, fitness, judgement, stated_number
 
@@ -80,7 +80,8 @@ def asked(
     `progress` hears how many pairs are done; `batch` is called with every batch of verdicts.
     """
     shown = [images / pair.image if pair.image and (images / pair.image).is_file() else None for pair in pairs]
-    verdicts = _both_orders(judge, pairs, shown, progress, batch)
+    questions = [Ranking(pair.question, pair.answers, {}, image) for pair, image in zip(pairs, shown, strict=True)]
+    verdicts = ranked_both_ways(judge, questions, progress, batch)
     judgements: dict[str, list[Judgement]] = {}
     counted: list[Verdict] = []
     withheld = Counter[str]()
@@ -94,31 +95,6 @@ def asked(
         judgements[pair.id] = [_judgement(verdict, pair, n == 1) for n, verdict in enumerate(own)]
     unreached, unread = _without_value(counted)
     return Asked(fitness(judgements), blind, unreached if judgements else withheld, unread, withheld)
-
-
-def _both_orders(
-    judge: RatesAnswers,
-    pairs: Sequence[RankedPair],
-    shown: Sequence[Path | None],
-    progress: Callable[[int], None],
-    came: Callable[[], None],
-) -> list[list[Verdict]]:
-    """The verdicts on each pair as it is and swapped. Both are asked for with all others, where the judge can."""
-    questions = [
-        Ranking(pair.question, answers, {}, image)
-        for pair, image in zip(pairs, shown, strict=True)
-        for answers in (pair.answers, pair.answers[::-1])
-    ]
-    found, orders, done = dict[int, Verdict](), Counter[int](), 0
-    for batch in ranked(judge, questions):
-        came()
-        found |= dict(batch)
-        for place, _ in batch:
-            orders[place // 2] += 1
-            if orders[place // 2] == 2:
-                done += 1
-                progress(done)
-    return [[found[2 * n], found[2 * n + 1]] for n in range(len(pairs))]
 
 
 def _judgement(verdict: Verdict, pair: RankedPair, swapped: bool) -> Judgement:

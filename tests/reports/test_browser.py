@@ -1,6 +1,7 @@
 """The page in a real browser: opens from disk, filters, complains of nothing, asks the network for nothing."""
 
 from dataclasses import replace
+from itertools import cycle
 
 import pytest
 
@@ -98,6 +99,15 @@ def with_the_published(request, make, images):
 def test_nothing_is_wider_than_the_screen(opened, with_the_published, width):
     page = opened(with_the_published, width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_no_column_of_the_published_table_is_cut_off_on_a_desktop(opened, make, images):
+    comparison = compare([make.record(data_folder=images)], published=["Table 3"])
+    theirs = cycle(comparison.short.rows)  # a metric of ours under every column of the paper
+    rows = tuple(replace(next(theirs), published_as=study) for study in comparison.published[0].values)
+    page = opened(write(replace(comparison, short=replace(comparison.short, rows=rows))), 1280)
+    inner, shown = page.eval_on_selector(".wide:has(.published)", "e => [e.scrollWidth, e.clientWidth]")
+    assert inner <= shown
 
 
 @pytest.fixture(scope="module", params=[2, 3, 6])

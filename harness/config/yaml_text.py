@@ -36,7 +36,8 @@ class _Loader(yaml.SafeLoader):
             line = key.start_mark.line + 1
             if key.value in seen:
                 both = ", or give both as `<<: [*one, *other]`, where the first counts" if key.tag.endswith(":merge") else ""
-                raise ConfigError(f"line {line} sets {key.value!r} again (first in line {seen[key.value]}). Keep one of them{both}")
+                first = f"(first in line {seen[key.value]})"
+                raise ConfigError(f"line {line} sets {key.value!r} again {first}. Keep one of them{both}")
             seen[key.value] = line
         return node
 
@@ -49,7 +50,8 @@ class _Loader(yaml.SafeLoader):
             self.flatten_mapping(one)
             count += len(one.value)
             if count > _MOST_VALUES:
-                raise ConfigError(f"line {node.start_mark.line + 1}: `<<` brings in more than {_MOST_VALUES:,} values. Shorten it")
+                line = node.start_mark.line + 1
+                raise ConfigError(f"line {line}: `<<` brings in more than {_MOST_VALUES:,} values. Shorten it")
         super().flatten_mapping(node)
 
 

@@ -26,7 +26,7 @@ _MOST_BYTES = 4_000_000
 class _Loader(yaml.SafeLoader):
     """Dates, 0123 and 1:30 stay text, and a key that stands twice is an error: the first of the two would do nothing."""
 
-    def compose_mapping_node(self, anchor: dict[Any, yaml.Node] | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
         """Keys are looked at here, as they are written; later what `<<` brings stands among them."""
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
         seen: dict[str, int] = {}

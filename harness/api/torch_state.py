@@ -17,7 +17,8 @@ def of_its_own() -> Iterator[None]:
     import torch
 
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    is_in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = range(torch.cuda.device_count()) if is_in_use else []
     with ExitStack() as inside:
         inside.enter_context(torch.random.fork_rng(devices))
         for kind in ("cpu", "cuda"):

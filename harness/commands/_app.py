@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand
@@ -12,6 +13,8 @@ from typer.core import TyperCommand
 from harness.core.edge.launch import is_first_here
 from harness.core.edge.text import printable
 from harness.core.errors import ConfigError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Command(TyperCommand):
@@ -26,7 +29,7 @@ class _Command(TyperCommand):
 
 
 class _App(typer.Typer):
-    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **rest: Any) -> Any:
+    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **rest: Any) -> Callable[[F], F]:
         return super().command(name, cls=cls or _Command, **rest)
 
 

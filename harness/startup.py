@@ -18,12 +18,23 @@ SIBLINGS = ("alignment", "benchmarks", "reports")
 def start() -> None:
     """Prepare a process; called first by every command and every function of the Python interface.
 
-    Raises HarnessError where another distribution hides a package of ours.
+    Raises HarnessError where another distribution hides a package of ours, and where the current folder was deleted: relative
+    paths lead nowhere there, and torch's libraries end the process with a message about files of theirs.
     """
+    _check_current_folder()
     # Before numpy and torch are imported: idle threads of theirs spin, which halves the speed of a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     check_siblings()
+
+
+def _check_current_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise HarnessError(
+            f"The current folder is gone ({error.strerror}). Change into a folder that is there and run the same command again."
+        ) from error
 
 
 def check_siblings() -> None:

@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from harness.core.errors import HarnessError
+from harness.startup import start
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -17,3 +22,13 @@ def test_a_foreign_sibling_is_named_and_refused(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert "shadowed by others" in done.stderr and str(tmp_path / "alignment") in done.stderr
+
+
+def test_a_current_folder_that_was_deleted_is_told_before_any_library_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(HarnessError, match="The current folder is gone"):
+        start()

@@ -204,7 +204,9 @@ def _carried_out(config: RunConfig, command: str, progress: Show | None) -> Run 
     from harness.config.check_paths import check_paths
 
     check_paths(config)
+    from harness.api.torch_state import of_its_own
     from harness.run import pipeline
 
-    outcome = pipeline.run(config, command, shown, say)
+    with of_its_own():
+        outcome = pipeline.run(config, command, shown, say)
     return RunStore(config.output).run(outcome.run_id) if outcome is not None else None

@@ -72,8 +72,10 @@ def annotators(
     """
     shown, say = both_of(progress)
     start()
+    from harness.api.torch_state import of_its_own
     from harness.config.annotators import load_annotators
     from harness.run.annotators import measure
 
     read = load_annotators(study_of(config, "the configuration"), yes_or_no(mini, "mini"), as_texts(changes))
-    return AnnotatorTable(measure(read, folder_of(output, "output"), shown, say))
+    with of_its_own():
+        return AnnotatorTable(measure(read, folder_of(output, "output"), shown, say))

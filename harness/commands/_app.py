@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 from harness.core.edge.launch import is_first_here
 from harness.core.edge.text import printable
+from harness.core.errors import ConfigError
 
-app = typer.Typer(
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Command(TyperCommand):
+    """A command that refuses an option of one value that is given twice, of which the first would do nothing."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # Any: a class of click, which typer brings or imports
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for option, times in Counter(given).items():
+            if times > 1 and option.param_type_name == "option" and not (option.multiple or getattr(option, "is_flag", False)):
+                raise ConfigError(f"{option.opts[0]} takes one value and is given {times} times. Give it once.")
+        return super().parse_args(ctx, args)
+
+
+class _App(typer.Typer):
+    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **rest: Any) -> Callable[[F], F]:
+        return super().command(name, cls=cls or _Command, **rest)
+
+
+app = _App(
     help="Align an image-text model and say honestly whether it helped.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -59,7 +82,7 @@ def options(
 
 def group(name: str, about: str) -> typer.Typer:
     """A group of commands, such as `labels queue`."""
-    commands = typer.Typer(
+    commands = _App(
         help=about,
         no_args_is_help=True,
         rich_markup_mode=None,

@@ -17,13 +17,26 @@ _IN_WORDINGS = re.compile(r"\.wordings\.\d+$")
 
 
 def changed(tree: dict[str, Any], overrides: Sequence[str], faults: list[str]) -> dict[str, Any]:
-    """The same tree after the changes; those that cannot be made are added to `faults`."""
+    """The same tree after the changes; those that cannot be made, or that would undo one before, are added to `faults`."""
+    made: dict[tuple[str, ...], str] = {}  # place that was set -> the change that did
     for override in overrides:
         try:
-            _override(tree, override)
+            place = _override(tree, override)
         except ConfigError as error:
             faults.append(str(error))
+            continue
+        undone = [(at, one) for at, one in made.items() if at[: len(place)] == place and one != override]
+        faults += [_undone(before, override, at == place) for at, before in undone]
+        made[place] = override
     return tree
+
+
+def _undone(before: str, change: str, same_key: bool) -> str:
+    """What to say of a change that does nothing, since a later one sets its key again, or all that the key is in."""
+    if same_key:
+        return f"{change!r} sets what {before!r} before it sets. Keep one of the two."
+    key = change.partition("=")[0]
+    return f"{change!r} replaces all of {key}, and with it {before!r} before it. Give it first, or leave one of the two out."
 
 
 def refuse_twice(options: Mapping[str, object], changes: Sequence[str]) -> None:
@@ -45,7 +58,8 @@ def refuse_twice(options: Mapping[str, object], changes: Sequence[str]) -> None:
                 )
 
 
-def _override(tree: dict[str, Any], text: str) -> None:
+def _override(tree: dict[str, Any], text: str) -> tuple[str, ...]:
+    """Make a change; its place in the tree, where entries of lists are numbers."""
     path, equals, raw = text.partition("=")
     if not equals or not path:
         raise ConfigError(f"{text!r} is not of the form key.path=value.")
@@ -55,14 +69,18 @@ def _override(tree: dict[str, Any], text: str) -> None:
     for part in parents:
         where.append(str(_index(place, part, text)) if isinstance(place, list) else part)
         place = _step(place, part, text)
-    parse = yaml_text.parse_prompt if _is_prompt(tree, ".".join(where), last) else yaml_text.parse
-    value = parse(raw, f"The value in {text!r}")
+    is_prompt_text = _is_prompt(tree, ".".join(where), last)
+    if not raw.strip() and not is_prompt_text:
+        raise ConfigError(f"{text!r} gives no value, as an unset variable of the shell does. Write {path}=null for none.")
+    value = (yaml_text.parse_prompt if is_prompt_text else yaml_text.parse)(raw, f"The value in {text!r}")
     if isinstance(place, list):
-        place[_index(place, last, text)] = value
-    elif isinstance(place, dict):
-        place[last] = value
-    else:
+        number = _index(place, last, text)
+        place[number] = value
+        return (*where, str(number))
+    if not isinstance(place, dict):
         raise ConfigError(f"{text!r}: {'.'.join(parents)} has no keys below it.")
+    place[last] = value
+    return (*where, last)
 
 
 def _is_prompt(tree: Mapping[str, Any], where: str, option: str) -> bool:

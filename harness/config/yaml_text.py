@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from harness.core.edge.files import expanded
+from harness.core.edge.files import expanded, instead_of_file
 from harness.core.edge.foreign import words_of
 from harness.core.edge.text import printable
 from harness.core.errors import ConfigError
@@ -26,20 +26,37 @@ _MOST_BYTES = 4_000_000
 class _Loader(yaml.SafeLoader):
     """Dates, 0123 and 1:30 stay text, and a key that stands twice is an error: the first of the two would do nothing."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        """Keys are looked at here, as they are written; later what `<<` brings stands among them."""
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
         seen: dict[str, int] = {}
         for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":merge"):
+            if not isinstance(key, yaml.ScalarNode):
                 continue
             line = key.start_mark.line + 1
             if key.value in seen:
-                raise ConfigError(f"line {line} sets {key.value!r} again (first in line {seen[key.value]}). Keep one of them")
+                both = ", or give both as `<<: [*one, *other]`, where the first counts" if key.tag.endswith(":merge") else ""
+                first = f"(first in line {seen[key.value]})"
+                raise ConfigError(f"line {line} sets {key.value!r} again {first}. Keep one of them{both}")
             seen[key.value] = line
-        return super().construct_mapping(node, deep)
+        return node
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Bring in what `<<` names, counted first: nested merges grow as nested aliases do."""
+        merged = [value for key, value in node.value if key.tag.endswith(":merge")]
+        inside = [one for value in merged for one in (value.value if isinstance(value, yaml.SequenceNode) else [value])]
+        count = len(node.value)
+        for one in (one for one in inside if isinstance(one, yaml.MappingNode)):
+            self.flatten_mapping(one)
+            count += len(one.value)
+            if count > _MOST_VALUES:
+                line = node.start_mark.line + 1
+                raise ConfigError(f"line {line}: `<<` brings in more than {_MOST_VALUES:,} values. Shorten it")
+        super().flatten_mapping(node)
 
 
 # PyYAML's numbers without those of other bases: 0123 would be 83, in base 8, and 1:30 would be 90, in base 60.
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0b[01_]+)$")
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F][0-9a-fA-F_]*|0b[01][01_]*)$")
 _FLOAT = re.compile(
     r"(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
@@ -62,6 +79,8 @@ def read_file(path: Path) -> Any:  # Any: a YAML value, checked by the schema
     except FileNotFoundError as error:
         if str(path).startswith("study:"):
             raise ConfigError(f"{path} is a table of the study, which `run` takes alone. Give a YAML file.") from error
+        if path.is_symlink():
+            raise ConfigError(f"{path} {instead_of_file(path)}. Give a configuration file (YAML).") from error
         change = "" if path.suffix else f" To change a key of the study, write {path}=VALUE."
         raise ConfigError(f"There is no configuration file {path}.{change}{_instead(path)}") from error
     except IsADirectoryError as error:
@@ -133,9 +152,11 @@ def _copied(value: Any, where: str, around: tuple[int, ...]) -> Any:  # Any: a Y
 
 def _check_size(value: Any, where: str) -> None:
     """Aliases can expand a page of text to more values than fit in memory, or to a value that contains itself."""
-    waiting, count = [value], 0
+    waiting, count, characters = [value], 0, 0
     while waiting:
         one, count = waiting.pop(), count + 1
         if count + len(waiting) > _MOST_VALUES:
             raise ConfigError(f"{where} expands to more than {_MOST_VALUES:,} values. Shorten it, or remove its aliases.")
+        if isinstance(one, (str, bytes)) and (characters := characters + len(one)) > _MOST_BYTES:
+            raise ConfigError(f"{where} expands to more than {_MOST_BYTES:,} characters. Shorten it, or remove its aliases.")
         waiting += list(one.values()) if isinstance(one, dict) else list(one) if isinstance(one, (list, set)) else []

@@ -57,6 +57,26 @@ def test_an_option_and_a_change_of_one_key_are_refused_by_every_command(words: t
     assert isinstance(refused, ConfigError) and "again, which is given as an option too" in str(refused)
 
 
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("sweep", "--benchmarks", "pope", "--benchmarks=chair", "--dry-run"), "--benchmarks"),
+        (("run", "--output", "a", "--mini", "--output", "b"), "--output"),
+        (("labels", "queue", "pope", "--seed", "1", "--seed", "2"), "--seed"),
+    ],
+)
+def test_an_option_of_one_value_that_is_given_twice_is_refused(words: tuple[str, ...], option: str) -> None:
+    refused = CliRunner().invoke(app, words).exception
+    assert isinstance(refused, ConfigError) and str(refused) == f"{option} takes one value and is given 2 times. Give it once."
+
+
+@pytest.mark.parametrize("words", [("--mini", "--mini"), ("--model", "a", "--model", "b"), ("--limit", "x")])
+def test_flags_and_options_of_several_values_are_no_fault_and_a_wrong_value_is_told_as_before(words: tuple[str, ...]) -> None:
+    command = "run" if "--mini" in words else "sweep"
+    said = CliRunner().invoke(app, [command, *words, "study:none"])
+    assert "is given" not in f"{said.output}{said.exception}"
+
+
 def test_a_table_of_the_study_is_not_a_file_of_sweep() -> None:
     refused = CliRunner().invoke(app, ["sweep", "study:table6"]).exception
     assert str(refused) == "study:table6 is a table of the study, which `run` takes alone. Give a YAML file."

@@ -97,7 +97,8 @@ def read(value: Any, annotation: str) -> tuple[Any, str]:
     if own == "int" and "str" in kinds and abs(value) < 10**18:
         return str(value), ""
     if own == "str" and "float" in kinds and _NUMBER.fullmatch(value.strip()) and "e" in value.lower():
-        return float(value), ""  # YAML reads 5e-7 as text, for want of a point
+        number = float(value)  # YAML reads 5e-7 as text, for want of a point
+        return (number, "") if math.isfinite(number) else (value, f"is {value}, which is not a finite number")
     return value, _fault(value, own, kinds)
 
 

@@ -1,14 +1,19 @@
 """Word-count cosine, nouns and lengths."""
 
 import sys
+from dataclasses import replace
 from math import sqrt
+from pathlib import Path
 
 import pytest
 
+from alignment.data.bdhs_drafts import Draft, Part, Rules, meta_of, new_draft, reopened, taken
 from alignment.data.length_matching import Match
 from alignment.data.noun_counts import Vocabulary
 from alignment.data.similarity import BagOfWords, make_embedder
+from alignment.data.prompts import Prompt
 from harness.core.errors import ConfigError, DataError
+from harness.core.evaluation import Answer
 
 NOUNS = Vocabulary.parse("person, man, people\nteddy bear\nbear\nbus\nknife\n", "nouns.txt")
 
@@ -51,3 +56,32 @@ def test_a_match_allows_what_its_tolerances_allow():
 def test_an_empty_vocabulary_is_refused():
     with pytest.raises(DataError, match=r"nouns\.txt"):
         Vocabulary.parse("\n , \n", "nouns.txt")
+
+
+def drafted(*parts: Part) -> Draft:
+    """The first try of an answer of two sentences."""
+    prompt = Prompt("1", "a.png", "", Path("a.png"), "Describe it.", "A man waits. A bus stops.")
+    return replace(new_draft(prompt, 0, Rules()), parts=parts, attempt=1)
+
+
+def test_what_a_draft_cost_and_whether_it_was_cut_off_is_stated():
+    for stopped, unfinished in (("stop", False), ("length", True)):
+        first = replace(drafted(), parts=(None, None), attempt=0)
+        draft = taken(first, [Answer("", " a.", 2, "stop"), Answer("", " b", 5, stopped)], Rules(), 0)
+        assert (draft.n_tokens, meta_of(draft, Rules())["unfinished"]) == (7, unfinished)
+    last = taken(replace(draft, attempt=4), [Answer("", "A bear.", 3, "end")], Rules(), 0)
+    assert last.free and (last.n_tokens, last.unfinished) == (10, False)
+
+
+def test_by_sentence_those_that_fit_are_kept_but_for_those_that_changed_nothing():
+    same, other = Part("A man", " waits."), Part("A", " knife falls.")
+    one = Match(NOUNS, mentions=0, length=0.5, unit="sentence")
+    rules = Rules(match=one)
+    assert reopened(drafted(same, other), rules, too_similar=True).parts == (None, other)  # it makes the answers alike
+    assert reopened(drafted(same, other), rules, too_similar=False).parts == (None, None)  # all fit: all are drawn anew
+    assert reopened(drafted(other, other), rules, too_similar=True).parts == (None, None)
+    two_nouns = Part("A bus", " and a man.")
+    assert reopened(drafted(same, two_nouns), rules, too_similar=True).parts == (same, None)  # what does not fit, first
+    whole = Rules(match=replace(one, unit="answer"))
+    assert reopened(drafted(same, other), whole, too_similar=True).parts == (None, None)
+    assert reopened(replace(drafted(same, other), attempt=4), rules, too_similar=True).parts == (None, None)  # the free try

@@ -191,10 +191,16 @@ def test_a_known_trap_of_the_vocabulary_is_told() -> None:
 
 def test_the_reasons_of_a_label_are_named_by_their_weight_and_those_of_little_weight_not_at_all() -> None:
     weights = {"light": 0.25, "heavy": 2.0, "slight": 0.2, "middling": 1.0}
-    assert _reasons(0, [Finding(np.array([nats]), {0: name}) for name, nats in weights.items()]) == ("heavy", "middling", "light")
+    assert _reasons(0, [Finding(np.array([nats]), {0: name}) for name, nats in weights.items()]) == (
+        "heavy",
+        "middling",
+        "light",
+    )
 
 
-@pytest.mark.parametrize(("name", "question"), [("umbrella", "Is there an umbrella in the image?"), ("dog", "Is there a dog in the image?")])
+@pytest.mark.parametrize(
+    ("name", "question"), [("umbrella", "Is there an umbrella in the image?"), ("dog", "Is there a dog in the image?")]
+)
 def test_a_label_of_a_caption_is_asked_for_as_a_question(name: str, question: str) -> None:
     claim = dataclasses.replace(evidence().claims[0], object_name=name)
     assert question_of(Item("1", "a.jpg", "Describe it.", {}), claim, free_text=True) == question

@@ -6,7 +6,7 @@ from pytest import approx
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Span
 from harness.labels.cases import Key, Vote, caption_field
-from harness.labels.votes import Ballots, checked
+from harness.labels.votes import Ballots, checked, moment
 
 KEY = Key("pope", "1", "label", "yes")
 
@@ -28,6 +28,7 @@ def test_undo_brings_back_the_word_before():
     assert words(Ballots(cast)) == {"ann": "right"}
     assert words(Ballots([*cast, vote("undo")])) == {}
     assert words(Ballots([*cast, vote("undo"), vote("undo")])) == {}
+    assert Ballots([*cast, vote("undo")]).reviewers() == []
 
 
 def test_undo_takes_back_nobody_elses_word():
@@ -53,6 +54,13 @@ def test_all_who_judged_agree_and_the_label_is_decided():
     (edit,) = ballots.edits()
     assert (edit.new, edit.old, edit.field, edit.item_id) == ("flipped", "yes", "label", "1")
     assert (edit.reviewer, edit.reason, edit.at) == ("ann, bob", "a truck", "2026-01-02")
+
+
+def test_times_are_compared_whatever_their_zone():
+    five, six = "2026-01-01T10:00:00+05:00", "2026-01-01T06:00:00"  # without a zone: UTC
+    assert moment(six) - moment(five) == 3600 and moment(six) == moment(six + "Z") and moment("then") < moment(five)
+    (edit,) = Ballots([vote("wrong", at=six), vote("wrong", "bob", at=five)]).edits()
+    assert edit.at == six
 
 
 def test_right_stays_and_ambiguous_is_removed():

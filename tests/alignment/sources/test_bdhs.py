@@ -73,6 +73,7 @@ def test_the_noise_variant_shows_all_tokens_of_a_noisy_image(tmp_path):
     assert len({call[0].noise.seed for call in again.calls}) == 5
     assert report["options"]["noise_steps"] == 500
     assert build(tmp_path, bird)[2].calls[0][0].noise is None
+    assert build(tmp_path, bird, noise_steps=1)[2].calls[0][0].noise.steps == 1
     with pytest.raises(ConfigError, match="noise_steps"):
         Bdhs(noise_steps=-1)
 

@@ -4,7 +4,7 @@ import random
 
 from pytest import approx
 
-from harness.labels.rater_agreement import alpha, fleiss, kappa
+from harness.labels.rater_agreement import alpha, fleiss, kappa, quadratic_kappa
 
 
 def test_kappa_by_hand():
@@ -16,6 +16,11 @@ def test_kappa_by_hand():
 
 def test_kappa_of_two_who_always_say_yes_is_unknown():
     assert kappa(["yes"] * 5, ["yes"] * 5) is None
+
+
+def test_kappa_of_nothing_or_of_lists_that_do_not_belong_together_is_unknown():
+    for measure in (kappa, quadratic_kappa):
+        assert measure([], []) is None and measure([1, 2], [1]) is None
 
 
 def test_fleiss_by_hand():

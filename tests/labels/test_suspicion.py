@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from harness.core.evaluation import Item
 from harness.labels.cases import Box, Case
 from harness.labels.claims import Claim, Evidence, ImageAnnotations, ImpliedLabel, Witness
-from harness.labels.suspicion.rank import rank_labels
+from harness.labels.suspicion.claim_table import Finding
+from harness.labels.suspicion.rank import _reasons, question_of, rank_labels
 from tests.labels.claims import DOG, N, evidence, seen, truth, witness
 
 
@@ -119,6 +121,7 @@ def test_another_benchmark_that_says_the_opposite_is_a_reason() -> None:
 def test_the_control_sample_is_drawn_at_random_from_all_labels_and_again_the_same() -> None:
     cases = rank_labels(evidence({7: "yes"}), [witness("a")], sample=10)
     drawn = {c.item_id for c in cases if c.control}
+    assert sorted(c.drawn for c in cases if c.control) == list(range(10))  # each with its place in the draw
     assert len(drawn) == 10 and drawn == {c.item_id for c in rank_labels(evidence(), [], sample=10) if c.control}
     assert drawn != {c.item_id for c in rank_labels(evidence(), [], sample=10, seed=1) if c.control}
     assert drawn < {c.item_id for c in rank_labels(evidence(), [], sample=20) if c.control}  # more are added, none is lost
@@ -184,3 +187,20 @@ def test_a_known_trap_of_the_vocabulary_is_told() -> None:
     assert any("may be a colour" in reason for reason in case(cases, 5).model_evidence)
     fruit = Witness("a", {"5": "An orange."}, {("5", "orange"): ImpliedLabel(True)})
     assert not any("trap" in reason for reason in case(rank_labels(claims, [fruit]), 5).model_evidence)
+
+
+def test_the_reasons_of_a_label_are_named_by_their_weight_and_those_of_little_weight_not_at_all() -> None:
+    weights = {"light": 0.25, "heavy": 2.0, "slight": 0.2, "middling": 1.0}
+    assert _reasons(0, [Finding(np.array([nats]), {0: name}) for name, nats in weights.items()]) == (
+        "heavy",
+        "middling",
+        "light",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "question"), [("umbrella", "Is there an umbrella in the image?"), ("dog", "Is there a dog in the image?")]
+)
+def test_a_label_of_a_caption_is_asked_for_as_a_question(name: str, question: str) -> None:
+    claim = dataclasses.replace(evidence().claims[0], object_name=name)
+    assert question_of(Item("1", "a.jpg", "Describe it.", {}), claim, free_text=True) == question

@@ -1,10 +1,12 @@
 """Whose word counts, where reviewers disagree, what follows for the labels."""
 
+import pytest
 from pytest import approx
 
+from harness.core.errors import ConfigError
 from harness.core.evaluation import Span
 from harness.labels.cases import Key, Vote, caption_field
-from harness.labels.votes import Ballots
+from harness.labels.votes import Ballots, checked, moment
 
 KEY = Key("pope", "1", "label", "yes")
 
@@ -26,6 +28,7 @@ def test_undo_brings_back_the_word_before():
     assert words(Ballots(cast)) == {"ann": "right"}
     assert words(Ballots([*cast, vote("undo")])) == {}
     assert words(Ballots([*cast, vote("undo"), vote("undo")])) == {}
+    assert Ballots([*cast, vote("undo")]).reviewers() == []
 
 
 def test_undo_takes_back_nobody_elses_word():
@@ -51,6 +54,13 @@ def test_all_who_judged_agree_and_the_label_is_decided():
     (edit,) = ballots.edits()
     assert (edit.new, edit.old, edit.field, edit.item_id) == ("flipped", "yes", "label", "1")
     assert (edit.reviewer, edit.reason, edit.at) == ("ann, bob", "a truck", "2026-01-02")
+
+
+def test_times_are_compared_whatever_their_zone():
+    five, six = "2026-01-01T10:00:00+05:00", "2026-01-01T06:00:00"  # without a zone: UTC
+    assert moment(six) - moment(five) == 3600 and moment(six) == moment(six + "Z") and moment("then") < moment(five)
+    (edit,) = Ballots([vote("wrong", at=six), vote("wrong", "bob", at=five)]).edits()
+    assert edit.at == six
 
 
 def test_right_stays_and_ambiguous_is_removed():
@@ -124,3 +134,34 @@ def test_captions_judged_wrong_by_other_marks_are_no_agreement():
     assert ballots.captions_of_several(ballots.keys()) == (1, 0)
     alike = Ballots([caption_vote("wrong", name, first) for name in ("ann", "bob")])
     assert alike.captions_of_several(alike.keys()) == (1, 1) and not alike.pairs(alike.keys())
+
+
+def test_krippendorffs_alpha_is_over_the_labels_that_at_least_two_judged():
+    ann = [vote(w, "ann", str(i)) for i, w in enumerate(["right", "wrong", "wrong", "right"])]
+    bob = [vote(w, "bob", str(i)) for i, w in enumerate(["right", "wrong", "right"])]
+    ballots = Ballots(ann + bob)
+    # 6 judgements, 3 of each kind: 2 of them disagree; by chance 36 - 18 = 18 of 30
+    assert ballots.alpha(ballots.keys()) == approx(1 - 5 * 2 / 18)
+
+
+@pytest.mark.parametrize(("wrong", "says"), [
+    (vote("maybe"), "'maybe' is not a valid judgement"),
+    (vote("right", " "), "A reviewer needs a name"),
+    (vote("right", "a" * 61), "A reviewer needs a name of 1 to 60"),
+    (vote("right", "a\nb"), "A reviewer needs a name"),
+    (vote("right", comment="x" * 4_001), "The comment has 4,001 characters"),
+    (vote("skip", adjudication=True), "a skip settles nothing"),
+    (caption_vote("wrong", "ann", Span(3, 3, "missed")), "The mark 'missed' at 3 to 3 is not inside the caption"),
+    (caption_vote("wrong", "ann", Span(12, 17, "missed")), "at 12 to 17 is not inside"),
+    (caption_vote("wrong", "ann", Span(-1, 2, "missed")), "at -1 to 2 is not inside"),
+    (caption_vote("wrong", "ann", Span(0, 2, "spotted")), "The mark 'spotted'"),
+])  # fmt: skip
+def test_a_vote_that_says_nothing_of_its_case_is_refused(wrong, says):
+    with pytest.raises(ConfigError, match=says):
+        checked(wrong)
+
+
+def test_a_vote_at_the_ends_of_what_is_allowed_is_taken():
+    whole = caption_vote("wrong", "a" * 60, Span(0, 16, "missed"))
+    for good in (whole, vote("undo"), vote("skip"), vote("ambiguous", adjudication=True), vote("right", comment="x" * 4_000)):
+        assert checked(good) is good

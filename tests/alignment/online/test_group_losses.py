@@ -65,6 +65,8 @@ def test_a_token_is_clipped_where_its_ratio_is_beyond_the_clip_in_the_direction_
     made = Surrogate("grpo", epsilon=0.2, max_completion_length=32)
     found = token_loss(made, ratios.log(), torch.zeros(5), None, gains, torch.arange(5))
     assert found.clipped.tolist() == [True, False, False, True, False]
+    none = token_loss(made, ratios.log(), torch.zeros(5), None, torch.zeros(5), torch.arange(5))
+    assert not none.clipped.any()  # an advantage of 0 has no direction
 
 
 def test_cispo_counts_the_weights_at_their_cap_and_sapo_and_vespo_clip_nothing():
@@ -123,9 +125,17 @@ def test_a_group_of_equal_rewards_is_undecided():
     nan = float("nan")
     rewards = torch.tensor([[1.0], [1.0], [0.0], [1.0], [nan], [0.5], [nan], [nan]])
     assert undecided(rewards, 2).tolist() == [True, False, True, True]
+    two_functions = torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.5]])
+    assert undecided(two_functions, 2).tolist() == [True, False]  # each function is compared with itself
 
 
 def test_the_advantage_is_the_distance_to_the_group_in_its_deviations():
     got = advantages(torch.tensor([[0.0], [1.0], [2.0]]), 3)
     assert got.tolist() == pytest.approx([-1 / 1.0001, 0.0, 1 / 1.0001])
     assert advantages(torch.tensor([[0.0], [1.0], [2.0]]), 3, scale_rewards="none").tolist() == [-1.0, 0.0, 1.0]
+
+
+def test_vespo_cuts_the_log_ratio_of_each_token_at_twenty_nats():
+    old, policy = torch.zeros(2, dtype=torch.float64), torch.tensor([-30.0, 20.0], dtype=torch.float64)
+    found = token_loss(Surrogate("vespo"), policy, old, None, torch.tensor([1.0]), torch.tensor([0, 0]))
+    assert found.loss.tolist() == [30.0, -20.0]  # their product counts as 1, whose weight is 1: -A log p

@@ -20,7 +20,7 @@ from tests.alignment.talker import Likes
 @pytest.mark.parametrize(
     ("loss", "options", "says"),
     [
-        ("avg_dpo", {"gamma": 5}, "avg_dpo: gamma is 5.*0 to 1"),
+        ("avg_dpo", {"gamma": 1.5}, "avg_dpo: gamma is 1.5.*0 to 1"),
         ("avg_dpo", {"gamma": -1}, "avg_dpo: gamma is -1"),
         ("discopop", {"tau": 0}, "discopop: tau is 0; it is a temperature, above 0"),
         ("discopop", {"tau": -0.05}, "discopop: tau is -0.05"),

@@ -51,6 +51,8 @@ def test_a_reasoning_is_no_part_of_a_rejected_answer(tmp_path):
     pairs, report, _ = build(tmp_path, lambda r: "<think>Is it a bird.")
     reason = "the model reasons instead of answering (set model.enable_thinking=false)"
     assert pairs == [] and report["dropped"] == {reason: 1}
+    one = lambda r: "<think>Is it." if "mat." in r.prefix else " bird."  # noqa: E731
+    assert build(tmp_path, one, n_tries=1)[1]["dropped"] == {reason: 1}  # of one sentence alone too
 
 
 def test_sentences_stop_at_a_full_stop_and_share_one_mask(tmp_path):
@@ -71,6 +73,7 @@ def test_the_noise_variant_shows_all_tokens_of_a_noisy_image(tmp_path):
     assert len({call[0].noise.seed for call in again.calls}) == 5
     assert report["options"]["noise_steps"] == 500
     assert build(tmp_path, bird)[2].calls[0][0].noise is None
+    assert build(tmp_path, bird, noise_steps=1)[2].calls[0][0].noise.steps == 1
     with pytest.raises(ConfigError, match="noise_steps"):
         Bdhs(noise_steps=-1)
 
@@ -125,6 +128,23 @@ def test_a_pair_does_not_depend_on_its_neighbours_or_the_batching(tmp_path):
     alone, _, _ = build(tmp_path / "a", say, (CAT,), seed=3)
     assert to_json(both[0]) == to_json(alone[0])
     assert both[0].rejected != both[1].rejected
+
+
+def test_every_prompt_draft_try_and_sentence_has_draws_of_its_own(tmp_path):
+    """The same answer eight times: a seed without one of them would draw the same for all."""
+    _, _, model = build(tmp_path, nothing_new, (CAT,) * 8, n_rejected=2, n_tries=2)
+    guided, free = model.calls
+    assert len({r.decoding.seed for r in (*guided, *free)}) == 8 * 2 * 2 + 8 * 2
+    assert len({r.hidden_image.seed for r in (*guided, *free)}) == 2 * 8 * 2  # a mask for each draft and try
+    alike = [(guided[2 * i].prefix, guided[2 * i + 1].prefix) for i in range(8)]
+    assert len(set(alike)) > 4
+    other = build(tmp_path / "other", nothing_new, (CAT,), n_tries=2, seed=1)[2].calls[-1][0]
+    assert other.decoding.seed not in {r.decoding.seed for r in free}
+
+
+def test_the_last_of_two_tries_is_free(tmp_path):
+    (pair,), _, model = build(tmp_path, nothing_new, n_tries=2)
+    assert [[r.decoding.stop for r in call] for call in model.calls] == [[(".",), (".",)], [()]] and pair.meta["free"]
 
 
 def test_another_seed_draws_other_cuts(tmp_path):

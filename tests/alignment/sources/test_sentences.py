@@ -52,6 +52,18 @@ def test_a_character_cut_may_fall_inside_a_word():
     assert "A ca" in {random_head("A cat.", d, "character") for d in draws()}
 
 
+def test_a_character_cut_takes_each_boundary_once_and_ends_in_no_space():
+    ends = list[list[int]]()
+
+    class Draw(random.Random):
+        def choice(self, seq):
+            ends.append(list(seq))
+            return seq[-2]
+
+    assert random_head("A cat.", Draw(), "character") == "A ca" and random_head("A b.", Draw(), "character") == "A"
+    assert ends == [[0, 1, 2, 3, 4, 5], [0, 1, 2, 3]]
+
+
 def test_rejoining_keeps_one_space_between_sentences():
     assert rejoin("A cat.", " ", "It", " runs.") == "A cat. It runs."
     assert rejoin("A cat.", " ", "", " It runs.") == "A cat. It runs."

@@ -15,6 +15,7 @@ from alignment.aligners.kto import Kto
 from alignment.batching.collate import Row, collate, score_rows
 from alignment.batching.rows import make_rows
 from alignment.data.pairs import read_pairs, read_rated, write_trl
+from alignment.losses._unpaired.kto import mismatch_kl
 from alignment.training.objectives import Totals
 from alignment.training.unpaired import desirable, mismatched
 from harness.core.digests import model_digest
@@ -55,6 +56,13 @@ def ratings_of_trl(policy: TinyPolicy) -> tuple[list[Row], torch.Tensor, list[Ro
         rows.append(Row(str(n), prompt, (policy.answer_ids(None, "", row["completion"][0]["content"]),)))
     strange = [Row(r.id, r.prompt, rows[i - 1].answers) for i, r in enumerate(rows)]
     return rows, torch.tensor([row["label"] for row in given]), strange
+
+
+def test_the_divergence_estimate_is_a_mean_that_is_not_negative_and_carries_no_gradient():
+    policy = torch.tensor([-1.0, -5.0], requires_grad=True)
+    kl = mismatch_kl(policy, torch.tensor([-4.0, -6.0]))
+    assert kl.item() == 2.0 and not kl.requires_grad
+    assert mismatch_kl(policy, torch.tensor([0.0, 0.0])).item() == 0.0
 
 
 @pytest.mark.parametrize("case", CASES, ids=[c["id"] for c in CASES])

@@ -67,6 +67,7 @@ def test_avg_dpo_refuses_pairs_with_one_rejected_answer():
 def test_rewards_are_beta_times_the_log_ratios(name):
     two = tensor([0, 1])
     policy, reference = (PairLogps(*(t.repeat(2) for t in side[:4]), rank=two) for side in (AHEAD, BASE))
+    policy = policy._replace(chosen=policy.chosen.requires_grad_(), rejected=policy.rejected.requires_grad_())
     got = registry.get("loss", name)(policy, reference, beta=0.1)
     assert got.chosen_reward.tolist() == approx([1.0, 1.0]) and got.rejected_reward.tolist() == approx([-1.0, -1.0])
-    assert not got.chosen_reward.requires_grad
+    assert got.loss.requires_grad and not got.chosen_reward.requires_grad and not got.rejected_reward.requires_grad

@@ -163,8 +163,14 @@ def test_options_of_the_loss_train(llava_next, images, tmp_path, options):
         ({"loss": "simpo", "beta": 0.1}, "multiplies a mean log-probability"),
         ({"loss": "cpo", "beta": 2.5}, "multiplies the difference of two sums .* those of simpo"),
         ({"loss": "orpo", "beta": 2.0}, "multiplies the whole odds-ratio term, so that 0.1 is usual"),
-        ({"loss": "exo_pair", "loss_options": {"flip": 0.0}}, "exo_pair: flip is 0"),
-        ({"loss": "robust", "loss_options": {"flip": 0.5}}, "robust: flip is 0.5"),
+        (
+            {"loss": "exo_pair", "loss_options": {"flip": 0.0}},
+            r"exo_pair: flip is 0.*\(label smoothing\), above 0 and below 0.5",
+        ),
+        (
+            {"loss": "robust", "loss_options": {"flip": 0.5}},
+            r"robust: flip is 0.5.*\(label smoothing\), at least 0 and below 0.5",
+        ),
         ({"loss": "nca_pair", "f_divergence_type": "forward_kl"}, "f_divergence_type cannot be used with the loss nca_pair"),
         ({"f_divergence_type": "forward"}, "Did you mean 'forward_kl'"),
         ({"loss": "aot", "use_weighting": True}, "use_weighting cannot be used with the loss aot"),

@@ -19,8 +19,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from alignment.weights.code_used import code_used
 from alignment.weights.replicated import Replicated
 from alignment.weights.trainable import ADAPTER_B
+from harness.core.edge.versions import code_digest
 from harness.core.errors import TrainingError
 from harness.core.files import write_text_whole, write_whole
 
@@ -50,8 +52,8 @@ class Identity:
         """Raise TrainingError where a folder holds a training with other settings, pairs, images or base weights."""
         if found["fingerprint"] not in (self.fingerprint, self.earlier):
             raise TrainingError(
-                f"{folder} holds a training with other settings, pairs, images or base weights; remove it or name another "
-                "folder."
+                f"{folder} holds a training with other settings, pairs, images or base weights.{_of_another_version(folder)} "
+                "Remove it or name another folder."
             )
 
     def require_same_rows(self, folder: Path, found: Mapping[str, Any]) -> None:
@@ -104,11 +106,25 @@ def load_state(folder: Path, shards: Replicated, optimizer: Optimizer, identity:
     identity.require_same_rows(folder, state)
     saved: dict[str, Tensor] = state["weights"]
     if saved.keys() != shards.trained.weights.keys():
-        raise TrainingError(f"{folder / STATES} holds other weights than this model trains; remove {folder}.")
+        raise TrainingError(
+            f"{folder / STATES} holds other weights than this model trains.{_of_another_version(folder)} Remove {folder}."
+        )
     _require_products(folder, state)
     log = _log_of(folder, state)
     shards.restore(optimizer, state)
     return log
+
+
+def _of_another_version(folder: Path) -> str:
+    """The likely cause where other code took the last steps of a training than this; "" where it is the same."""
+    last = code_used(folder)[-1:]
+    if last == [code_digest()]:
+        return ""
+    before = f"code {last[0]}" if last and last[0] else "an earlier one, which kept no digest of its code"
+    return (
+        f" Another version of this package made it ({before}; here is code {code_digest()}): where nothing of these was "
+        "changed, that is the cause, and this version cannot go on from there."
+    )
 
 
 def _require_products(folder: Path, state: Mapping[str, Any]) -> None:

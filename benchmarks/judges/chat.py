@@ -18,7 +18,7 @@ from benchmarks.judges._model_settings import refuses_temperature, settings_of
 from benchmarks.judges._reply import read_reply
 from harness.core import registry
 from harness.core.capabilities import Cost, Judged, cost_of
-from harness.core.errors import ConfigError, ModelError, Unanswered
+from harness.core.errors import ConfigError, FactsChanged, ModelError, Unanswered
 from harness.core.evaluation import Answer, Decoding, Request, Verdict
 from harness.core.judging import REPEAT, ExpectsDecoding, Facts, JudgeTask, Question, Ranking, Unreached, Withheld
 from harness.core.plugins import Model
@@ -99,7 +99,7 @@ class Chat:
         except Unanswered as error:
             why, withheld = {i: f"no reply: {reason}" for i, reason in error.reasons.items()}, error.withheld
         except ModelError as error:
-            self._gone = f"no reply: {error}"
+            self._gone = self._why_gone(error)
         if left:
             kinds = {i: Withheld if i in withheld else Unreached for i in sorted(left)}
             yield [(i, self._unjudged(tasks[i], why.get(i) or self._gone or "no reply", kind)) for i, kind in kinds.items()]
@@ -140,9 +140,14 @@ class Chat:
             kind = Withheld if error.withheld else Unreached
             return self._unjudged(task, f"no reply: {next(iter(error.reasons.values()))}", kind)
         except ModelError as error:
-            self._gone = f"no reply: {error}"
+            self._gone = self._why_gone(error)
             return self._unjudged(task, self._gone)
         return self._read(task, request, replies[0]) if replies else self._unjudged(task, "no reply")
+
+    def _why_gone(self, error: ModelError) -> str:
+        """Why it is not asked any more. A server that takes the first word's temperature and refuses it later does so again."""
+        hint = " If that comes again, give the judge a `temperature` that its server takes." * isinstance(error, FactsChanged)
+        return f"no reply: {error}{hint}"
 
     def _read(self, task: JudgeTask, request: Request, answer: Answer) -> Verdict:
         value, reading, raw = read_reply(task.read, answer, request.text, self._decoding.max_new_tokens)

@@ -1,7 +1,8 @@
 """A judge that replays replies from a file: for tests, and for verdicts that were paid for elsewhere.
 
 The file is JSON lines of {"question", "answer", "raw"}, optionally "id", "value" and "reading". Benchmarks read the raw reply;
-a rating in training is the value, so that every row needs one there. A pair that is not in the file is unjudged.
+a rating in training is the value, so that every row needs one there. A pair that is not in the
+file, letter by letter, is unjudged.
 
 `id` is the item's. Rows need it where one question is asked of several items (MMVP, HallusionBench): the same answer is right
 about one image and wrong about another.
@@ -9,6 +10,8 @@ about one image and wrong about another.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +84,29 @@ class Recorded(RanksByRating):
                 f"{self._file}: of the reply to the question {question[:40]!r} and the answer {answer[:40]!r} it is not known "
                 f"which item it is about, and several may share them; {_BY_ID}."
             )
-        return fitting[0] if fitting else Verdict(None, "not recorded", "", self.name, self.version)
+        return fitting[0] if fitting else Verdict(None, self._why_not(question, answer, known), "", self.name, self.version)
+
+    def _why_not(self, question: str, answer: str, known: Mapping[str, Verdict]) -> str:
+        """What of a pair that is not in the file is there: texts are compared letter by letter."""
+        if known:
+            return "not recorded: the file has this question and answer with the ids of other items"
+        if (_squeezed(question), _squeezed(answer)) in self._loosely:
+            return "not recorded: the file has this question and answer with other white space; write them as they are asked"
+        if question in self._questions:
+            return "not recorded: the file has this question with other answers"
+        return "not recorded: the file does not have this question"
+
+    @cached_property
+    def _loosely(self) -> set[tuple[str, str]]:
+        return {(_squeezed(question), _squeezed(answer)) for question, answer in self._replies}
+
+    @cached_property
+    def _questions(self) -> set[str]:
+        return {question for question, _ in self._replies}
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _text(row: Any, key: str, where: str) -> str:

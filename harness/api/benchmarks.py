@@ -38,6 +38,8 @@ class LoadedBenchmark:
         Raises ConfigError for an unknown id, an answer that is not a text, and an option by which texts cannot be scored.
         """
         from harness.core.edge.answer_form import refuse_unknown_ends
+        from harness.evaluation.cached_judge import CachedJudge, InMemory
+        from harness.evaluation.judging_ahead import asked_together
         from harness.evaluation.protocol import benchmark_facts
         from harness.evaluation.scoring import score_all
         from harness.results.server_use import asked_since_cleared
@@ -45,12 +47,15 @@ class LoadedBenchmark:
         refuse_unknown_ends(self.name, self.benchmark)
         texts = self._texts(answers)
         given = {item.id: Answer(item.id, texts[item.id], -1, "") for item in self.items if item.id in texts}
+        if isinstance(self.judge, CachedJudge):
+            self.judge.begin_anew(InMemory())  # each scoring asks its judge
+        scores = asked_together(self.judge, lambda: score_all(self.benchmark, self.items, given))
         result = BenchmarkResult(
             self.name,
             ProtocolRecord(benchmark_facts(self.benchmark, self.items)),
             self.items,
             tuple(given.values()),
-            score_all(self.benchmark, self.items, given),
+            scores,
             tuple(self.benchmark.formulas),
             {item.id: "no answer was given" for item in self.items if item.id not in given},
         )
@@ -84,6 +89,7 @@ def load_benchmark(
     """
     start()
     from harness.config import schema
+    from harness.evaluation.cached_judge import CachedJudge, InMemory
     from harness.evaluation.scoring import build, judge_of
     from harness.evaluation.sweep import items_of
     from harness.run.data import open_data
@@ -97,6 +103,7 @@ def load_benchmark(
     except ConfigError as error:
         raise ConfigError(str(error).replace("- sweep.0: ", "- ").replace("- sweep.0.", "- ")) from error
     folder = open_data(text_of(data, "data"), folder_of(output, "output"))
-    judge = judge_of(spec, None, folder)
+    named = judge_of(spec, None, folder)
+    judge = CachedJudge(named, InMemory()) if named is not None else None
     benchmark = build(spec, judge)
     return LoadedBenchmark(spec.title, benchmark, items_of(spec, benchmark, folder), judge, folder.folder)

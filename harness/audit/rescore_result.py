@@ -12,7 +12,7 @@ from harness.core.evaluation import Item, LabelEdit, Score, Verdict
 from harness.core.flags import UNJUDGED
 from harness.core.judging import Facts, JudgeTask
 from harness.core.run_record import AS_WRITTEN, BenchmarkResult, ProtocolRecord
-from harness.evaluation.protocol import VERSION, as_written, is_version
+from harness.evaluation.protocol import SCORED_AGAIN, VERSION, as_written, is_version
 from harness.evaluation.scoring import Scorer, score_answer, together
 from harness.labels.cases import Key
 from harness.labels.claims import Auditable
@@ -75,7 +75,7 @@ def in_version(now: str, result: BenchmarkResult, benchmark: Auditable, judge: R
     again = rescored(result, benchmark, {item.id: item for item in result.items}, judge)
     before = f"version {stored}" if not is_version(stored, now) else f"an earlier one, {read}"
     said = f"by version {now}; the run has scores of {before}"
-    return replace(again, protocol=ProtocolRecord({**facts, VERSION: now, **written, "scored again": said}))
+    return replace(again, protocol=ProtocolRecord({**facts, VERSION: now, **written, SCORED_AGAIN: said}))
 
 
 def rescored(

@@ -63,7 +63,8 @@ def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision], di
         results = results_of(store, run)
         plugins |= {ResultKey(run.id, one.label, one.benchmark): str(one.options["name"]) for one, _ in results}
         again = [_rescored(run.id, stored, result, edits, disputed, revision, index) for stored, result in results]
-        records = records_from(store, run, results)
+        under = [replace(stored, protocol=one.before.protocol) for (stored, _), one in zip(results, again, strict=True)]
+        records = records_from(store, run, [(row, result) for row, (_, result) in zip(under, results, strict=True)])
         by_column = {(stored.label, stored.benchmark): one for (stored, _), one in zip(results, again, strict=True)}
         official += [_under(record, {place: one.before for place, one in by_column.items()}) for record in records]
         audited += [_under(record, {place: one.result for place, one in by_column.items()}) for record in records]

@@ -111,8 +111,7 @@ def show_comparison(comparison: Any) -> None:
     if comparison.published:
         console.print("", _table(*published_table(comparison)))
         console.print(plain(PUBLISHED_NOTE), soft_wrap=True)
-    _show_flags(console, comparison)
-    _show_missing(console, comparison)
+    _show_remarks(console, comparison)
 
 
 def show_sentences(sentences: Iterable[str]) -> None:
@@ -168,16 +167,14 @@ def show_finding(finding: Any) -> None:
     Console(highlight=False).print(words, soft_wrap=True)
 
 
-def _show_flags(console: Console, comparison: Any) -> None:
+def _show_remarks(console: Console, comparison: Any) -> None:
     from reports.text.flag_lines import flag_lines
-
-    _show_lines(console, "Flagged answers, part of the numbers above:", flag_lines(comparison))
-
-
-def _show_missing(console: Console, comparison: Any) -> None:
     from reports.text.formatting import shortened
     from reports.text.missing_items import missing_lines, what_to_do
+    from reports.text.runs import note_lines
 
+    _show_lines(console, "Flagged answers, part of the numbers above:", flag_lines(comparison))
+    _show_lines(console, "Notes on the trainings:", note_lines(comparison.runs))
     lines = [shortened(one, 400) for one in missing_lines(comparison)]
     _show_lines(console, "Not answered or not judged, and not in any number above:", lines)
     if lines:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,7 +33,7 @@ def show(
         if is_held(output / stored.id):
             echo(f"Process {holder(output / stored.id)} works on it.")
         elif not state.startswith("complete"):
-            echo(_how_to_continue(stored, other_versions(store, stored)))
+            echo(_how_to_continue(stored, bool(other_versions(store, stored))))
         records = records_of(store, stored.id)
     if swept := any(record.sweeps for record in records):
         show_comparison(compare_records(records))
@@ -46,15 +45,14 @@ def show(
         echo(f"No report is in the run's folder. To write one: {command} > report.html")
 
 
-def _how_to_continue(run: StoredRun, changed: Sequence[str]) -> str:
+def _how_to_continue(run: StoredRun, changed: bool) -> str:
     from harness.config.schema import stored
     from harness.results.run_state import MADE_AGAIN
 
     if not changed:
         return f"To continue: {run.command}"
     again = f"\n{MADE_AGAIN}" if stored(run.config, run.id).arms else ""
-    lines = "".join(f"\n  {line}" for line in changed)
     return (
-        f"It cannot be continued, because benchmarks have changed since:{lines}\nTo measure what is here now, run its command "
-        f"under another name (`name=...`; for a sweep another `--output`): {run.command}{again}"
+        "It cannot be continued, because benchmarks have changed since (see below). To measure what is here now, run its "
+        f"command under another name (`name=...`; for a sweep another `--output`): {run.command}{again}"
     )

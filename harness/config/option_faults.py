@@ -152,6 +152,8 @@ def _schema_fault(error: Any, tree: Any, model: type[BaseModel]) -> tuple[str, s
         return f"{place}: use letters, digits, dots, dashes and underscores, a letter or a digit first, not {shown}", "", ""
     if error["type"] == "too_short":  # a list or a mapping; all of ours need one entry
         return f"{place}: must not be empty", "", ""
+    if error.get("input") in (None, ""):  # `data:` or `data=` without anything behind it
+        return f"{place}: is empty. Give it a value, or leave the key out", "", ""
     what = f"{error['msg'][0].lower()}{error['msg'][1:]}"
     should = _SHOULD if what.startswith(_SHOULD) else ""
     given = error.get("input")

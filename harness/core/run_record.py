@@ -205,7 +205,8 @@ class RunRecord:
     `reward_notes`: reward model -> what its training reports in words. `overlap_rewards`: reward model by which the checkpoint
     was trained -> as `overlap`, of the images of its pairs.
     `overlap`: image digests that training and benchmark share -> file names; `overlap_unknown`: why it is not known, or not
-    of all images. `timings`: stage -> seconds.
+    of all images. `timings`: stage -> seconds. `caveats`: those of the `notes` without which its numbers are read wrongly.
+    `can_continue`: its command, given again, is not refused for benchmarks whose version has changed since.
     """
 
     run_id: str
@@ -229,6 +230,8 @@ class RunRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+    can_continue: bool = True
     data_folder: Path = Path()
     study: StudyNotes = field(default_factory=StudyNotes)
     begun: str = ""  # ISO time

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness.core.capabilities import Cost, VersionsTasks, cost_of, version_for
-from harness.core.digests import file_digest, value_digest
+from harness.core.digests import digest_if_readable, value_digest
 from harness.core.edge.plugin_modules import files_of
 from harness.core.evaluation import Score, Verdict
 from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question, Ranking, ranked, read_rank, replays
 from harness.core.plugins import Annotator, Judge
 from harness.core.preference import Images, one_or_all, paths_of
-from harness.storage.run_store import Store
 
 _UNREAD = "/unread"  # behind a verdict's key: the first reply that the task could not read
+
+
+class KeepsVerdicts(Protocol):
+    """Where verdicts are kept by key: the store of runs, or `InMemory`."""
+
+    def verdicts(self, keys: Iterable[str]) -> dict[str, Verdict]: ...
+    def add_verdict(self, key: str, verdict: Verdict) -> None: ...
+
+
+class InMemory:
+    """Verdicts of one scoring, which are kept nowhere else."""
+
+    def __init__(self) -> None:
+        self._kept = dict[str, Verdict]()
+
+    def verdicts(self, keys: Iterable[str]) -> dict[str, Verdict]:
+        return {key: self._kept[key] for key in keys if key in self._kept}
+
+    def add_verdict(self, key: str, verdict: Verdict) -> None:
+        self._kept[key] = verdict
 
 
 class _Cached:
     """A judge on top of a cache in the store. A question without a reply is not kept, so the next run asks it again."""
 
-    def __init__(self, inner: Judge | Annotator, store: Store) -> None:
+    def __init__(self, inner: Judge | Annotator, store: KeepsVerdicts) -> None:
         self._inner, self._store = inner, store
         self.name, self.version = inner.name, inner.version
 
@@ -30,7 +49,7 @@ class _Cached:
         return cost_of(self._inner)
 
     def _key(self, version: str, asked: list[Any], image: Images) -> str:
-        files, shown = files_of(self._inner), one_or_all(map(file_digest, paths_of(image)))
+        files, shown = files_of(self._inner), one_or_all(map(digest_if_readable, paths_of(image)))
         return value_digest([self.name, version, *asked, shown, *([files] if files else [])])
 
     def _keep(self, key: str, verdict: Verdict) -> Verdict:
@@ -52,11 +71,15 @@ class CachedJudge(_Cached):
 
     repeat = 0
 
-    def __init__(self, judge: Judge, store: Store) -> None:
+    def __init__(self, judge: Judge, store: KeepsVerdicts) -> None:
         super().__init__(judge, store)
         self._judge = judge
         self._noted: dict[str, Question] | None = None  # while scoring is only tried: what it asks
         self._had: dict[str, Verdict] = {}  # by this command; one without a value is not asked again by it
+
+    def begin_anew(self, store: KeepsVerdicts) -> None:
+        """Forget all verdicts; those that come are kept in `store`."""
+        self._store, self._had = store, {}
 
     @property
     def replays(self) -> bool:
@@ -130,7 +153,7 @@ class CachedJudge(_Cached):
 class CachedAnnotator(_Cached):
     """An aligner's annotator that remembers its ratings and rankings."""
 
-    def __init__(self, annotator: Annotator, store: Store) -> None:
+    def __init__(self, annotator: Annotator, store: KeepsVerdicts) -> None:
         super().__init__(annotator, store)
         self._annotator = annotator
         self.asked: Callable[[], None] = lambda: None  # called after each question to the annotator

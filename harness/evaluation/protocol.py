@@ -16,6 +16,7 @@ from harness.core.preference import paths_of
 from harness.core.run_record import IMAGES, ProtocolRecord
 
 VERSION = "benchmark version"  # a fact: see `benchmark_version`
+SCORED_AGAIN = "scored again"  # a fact of stored answers that were scored by another version than the run's: by which
 
 
 class Versioned(Protocol):
@@ -56,11 +57,11 @@ def is_version(stored: str, now: str) -> bool:
 
 
 def other_version(title: str, facts: Mapping[str, str], benchmark: Versioned) -> str:
-    """In words, where another version of the benchmark measured a result with these facts; "" else."""
-    before, now = facts[VERSION], benchmark_version(benchmark)
-    return (
-        "" if is_version(before, now) else f"{title} was measured by version {before} of the benchmark; here is version {now}."
-    )
+    """In words, where another version of the benchmark measured a result with these facts; "" else, or where none is known."""
+    before, now = facts.get(VERSION, ""), benchmark_version(benchmark)
+    if not before or is_version(before, now):
+        return ""
+    return f"{title} was measured by version {before} of the benchmark; here is version {now}."
 
 
 def as_written(benchmark: Versioned) -> str:

@@ -45,11 +45,17 @@ def accuracy_notes(names: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def arm_notes(arm: Arm, names: Sequence[str]) -> tuple[str, ...]:
-    """What is said of an arm that one of these reward models has trained."""
-    if arm.align.reward not in names:
-        return ()
-    return (f"Trained by the rewards of {arm.align.reward}, {_NOT_READ}.",)
+def arm_notes(arm: Arm, arms: Sequence[Arm], names: Sequence[str]) -> tuple[str, ...]:
+    """What is said of an arm that one of these reward models has trained, or that goes on from such an arm: a sentence each."""
+    by_name, found = {one.name: one for one in arms}, list[str]()
+    at, told = arm, "Trained"
+    while True:
+        if at.align.reward in names:
+            found.append(f"{told} by the rewards of {at.align.reward}, {_NOT_READ}.")
+        if at.after not in by_name:
+            return tuple(found)
+        at = by_name[at.after]
+        told = f"Goes on from {at.name}, which was trained"
 
 
 def writes_nothing_behind(checkpoint: Path) -> bool:

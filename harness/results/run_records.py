@@ -19,9 +19,10 @@ from harness.core.judging import CountsUnread, RatesOnAScale
 from harness.core.plugins import CountsRows
 from harness.core.run_record import AS_WRITTEN, BenchmarkResult, RunRecord, StudyNotes, SweepResult
 from harness.evaluation.scoring import StoredTogether, unjudged
+from harness.results.caveats import caveats
 from harness.results.judge_results import training_checks, with_judge_check
-from harness.results.reward_reading import accuracy_notes, arm_notes, without_last_token
-from harness.results.run_state import version_notes
+from harness.results.reward_reading import accuracy_notes, without_last_token
+from harness.results.run_state import other_versions
 from harness.results.server_use import served
 from harness.results.study_notes import partial_sweep, study_notes
 from harness.results.training_images import BenchmarkImages, benchmark_images, seen_images
@@ -76,25 +77,13 @@ def records_from(store: Store, run: StoredRun, results: Sequence[tuple[StoredRes
     of_rated = (*_rated_before(rated, config), *accuracy_notes([name for name in half_read if name in rated.shares]))
     notes = replace(notes, unlike=(*notes.unlike, *of_rated))
     records = [_record(store, run, sweeps, arm, config, images, notes) for arm in arms]
-    trained = {arm.name: arm_notes(arm, half_read) for arm in config.arms}
-    stored_rows = {label: [row for row, _ in rows] for label, rows in by_label.items()}
-    swept = {label: (*_of_several(label, rows), *version_notes(rows)) for label, rows in stored_rows.items()}
-    more = (dict.fromkeys((*trained.get(r.name, ()), *(note for s in r.sweeps for note in swept[s.label]))) for r in records)
-    return [replace(r, notes=(*r.notes, *own)) for r, own in zip(records, more, strict=True)]
-
-
-def _of_several(label: str, rows: Sequence[StoredResult]) -> tuple[str, ...]:
-    """What is said of a column whose checkpoint was overwritten during its sweep, which older versions did not notice."""
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        found.setdefault(row.checkpoint.digest[:12], []).append(row.benchmark)
-    if len(found) < 2:
-        return ()
-    listed = "; ".join(f"{digest} ({', '.join(names)})" for digest, names in found.items())
-    return (
-        f"The column {label} holds answers of {len(found)} checkpoints, as files were overwritten during the sweep: {listed}. "
-        "Its numbers are not of one model.",
-    )
+    rows_of = {label: [row for row, _ in rows] for label, rows in by_label.items()}
+    own = [caveats(record, config, rows_of, half_read) for record in records]
+    kept = not other_versions(store, run)
+    return [
+        replace(record, notes=(*record.notes, *told), caveats=told, can_continue=kept)
+        for record, told in zip(records, own, strict=True)
+    ]
 
 
 def records_of_all(store: Store, names: Sequence[str]) -> list[RunRecord]:

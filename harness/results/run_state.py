@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from harness.config.schema import BenchmarkConfig, RunConfig, stored
+from harness.config.schema import RunConfig, stored
 from harness.core.edge.launch import command_line
 from harness.core.edge.versions import versions
 from harness.core.errors import HarnessError
 from harness.core.run_record import FACT_FROM_FILES, STOPPED
-from harness.evaluation.protocol import VERSION, other_version
+from harness.evaluation.protocol import other_version
 from harness.evaluation.scoring import unjudged
 from harness.storage.result_queries import ResultQueries
 from harness.storage.run_folder import is_held
-from harness.storage.run_store import Store, StoredResult, StoredRun
+from harness.storage.run_store import Store, StoredRun
 from reports.text.formatting import title_of
 
 INTERRUPTED = "interrupted"
 MADE_AGAIN = "There, pairs and trainings are made again, even finished ones; stored answers to the same requests are kept."
-
-_ANOTHER_VERSION = (
-    "CHANGELOG.md lists what changed since; under another name (`name=...`) the study is measured by what is here."
-)
 
 
 def show_command(folder: Path) -> str:
@@ -62,14 +57,7 @@ def other_versions(store: Store, run: StoredRun) -> list[str]:
         measured = facts.get(spec.title, {})
         if measured and FACT_FROM_FILES not in measured and STOPPED not in measured:
             try:
-                found.append(other_version(spec.title, measured, unjudged(spec)))
+                found.append(other_version(title_of(spec.title), measured, unjudged(spec)))
             except HarnessError:
                 continue  # a plug-in that is gone is told by the command
     return [line for line in found if line]
-
-
-def version_notes(results: Sequence[StoredResult]) -> tuple[str, ...]:
-    """What is said of results that other versions of their benchmarks measured: the rules of today may give other numbers."""
-    known = [(title_of(one.benchmark), one.protocol.facts, one.options) for one in results if VERSION in one.protocol.facts]
-    lines = [other_version(title, facts, unjudged(BenchmarkConfig.model_validate(dict(of)))) for title, facts, of in known]
-    return tuple(f"{line} {_ANOTHER_VERSION}" for line in lines if line)

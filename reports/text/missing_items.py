@@ -10,6 +10,12 @@ from reports.text.moved import untested
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Table
 
+_AGAIN = "Fix the problem and run the same command again; only the missing items are asked again."
+_OTHERWISE = (
+    "{0} {1} refused under the same name, since benchmarks have changed: fix the problem and run the command under another one "
+    "(`name=...`; for a sweep another `--output`)."
+)
+_FROM_FILES = "Answers from files are not asked for: add what the files lack and run the same command again."
 _REASONS, _IDS, _ID = 12, 4, 120  # shown of each; characters of an id
 
 
@@ -24,11 +30,15 @@ def missing_lines(comparison: Comparison) -> list[str]:
 
 
 def what_to_do(comparison: Comparison) -> str:
-    """What helps where items are missing or not judged: a server or a judge is asked again, a file is not."""
-    places = {failed.from_files for failed in comparison.failures if failed.missing_why or failed.unjudged_why}
-    asked = "Fix the problem and run the same command again; only the missing items are asked again."
-    read = "Answers from files are not asked for: add what the files lack and run the same command again."
-    return " ".join(words for words, place in ((asked, False), (read, True)) if place in places)
+    """What helps where items are missing or not judged: a server or a judge is asked again, a file is not, nor a run
+    whose benchmarks have changed since."""
+    failed = [one for one in comparison.failures if one.missing_why or one.unjudged_why]
+    runs = {column.label: column.run_id for column in comparison.columns}
+    asked = {runs.get(one.column, "") for one in failed if not one.from_files}
+    closed = {run.run_id for run in comparison.runs if not run.can_continue} & asked
+    told = [_AGAIN] if asked - closed else []
+    told += [_OTHERWISE.format(listing(sorted(closed), 6), "is" if len(closed) == 1 else "are")] if closed else []
+    return " ".join([*told, *([_FROM_FILES] if any(one.from_files for one in failed) else [])])
 
 
 def unjudged_lines(comparison: Comparison) -> list[str]:

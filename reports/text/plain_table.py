@@ -23,6 +23,7 @@ from reports.text.formatting import (
 from reports.text.missing_items import interval_lines, unjudged_lines, unknown_lines
 from reports.text.moved import untested, with_p
 from reports.text.reply_models import OTHER_MODELS, reply_lines
+from reports.text.runs import caveat_lines
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Row, Table, Unit
@@ -115,6 +116,7 @@ def warnings(comparison: Comparison) -> list[str]:
         names = listing(list(dict.fromkeys(comparison.incomplete)), 6)
         texts.append(f"Incomplete: {names} did not finish; what is missing is shown as {UNKNOWN}.")
     texts += [f"Partial sweep: {PARTIAL.format('; '.join(comparison.study.partial))}"] if comparison.study.partial else []
+    texts += caveat_lines(comparison.runs)
     texts += comparison.study.unlike
     texts += [f"Not all answers were judged: {line}." for line in unjudged_lines(comparison)]
     texts += [f"{OTHER_MODELS}: {line}." for line in reply_lines(comparison)]

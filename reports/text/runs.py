@@ -11,6 +11,8 @@ from reports.text.formatting import listing
 from reports.values.comparison import RunFacts
 from reports.values.table import Column
 
+_MOST_NOTES = 16  # on a terminal
+
 
 def facts_of(records: Sequence[RunRecord], columns: Sequence[Column]) -> tuple[RunFacts, ...]:
     """How each run came about; `columns`: of the report, of which one is its checkpoint once that is swept."""
@@ -29,6 +31,8 @@ def _facts(record: RunRecord, column: str) -> RunFacts:
         versions=dict(record.versions),
         digests={sweep.label: sweep.checkpoint.digest for sweep in record.sweeps},
         notes=tuple(record.notes),
+        caveats=tuple(record.caveats),
+        can_continue=record.can_continue,
         overlap=dict(record.overlap),
         overlap_unknown=record.overlap_unknown,
         overlap_rewards={name: dict(files) for name, files in record.overlap_rewards.items()},
@@ -52,17 +56,31 @@ def _joined(arms: Sequence[RunFacts]) -> RunFacts:
         name=listing(list(dict.fromkeys(arm.name for arm in arms))),
         complete=all(arm.complete for arm in arms),
         digests={label: digest for arm in arms for label, digest in arm.digests.items()},
-        notes=tuple(f"{name}: {note}" if name else note for note, name in _notes(arms).items()),
+        notes=tuple(_owned([(arm.name, arm.notes) for arm in arms])),
+        caveats=tuple(_owned([(arm.name, arm.caveats) for arm in arms])),
     )
 
 
-def _notes(arms: Sequence[RunFacts]) -> dict[str, str]:
-    """note -> names of the arms it belongs to; no name where it belongs to all."""
+def _owned(noted: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """Each note once, behind the names of those that it belongs to; without a name where it belongs to all."""
     owners: dict[str, list[str]] = {}
-    for arm in arms:
-        for note in arm.notes:
-            owners.setdefault(note, []).append(arm.name)
-    return {note: listing(names) if len(names) < len(arms) else "" for note, names in owners.items()}
+    for name, notes in noted:
+        for note in notes:
+            owners.setdefault(note, []).append(name)
+    return [f"{listing(names)}: {note}" if len(names) < len(noted) else note for note, names in owners.items()]
+
+
+def caveat_lines(runs: Sequence[RunFacts]) -> list[str]:
+    """What must be known before the numbers are read, each once; of several runs behind the ids of those that it is of."""
+    return _owned([(run.run_id, run.caveats) for run in whole_runs(runs)])
+
+
+def note_lines(runs: Sequence[RunFacts]) -> list[str]:
+    """The other notes of the runs in the same form, the first of many."""
+    rest = [(run.run_id, [note for note in run.notes if note not in run.caveats]) for run in whole_runs(runs)]
+    lines = _owned(rest)
+    left = len(lines) - _MOST_NOTES
+    return lines if left <= 0 else [*lines[:_MOST_NOTES], f"{count(left, 'more note')}: `compare RUN --as markdown` has all."]
 
 
 def overlap_sentence(runs: Sequence[RunFacts]) -> str:

@@ -101,6 +101,8 @@ class RunFacts:
     versions: Mapping[str, str]
     digests: Mapping[str, str]  # label -> checkpoint digest
     notes: tuple[str, ...]
+    caveats: tuple[str, ...]  # those of the notes without which its numbers are read wrongly
+    can_continue: bool  # see `RunRecord`
     overlap: Mapping[str, str]
     overlap_unknown: str
     overlap_rewards: Mapping[str, Mapping[str, str]]  # reward model by which it was trained -> as `overlap`, of its pairs

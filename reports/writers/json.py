@@ -124,9 +124,9 @@ def _without_paths(text: str) -> str:
 
 
 def _run(run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A run without its id, and its timings apart; a source's report may hold timings too."""
+    """A run without its id and what the notes tell, too, and its timings apart; a source's report may hold timings too."""
     pairs, pair_times = _split_times(run["pairs_report"])
-    kept = _without(run, "run_id", "timings") | {"pairs_report": pairs}
+    kept = _without(run, "run_id", "caveats", "can_continue", "timings") | {"pairs_report": pairs}
     return kept, {"stages": run["timings"], "pairs": pair_times}
 
 

@@ -218,6 +218,8 @@ def test_a_run_scored_by_another_version_is_scored_anew_as_a_whole_on_both_sides
         assert result.protocol.facts["benchmark version"] == str(pope.version)
         assert f"scores of version {stored or 'unknown'}" in result.protocol.facts["scored again"]
     assert store.results("one")[0].scores == wrong
+    (told,) = found.official[0].caveats
+    assert told.startswith(f"POPE was scored again by version {pope.version}; the run has scores of ")
 
 
 def test_scores_of_this_version_are_not_made_again(store: Store) -> None:

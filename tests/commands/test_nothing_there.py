@@ -155,3 +155,10 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_read(wo
     filled = [str(tmp_path / word) if word.startswith(("FILE", "FOLDER")) else word for word in words]
     with pytest.raises(ConfigError, match=rf"^{filled[-2]}: {tmp_path}/(FILE is a file, not a folder|FOLDER\S+ is a folder)"):
         CliRunner().invoke(app, filled, catch_exceptions=False)
+
+
+def test_audit_tells_an_unknown_benchmark_before_it_reads_runs(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.sqlite"):
+        pass
+    done = CliRunner().invoke(app, ["audit", "poep", "--output", str(tmp_path), "--port", "18799"])
+    assert isinstance(done.exception, ConfigError) and "Did you mean 'pope'?" in str(done.exception) and done.output == ""

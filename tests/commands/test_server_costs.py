@@ -113,6 +113,14 @@ def test_the_judge_of_answers_from_files_is_asked_together(world: Path, tmp_path
     assert [file.name for file in (tmp_path / "batch").iterdir()] == ["requests-1.jsonl"], "not a file for each question"
 
 
+def test_the_judge_of_answers_that_python_scores_is_asked_together(world: Path) -> None:
+    with serving(lambda body, before: replace(reply("Rating: 4"), wait_s=0.05)) as server:
+        asked = {"name": "chat", "model": {"name": "openai", "url": server.url}}
+        loaded = harness.load_benchmark("mmhal_bench", data=world, limit=12, judge=asked)
+        loaded.score({item.id: "A dog." for item in loaded.items})
+        assert len(server.asked) > 8 and server.most_at_once > 4
+
+
 def test_python_counts_the_judge_of_each_scoring_by_itself(judge: Server, world: Path) -> None:
     asked = {"name": "chat", "model": {**PRICED, "url": judge.url}}
     loaded = harness.load_benchmark("mmhal_bench", data=world, limit=4, judge=asked)

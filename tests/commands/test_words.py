@@ -93,6 +93,8 @@ def test_a_place_that_cannot_be_written_to_is_refused_first(words: tuple[str, ..
 
 
 def test_folders_of_a_file_to_write_are_made_where_they_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--to: ~no-such-user/x.csv begins with the home of a user that this machine"):
+        check_file_to_write(Path("~no-such-user/x.csv"), "--to")
     check_file_to_write(file := tmp_path / "new" / "deep" / "g.xml", "--junit")
     write_text_whole(file, "x")
     assert file.read_text() == "x"

@@ -50,6 +50,12 @@ def test_all_faults_come_at_once_and_name_the_nearest_key() -> None:
     assert "data: input should be a valid string, not 7; put it in quotes" in text
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_key_without_a_value_is_said_to_be_empty(nothing: str | None) -> None:
+    with pytest.raises(ConfigError, match=r"data: is empty\. Give it a value, or leave the key out"):
+        config.parse(GOOD | {"data": nothing})
+
+
 def test_seeds_at_the_top_are_told_to_be_a_key_of_an_arm() -> None:
     with pytest.raises(ConfigError, match=r"seeds: unknown key\. It is a key of an arm: write arms\.dpo\.seeds\."):
         config.parse(GOOD | {"seeds": [1, 2], "arms": [{"name": "dpo", "pairs": {"name": "bdhs"}, "align": {"name": "dpo"}}]})
@@ -307,8 +313,8 @@ def test_other_numbers_are_read_as_before() -> None:
         ("jobs", -3, "jobs: input should be 'auto' or greater than or equal to 1, not -3"),
         ("jobs", 100_000, "jobs: input should be 'auto' or less than or equal to 256, not 100000"),
         ("gates", {"rules": [{"role": "guard", "margin": [1]}]}, "gates.rules.0.margin: input should be a valid string or a"),
-        ("output", "", "output: string should have at least 1 character, not ''"),
-        ("data", "", "data: string should have at least 1 character, not ''"),
+        ("output", "", "output: is empty"),
+        ("data", "", "data: is empty"),
         (
             "sweep",
             [{"name": "mmhal_bench", "judge": {"name": "chat", "model": 3}}],

@@ -8,6 +8,7 @@ from harness.commands._terminal import show_comparison
 from reports.comparison.compare import compare
 from reports.text.explored import explored
 from reports.text.interval_note import P_BESIDE, reading_note
+from reports.text.missing_items import what_to_do
 from reports.text.plain_table import _narrow, _wide
 from reports.values.table import Unit
 from tests.reports.conftest import with_results
@@ -78,3 +79,45 @@ def test_tests_outside_the_headline_table_are_told_as_a_sentence(make):
     said = explored(replace(compare([make.record()]).short, rows=tuple(rows)))
     assert said.startswith("Of 2 tests outside the headline table, 1 is significant at a false discovery rate of 5 %")
     assert "Holm" in said
+
+
+def test_what_must_be_known_of_the_numbers_stands_above_the_table_once(make, capsys):
+    """Of the arms of a run: with their names where it is not of all; of several runs: with their ids."""
+    old, own = "POPE was measured by version 1 of the benchmark; here is version 2.", "Trained by the rewards of rm."
+    arms = [make.record("a", seed=1), make.record("b", seed=2)]
+    arms = [
+        replace(arm, run_id="one", notes=(old, *more), caveats=(old, *more))
+        for arm, more in zip(arms, ((own,), ()), strict=True)
+    ]
+    show_comparison(compare(arms))
+    lines = capsys.readouterr().out.splitlines()
+    table = next(i for i, line in enumerate(lines) if line.startswith("metric "))
+    assert (
+        [line for line in lines if old in line or own in line]
+        == [old, f"a: {own}"]
+        == [*filter({old, f"a: {own}"}.__contains__, lines[:table])]
+    )
+    show_comparison(compare([*arms, replace(make.record("c", seed=3), run_id="two")]))
+    assert [line for line in capsys.readouterr().out.splitlines() if old in line] == [f"one: {old}"]
+
+
+def test_other_notes_stand_under_the_table_the_first_of_many(make, capsys):
+    noted = replace(make.record(), notes=tuple(f"note {n}" for n in range(20)), caveats=("note 19",))
+    show_comparison(compare([noted]))
+    lines = capsys.readouterr().out.splitlines()
+    start = lines.index("Notes on the trainings:")
+    assert lines[start + 1 : start + 17] == [f"  note {n}" for n in range(16)] and lines[start + 17].startswith(
+        "  3 more notes"
+    )
+    assert lines.index("note 19") < start and sum("note 19" in line for line in lines) == 1
+
+
+def test_a_run_that_is_refused_under_its_name_is_not_said_to_be_given_again(make):
+    def lost(result):
+        return replace(result, answers=result.answers[1:], scores=result.scores[1:], missing={result.items[0].id: "busy"})
+
+    record = with_results(make.record(), lost)
+    again, closed = (what_to_do(compare([replace(record, can_continue=kept)])) for kept in (True, False))
+    assert "run the same command again" in again and "another" not in again
+    assert "run the same command again" not in closed and "under another one (`name=...`" in closed
+    assert what_to_do(compare([make.record()])) == ""

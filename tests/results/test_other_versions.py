@@ -20,6 +20,7 @@ def notes_of(path: Path, facts: dict[str, str]) -> tuple[str, ...]:
             weights = Checkpoint("c", "", "", "d")
             store.add_result("r-1", place, StoredResult(label, "pope", weights, {"name": "pope"}, protocol, (), (), ()))
         (record,) = records_of(store, "r-1")
+    assert record.notes == record.caveats and record.can_continue == (not record.notes)
     return tuple(record.notes)
 
 

@@ -19,6 +19,8 @@ CONFIG = (
     "- {name: rm, pairs: {name: random_edit}, align: {name: reward_model}}\narms:\n"
     "- {name: d, pairs: {name: random_edit}, align: {name: dpo}}\n"
     "- {name: g, pairs: {name: random_edit}, align: {name: grpo, reward: rm}}\n"
+    "- {name: later, after: g, pairs: {name: random_edit}, align: {name: dpo}}\n"
+    "- {name: last, after: later, pairs: {name: random_edit}, align: {name: dpo, beta: 0.3}}\n"
 )
 OPEN = tiny_models.TEMPLATE.replace("</s>", "")
 NAMED = tiny_models.TEMPLATE.replace("</s>", "{{ eos_token }}")
@@ -52,9 +54,11 @@ def test_a_reward_model_that_did_not_read_the_last_token_is_named(
     store.put("r-1", RewardAccuracy({"rm": {"t": 0.857}}, {"t": 7}, {}, {}))
     store.put("r-1", Pairs({}, examples), "rm")
     words = "made by a version that did not read the last token of an answer"
-    dpo, grpo = records_of(store, "r-1")
+    dpo, grpo, *behind = records_of(store, "r-1")
     assert [words in note for note in dpo.study.unlike] == [True] * named and dpo.study.unlike == grpo.study.unlike
     assert dpo.notes == () and grpo.notes == ((f"Trained by the rewards of rm, {words}.",) if named else ())
+    behind_it = (f"Goes on from g, which was trained by the rewards of rm, {words}.",) if named else ()
+    assert [arm.notes for arm in behind] == [behind_it] * 2 and grpo.caveats == grpo.notes
 
 
 def test_an_end_token_that_the_files_do_not_name_is_not_known_to_be_missing(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def audit(
     from harness.audit.review_desk import ReviewScope, open_desk
     from harness.commands._terminal import Display
     from harness.commands.label_audit.labels import warn
+    from harness.core import registry
     from harness.storage.run_store import open_store
     from harness.storage.vote_store import Reviews
     from reports.web.review.app import UPLOADS, review_site
@@ -46,6 +47,7 @@ def audit(
 
     access = new_access(host, port, token, UPLOADS)
     check_free(host, port)
+    registry.get("benchmark", benchmark)  # a typing error is told before anything is read
     scope = ReviewScope(benchmark, tuple(runs or ()), most, sample, captions)
     with open_store(output, reading=False) as store, Reviews(store.path) as reviews:
         notes: list[str] = []

@@ -188,10 +188,10 @@ def as_trained(policy: Any, request: Request, answer: str) -> float:  # Any: the
 
 
 def check_names(names: Any) -> tuple[str, ...]:
-    """Names of checks. Raises ModelError for one that does not exist."""
+    """Names of checks, each once. Raises ModelError for one that does not exist."""
     wanted = (names,) if isinstance(names, str) else tuple(names)
     for name in wanted:
         if name not in CHECKS:
             near = did_you_mean(name, CHECKS)
             raise ModelError(f"There is no check {name!r} of a checkpoint.{near} `despite` takes {', '.join(CHECKS)}.")
-    return wanted
+    return tuple(dict.fromkeys(wanted))

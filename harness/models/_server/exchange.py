@@ -75,22 +75,22 @@ class Exchange:
             if limit == "max_tokens" and error.is_about("max_completion_tokens"):
                 self._limit = "max_completion_tokens"  # newer models of some providers take no other name
                 return self._asked(at, request, encoded, agreed, tempered, sure)
-            if not tempered or not self._may_be_of_temperature(error, body):
+            if not tempered or not self._may_be_of_temperature(error, body, request):
                 raise
             return self._without_temperature(at, request, encoded, agreed, error)
 
-    def _may_be_of_temperature(self, error: Unanswerable, body: Mapping[str, Any]) -> bool:
-        """Where a temperature has been taken before, only a refusal that names it as an option: others quote the question."""
+    def _may_be_of_temperature(self, error: Unanswerable, body: Mapping[str, Any], request: Request) -> bool:
+        """Where a temperature has been taken before, only a refusal that is surely of it: others quote the question."""
         if "top_p" in body and error.is_about("top_p"):
             return False  # not both: what the user wants of the two is not known here
-        return error.names("temperature") if self.tempered else error.is_about("temperature")
+        return _is_of_temperature(error, request) if self.tempered else error.is_about("temperature")
 
     def _without_temperature(
         self, at: Connection, request: Request, encoded: Sequence[str], agreed: Callable[[], None], refused: Unanswerable
     ) -> Reply:
         """Models that reason draw as they like. A request that is refused all the same was not refused for its temperature."""
         try:
-            reply = self._asked(at, request, encoded, lambda: None, tempered=False, sure=refused.names("temperature"))
+            reply = self._asked(at, request, encoded, lambda: None, tempered=False, sure=_is_of_temperature(refused, request))
         except Unanswerable as error:
             raise error if error.transient or self.tempered is False else refused from None
         agreed()
@@ -115,3 +115,9 @@ class Exchange:
         if not self._shown_as or reply.answer.model != asked_as:
             return reply
         return replace(reply, answer=replace(reply.answer, model=self._shown_as))
+
+
+def _is_of_temperature(error: Unanswerable, request: Request) -> bool:
+    """The refusal names the option as one, or speaks of a temperature where the question, which it may quote, does not."""
+    asked = f"{request.text} {request.prefix}".lower()
+    return error.names("temperature") or (error.is_about("temperature") and "temperature" not in asked)

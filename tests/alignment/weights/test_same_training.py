@@ -15,7 +15,9 @@ from alignment.aligners.dpo import Dpo
 from alignment.data.pairs import pairs_digest
 from alignment.training import train as training
 from alignment.training.identity import with_digests
+from alignment.weights.resume_state import Identity
 from harness.core.digests import file_digest, model_digest, parts_digest
+from harness.core.edge.versions import code_digest
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
 from tests.alignment.talker import Killed, kill_after
@@ -70,6 +72,17 @@ def test_images_without_a_digest_are_known_by_their_content(align: Align, own: P
     swap(own)
     with pytest.raises(TrainingError, match="other settings, pairs, images or base weights"):
         align(make_pairs())
+
+
+@pytest.mark.parametrize(("kept", "named"), [("same", ""), ('[[0, "abc"]]', "code abc"), (None, "kept no digest of its code")])
+def test_a_training_that_another_version_made_is_refused_with_that_as_the_cause(
+    tmp_path: Path, kept: str | None, named: str
+) -> None:
+    if kept is not None:
+        (tmp_path / "code.json").write_text(kept if named else json.dumps([[0, code_digest()]]))
+    with pytest.raises(TrainingError) as refused:
+        Identity("now", "before").require_same(tmp_path, {"fingerprint": "other"})
+    assert ("Another version of this package made it" in str(refused.value)) == bool(named) and named in str(refused.value)
 
 
 def test_reference_values_of_other_images_under_the_same_names_are_not_taken(llava_next, own, tmp_path) -> None:

@@ -169,6 +169,20 @@ def recording(path: Path, *rows: dict) -> str:
     return str(path)
 
 
+@pytest.mark.parametrize(("question", "answer", "why"), [
+    ("Q?", "b\n", "this question and answer with other white space; write them as they are asked"),
+    (" Q?", "b", "this question and answer with other white space; write them as they are asked"),
+    ("Q?", "c", "this question with other answers"),
+    ("Q2?", "b", "does not have this question"),
+    ("Q?", "b", "this question and answer with the ids of other items"),
+])  # fmt: skip
+def test_what_is_not_recorded_says_what_of_it_is_there(tmp_path: Path, question: str, answer: str, why: str) -> None:
+    file = tmp_path / "r.jsonl"
+    file.write_text(json.dumps({"question": "Q?", "answer": "b", "raw": "yes", "id": "1"}))
+    verdict = Recorded(str(file)).judge(mmhal.TASK, question, answer, {"id": "2"}, None)
+    assert verdict.value is None and verdict.reading.startswith("not recorded: the file ") and verdict.reading.endswith(why)
+
+
 def test_two_recorded_replies_to_one_question_and_answer_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"line 2 has another reply than an earlier row .*give each row its item's `id`"):
         Recorded(recording(tmp_path / "r.jsonl", {"raw": "yes"}, {"raw": "no"}))

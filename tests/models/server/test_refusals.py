@@ -11,6 +11,7 @@ from benchmarks._judged.mmhal import TASK
 from benchmarks.judges.chat import Chat
 from harness.core.errors import FactsChanged, ModelError, Unanswered
 from harness.core.evaluation import Decoding, Request
+from harness.core.judging import Question
 from harness.models._server import client as _client
 from harness.models.openai import OpenAIModel
 from tests.models.fake_server import Behaviour, Said, refused, reply, serving
@@ -111,15 +112,25 @@ def test_a_request_that_is_refused_without_a_temperature_too_was_not_refused_for
         assert "temperature" in server.asked[-1]
 
 
-def test_a_temperature_that_is_refused_by_name_later_changes_the_facts() -> None:
-    with serving(
-        lambda body, count: refused(400, UNSUPPORTED) if count and "temperature" in body else reply(), LISTED
-    ) as server:
+@pytest.mark.parametrize("words", [UNSUPPORTED, "Only the default temperature (1) is supported."])
+def test_a_temperature_that_is_refused_later_changes_the_facts(words: str) -> None:
+    """By its name as an option, or in other words about one, where the question, which they may quote, holds none."""
+    with serving(lambda body, count: refused(400, words) if count and "temperature" in body else reply(), LISTED) as server:
         model = OpenAIModel(server.url, concurrency=1)
         assert "temperature" not in model.facts()
         with pytest.raises(FactsChanged):
             ask(model, ["a"])
         assert "temperature" in model.facts() and ask(model, ["a"]) == ([0], {})
+
+
+def test_a_judge_whose_temperature_is_refused_after_the_first_word_says_how_to_ask_it() -> None:
+    with serving(
+        lambda body, count: refused(400, UNSUPPORTED) if count and body.get("temperature") == 0 else reply("Rating: 4"), LISTED
+    ) as server:
+        for temperature, rating in ((0.0, None), (1.0, 4)):
+            judge = Chat(OpenAIModel(server.url, concurrency=1, retries=0), temperature=temperature)
+            ((_, verdict),) = next(judge.judge_all([Question(TASK, "Q?", "A dog.", {"gt_answer": "A dog."}, None)]))
+            assert verdict.value == rating and ("give the judge a `temperature`" in verdict.reading) == (rating is None)
 
 
 def test_a_judge_is_asked_without_its_temperature_where_the_server_refuses_that_value_alone() -> None:

@@ -132,6 +132,9 @@ def test_the_protocol_names_what_can_move_a_score(name: str) -> None:
     ("gqa", {"prompt_suffix": " Short."}, "prompt suffix", " Short."),
     ("textvqa", {}, "OCR tokens in the prompt", "no"),
     ("mmvet", {}, "judge", f"keywords {Keywords().version}"),
+    ("pope", {}, "labels", "as published"),
+    ("pope", {"labels": "repope"}, "labels", "repope"),
+    ("mmvp", {"variant": "official"}, "judge", f"keywords {Keywords().version}"),
 ])  # fmt: skip
 def test_an_option_shows_in_the_protocol(name: str, options: dict, fact: str, value: str) -> None:
     assert made(name, **options).facts()[fact] == value

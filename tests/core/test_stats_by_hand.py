@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from pytest import approx
 from scipy.stats import norm, t
@@ -19,10 +21,11 @@ from harness.core.stats import (
     linearise,
     resample,
     sample,
+    unseen_variance,
 )
 from reports.values.common import Common
 from reports.values.paired import Pair, differences
-from reports.values.seeds import random_effect, seeds_of_metric
+from reports.values.seeds import random_effect, seeds_of_difference, seeds_of_metric
 
 WORDS = ratio("length", ["words"], ["captions"], unit="words")
 PRECISION = ratio("precision", ["tp"], ["tp", "fp"])
@@ -122,3 +125,29 @@ def test_every_image_is_drawn_as_often_and_as_many_times_as_asked() -> None:
     drawn = resample(np.eye(20), 300)
     assert drawn.mean(axis=0) == approx(np.ones(20), abs=0.25)
     assert len(resample(np.ones((40_000, 1)), 101)) == 101, "the last chunk is shorter"
+
+
+def test_the_parts_of_a_product_are_what_leaving_each_image_out_changes() -> None:
+    # sums 12 and 8, centred (-2, -1, 0, 3) and (0, 0, -2, 2): 8 x + 12 y - x y, less its mean of -1.5; bias: sum of x y
+    rows = zip((1, 2, 3, 6), (2, 2, 0, 4))
+    data = sample("abcd", [Score(str(i), {"x": float(x), "y": float(y)}) for i, (x, y) in enumerate(rows)])
+    found = linearise(Formula("product", lambda s: s["x"] * s["y"], unit="points"), data)
+    assert found.parts[0] == approx([-14.5, -6.5, -22.5, 43.5]) and found.bias[0] == approx(6)
+
+
+def test_a_metric_from_minus_1_to_1_is_half_a_share() -> None:
+    share = level(0.0, 0.2, -0.2).as_share(-1.0, 2.0)
+    assert share.value[0] == 0.5 and share.parts[0, :2] == approx([0.1, -0.1])
+
+
+def test_a_mean_difference_over_seeds_has_the_error_of_images_and_of_seeds() -> None:
+    # 0.0155 by images: root of 2 (0.01)^2 6/5; seeds 0.1 / root 3
+    found = seeds_of_difference([level(value, 0.01, -0.01) for value in (0.5, 0.6, 0.7)], 0.0)
+    assert found is not None and found.error == approx(np.hypot((2.4e-4) ** 0.5, 0.1 / 3**0.5))
+
+
+def test_ten_of_twenty_images_without_scatter_hide_half_of_what_none_of_ten_reaches() -> None:
+    ten = replace(level(1.0, clusters=20), counting=np.array([10.0]))
+    both = ten.minus(level(1.0, clusters=20))
+    reach = 1 - 0.025 ** (1 / 10)  # Clopper and Pearson's end for 0 of 10
+    assert unseen_variance(both)[0] == approx((reach / t.ppf(0.975, 9)) ** 2 / 2)

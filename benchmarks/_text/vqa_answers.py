@@ -44,7 +44,7 @@ def normalise(answer: str) -> str:
     text = text.replace("\n", " ").replace("\t", " ").strip()
     text = without_punctuation(text)
     digits = {word: str(n) for n, word in enumerate(_NUMBERS)} | {"none": "0"}
-    words = [digits.get(word, word) for word in text.lower().split()]
+    words = [digits.get(word, word) for word in text.split()]
     return " ".join(_RESTORED.get(word, word) for word in words if word not in _ARTICLES)
 
 

@@ -36,6 +36,11 @@ def test_a_caption_without_any_known_object_has_no_chair_i() -> None:
     assert isnan(got["chair_i"]) and isnan(got["precision"]) and got["chair_s"] == 0 and got["recall"] == 0
 
 
+def test_f1_is_the_harmonic_mean_of_precision_and_recall() -> None:
+    got = metrics(Chair(), [score("A dog and a cat.", "cat", "car", "bus", "pizza")])
+    assert (got["precision"], got["recall"]) == (0.5, 0.25) and got["f1"] == pytest.approx(1 / 3)  # 2 (1/2) (1/4) / (3/4)
+
+
 def test_recall_and_length_are_headlines_beside_chair() -> None:
     assert {f.name for f in FORMULAS if f.headline} >= {"chair_i", "recall", "length"}
 

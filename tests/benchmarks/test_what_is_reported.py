@@ -8,6 +8,8 @@ from benchmarks.choice.mmstar import AXES
 from benchmarks.judges.keywords import Keywords
 from benchmarks.yes_no.mme import TASKS
 from harness.core import registry
+from harness.core.evaluation import Item
+from tests.benchmarks.scoring import metrics, said
 
 # name -> better; "*" marks the headline metrics. Slices carry the same names.
 METRICS = {
@@ -130,6 +132,33 @@ def test_the_protocol_names_what_can_move_a_score(name: str) -> None:
     ("gqa", {"prompt_suffix": " Short."}, "prompt suffix", " Short."),
     ("textvqa", {}, "OCR tokens in the prompt", "no"),
     ("mmvet", {}, "judge", f"keywords {Keywords().version}"),
+    ("pope", {}, "labels", "as published"),
+    ("pope", {"labels": "repope"}, "labels", "repope"),
+    ("mmvp", {"variant": "official"}, "judge", f"keywords {Keywords().version}"),
 ])  # fmt: skip
 def test_an_option_shows_in_the_protocol(name: str, options: dict, fact: str, value: str) -> None:
     assert made(name, **options).facts()[fact] == value
+
+
+EXISTENCE = {"label": "yes", "task": "existence", "category": "VD", "subcategory": "ocr", "groups": {}, "object": "dog"}
+OPTIONS = {"options": {"A": "x", "B": "y", "C": "z", "D": "w"}, "category": "math", "axis": "geometry", "groups": {}}
+
+
+@pytest.mark.parametrize(("name", "truth", "answers", "expected"), [
+    ("mme", EXISTENCE, ["Yes", "Yes.", "No", "Perhaps", "Maybe"], {"yes_rate": 0.4, "unread": 0.4, "unread[existence]": 0.4}),
+    ("dash_b", EXISTENCE, ["Yes", "No", "Perhaps", "Maybe"], {"unread": 0.5}),
+    ("beaf", EXISTENCE, ["Yes", "No", "Perhaps", "Maybe"], {"unread": 0.5}),
+    ("hallusionbench", EXISTENCE, ["Yes", "No", "Perhaps", "Maybe"], {"unread": 0.5}),
+    ("hallucinogen", {**EXISTENCE, "task": "id"}, ["Yes", "No", "Perhaps", "Maybe"], {"unclear": 0.5}),
+    ("naturalbench", {**EXISTENCE, "kind": "yes_no"}, ["Yes", "No", "Perhaps", "Maybe"], {"unread": 0.5}),
+    ("mmvp", {**OPTIONS, "label": "A"}, ["(a)", "(b)", "?", "!"], {"unread": 0.5}),
+    ("mmstar", {**OPTIONS, "answer": "A"}, ["A", "B", "?", "!"], {"unread": 0.5}),
+    ("pope", {"labels": {"random": ["yes"]}}, ["Yes", "No", "Perhaps", "Maybe"], {"unclear": 0.5, "yes_rate[random]": 0.75}),
+])  # fmt: skip
+def test_the_share_of_answers_that_could_not_be_read(name: str, truth: dict, answers: list[str], expected: dict) -> None:
+    """Of the answers here two are neither yes nor no, or none of the letters. POPE's rule reads these as yes."""
+    options = {"hallusionbench": {"variant": "vlmevalkit"}}.get(name, {})
+    benchmark = made(name, **options)
+    scores = [benchmark.score(Item(str(n), f"{n}.jpg", "Q?", truth), said(answer)) for n, answer in enumerate(answers)]
+    got = metrics(benchmark, scores)
+    assert {key: got[key] for key in expected} == expected

@@ -141,3 +141,12 @@ def test_a_limit_that_left_no_verdict_is_named(text: str, raw: str) -> None:
     assert (reply.value, reply.raw) == (None, raw) and "cut off at max_new_tokens (8)" in reply.reading
     score = mmhal_bench.MmhalBench(Chat(Cut(text))).score(Item("1", "", "Q?", FACTS), said("a"))
     assert score.flag == "unjudged" and "cut off at max_new_tokens (1024)" in score.why
+
+
+def test_a_number_before_a_mark_that_ends_its_line_is_reasoning_whatever_other_mark_is_quoted() -> None:
+    assert value(LLAVA, "9 8\nIt writes </think> once, and so\n</think>\nno more.") is None
+    assert value(LLAVA, "9 8\nIt ends in </think>\nand no more.") is None
+
+
+def test_a_rating_in_a_second_block_of_reasoning_is_not_the_verdict() -> None:
+    assert value(MMHAL, "<think>No.</think>\n<reflection>Rating: 0\n</reflection>\nRating: 4") == 4

@@ -43,6 +43,8 @@ def rating(question: str, answer: str, reference: str, kind: str = "other") -> i
     ("No. There is a dog.", ["dog"], []),
     ("There is neither a dog nor a cat.", [], ["dog", "cat"]),
     ("There are no cats, dogs. A bird sings.", ["dog", "bird"], ["cat"]),  # a comma alone is no list
+    ("There are no cats, dogs are running or sleeping.", ["dog"], ["cat"]),  # nor one that goes on with a verb
+    ("There are no cats, dogs; birds or cars may be near.", ["dog", "bird", "car"], ["cat"]),
     ("A dog appears not to be there.", [], ["dog"]),
     ("A dog that appears brown is not there.", ["dog"], []),  # the denial is too far from its noun
     ("The dog does not appear.", [], ["dog"]),
@@ -182,3 +184,9 @@ def test_objects_are_those_asserted() -> None:
 def test_any_text_can_be_judged() -> None:
     for text in ("\x00", "\ud83d\udc15", "no " * 20_000, "dog, " * 20_000):
         assert Keywords().rate("Q?", text, {"image_content": CONTENT, "gt_answer": "A dog."}, None).value is not None
+
+
+def test_a_no_that_does_not_begin_the_answer_confuses_no_yes_and_no() -> None:
+    question, reference = "Is the dog brown?", "Yes, it is brown."
+    assert rating(question, "The dog is brown and there is no person missing.", reference) >= 3
+    assert rating(question, "No, the dog is brown.", reference) < 3

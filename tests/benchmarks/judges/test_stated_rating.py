@@ -74,6 +74,11 @@ def test_a_rating_of_mmhal(reply: str, rating: int | None) -> None:
     assert tolerant_rating(reply) == rating
 
 
+@pytest.mark.parametrize("words", [0, 100])
+def test_the_highest_rating_of_the_scale_is_not_the_answers_however_long_the_reply_is(words: int) -> None:
+    assert tolerant_rating("The maximum rating: 6\n" + "It names a dog. " * words + "\nRating: 4") == 4
+
+
 @pytest.mark.parametrize("reply", ["Rating: 5" + "\n" * 300_000, "0.5 - " + "scale " * 50_000, "Rating: 5 " + "/" * 300_000])
 def test_a_long_reply_is_read_in_no_time(reply: str) -> None:
     start = time.perf_counter()

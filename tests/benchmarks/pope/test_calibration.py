@@ -32,6 +32,11 @@ def test_the_error_is_the_distance_from_the_diagonal_weighed_by_questions() -> N
     assert values["brier"] == pytest.approx((0.05**2 + 0.95**2 + 0.25**2) / 3)
 
 
+def test_bins_on_both_sides_of_the_diagonal_do_not_make_up_for_each_other() -> None:
+    # bin 0.9: 0.95 above a share of 0; bin 0.2: 0.25, and 0.75 below a share of 1
+    assert found((0.95, False), (0.25, True))["ece"] == pytest.approx((0.95 + 0.75) / 2)
+
+
 def test_a_model_of_two_minds_falls_into_the_sixth_bin() -> None:
     assert _calibration.addends(0.0, True) == {"p5/n": 1, "p5/p": 0.5, "p5/yes": 1, "log_odds": 0, "brier": 0.25}
 

@@ -55,8 +55,16 @@ def test_an_object_is_a_cluster_or_an_image_is(golden_data: DataFolder) -> None:
 
 
 def test_a_file_of_another_form_is_named(folder: DataFolder) -> None:
-    put(folder, "dash_b/images/dash_benchmark_neg.json", {"coco": {"kettle": "1.png"}})
-    with pytest.raises(DataError, match=r"dash_benchmark_neg.json, coco, kettle: it should be a list of file names"):
+    for files in ("1.png", ["1.png", 2], [""]):
+        put(folder, "dash_b/images/dash_benchmark_neg.json", {"coco": {"kettle": files}})
+        with pytest.raises(DataError, match=r"dash_benchmark_neg.json, coco, kettle: it should be a list of file names"):
+            DashB().load(folder)
+
+
+def test_an_image_that_a_file_lists_twice_is_named(folder: DataFolder) -> None:
+    put(folder, "dash_b/images/dash_benchmark_neg.json", {"coco": {"kettle": ["1.png", "2.png", "1.png"]}})
+    put(folder, "dash_b/images/dash_benchmark_pos.json", {"coco": {"kettle": ["1.png"]}})
+    with pytest.raises(DataError, match=r"neg/coco/kettle/1.png is listed twice"):
         DashB().load(folder)
 
 

@@ -64,7 +64,8 @@ def test_a_letter_read_out_of_a_word_is_flagged() -> None:
     assert (article.reading, article.correct, article.flag) == ("A", True, CONTRADICTED)
     assert (score(MmStar(), "Because of its shape", **STAR).reading, flag_of("Because", "B", FOUR)) == ("B", UNCLEAR)
     assert score(NaturalBench(), "a dog, so B", label="yes", kind="multiple_choice").flag == CONTRADICTED
-    assert flag_of("It is a windmill", "B", FOUR) == "", "the text of the option that was read stands there"
+    for text in ("It is a windmill", "It is a Windmill"):
+        assert flag_of(text, "B", FOUR) == "", "the text of the option that was read stands there"
 
 
 @pytest.mark.parametrize("benchmark", [Beaf(), DashB(), Mme(), HallusionBench(variant="lmms_eval")], ids=lambda one: one.title)

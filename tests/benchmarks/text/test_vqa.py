@@ -90,6 +90,7 @@ def test_references_in_vqas_own_form_are_read(folder: DataFolder) -> None:
     ([["nokia"]] * 10, "is not a text"),
     (["nokia"] * 3, "a list of ten references, but has 3"),
     ("nokia", "a list of ten references, but is 'nokia'"),
+    ("nokia 3310", "a list of ten references, but is 'nokia 3310'"),  # a text of ten characters
 ])  # fmt: skip
 def test_references_that_are_no_texts_or_not_ten_are_refused(folder: DataFolder, references: object, message: str) -> None:
     put(folder, "textvqa/TextVQA_0.5.1_val.json", entry(references))

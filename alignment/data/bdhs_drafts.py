@@ -67,7 +67,7 @@ class Draft:
     text: str = ""
     attempt: int = 0  # tries so far
     free: bool = False  # generated without a guide
-    n_tokens: int = 0  # generated for it, over all tries
+    n_tokens: int | None = 0  # generated for it, over all tries; None where a model does not count them
     similarity: float | None = None
     reasons: bool = False  # a sentence of it is the beginning of a reasoning: its text is then ""
 
@@ -115,7 +115,7 @@ def head_of(draft: Draft, k: int, rules: Rules, seed: int) -> str:
 
 def taken(draft: Draft, answers: Sequence[Answer], rules: Rules, seed: int) -> Draft:
     """The draft after a try: `answers` are those to `requests_of(draft, ...)`."""
-    attempt, n_tokens = draft.attempt + 1, draft.n_tokens + sum(a.n_tokens for a in answers)
+    attempt, n_tokens = draft.attempt + 1, _added(draft.n_tokens, answers)
     reasons = not all(final_answer(answer.text).finished for answer in answers)
     draft = replace(draft, reasons=reasons)
     if rules.is_free(attempt):
@@ -129,6 +129,12 @@ def taken(draft: Draft, answers: Sequence[Answer], rules: Rules, seed: int) -> D
         if done is not None:
             text = rejoin(text, sentence.lead, done.head, done.completion)
     return replace(draft, parts=tuple(parts), text="" if reasons else text.strip(), attempt=attempt, n_tokens=n_tokens)
+
+
+def _added(n_tokens: int | None, answers: Sequence[Answer]) -> int | None:
+    if n_tokens is None or any(answer.n_tokens < 0 for answer in answers):
+        return None
+    return n_tokens + sum(answer.n_tokens for answer in answers)
 
 
 def reopened(draft: Draft, rules: Rules, *, too_similar: bool) -> Draft:

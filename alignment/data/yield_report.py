@@ -37,7 +37,7 @@ def yield_report(
         "tries": {str(n): count for n, count in sorted(Counter(d.attempt for d in drafts).items())},
         "unfinished": sum(d.unfinished for d in drafts),
         "similarity": {"mean": mean(similar), "histogram": histogram(similar)},
-        "tokens_per_accepted_pair": mean([d.n_tokens for d in drafts]),
+        "tokens_per_accepted_pair": mean([d.n_tokens for d in drafts if d.n_tokens is not None]),
         "sides": sides(pairs, vocabulary),
         "examples": [pair.id for pair in pairs[:EXAMPLES]],
     }

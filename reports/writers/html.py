@@ -31,7 +31,7 @@ from reports.text.interval_note import P_BESIDE, digits_note, interval_note
 from reports.text.missing_items import interval_lines, missing_lines, unjudged_lines, unknown_lines
 from reports.text.plain_table import PARTIAL
 from reports.text.reply_models import OTHER_MODELS, reply_lines
-from reports.text.runs import overlap_notes, overlaps, whole_runs
+from reports.text.runs import caveat_lines, overlap_notes, overlaps, whole_runs
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison
 from reports.values.table import Table
@@ -54,6 +54,8 @@ def write(comparison: Comparison) -> str:
         several_runs=len(comparison.runs) > 1,
         runs=whole_runs(comparison.runs),
         flips=cards.chosen_flips(comparison.flips),
+        caveats=caveat_lines(comparison.runs),
+        asked_again=all(run.can_continue for run in comparison.runs),
         missing=missing_lines(comparison),
         unjudged=unjudged_lines(comparison),
         other_models=reply_lines(comparison),

@@ -34,7 +34,7 @@ from reports.text.interval_note import interval_note, reading_note
 from reports.text.missing_items import interval_lines, missing_lines, unjudged_lines, unknown_lines
 from reports.text.plain_table import PARTIAL, text_table
 from reports.text.reply_models import OTHER_MODELS, reply_lines
-from reports.text.runs import overlap_notes, overlaps, whole_runs
+from reports.text.runs import caveat_lines, overlap_notes, overlaps, whole_runs
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison, RunFacts
 from reports.values.details import Failures
@@ -80,6 +80,7 @@ def _verdict(comparison: Comparison) -> list[str]:
         parts.append(f"> **Incomplete:** {_safe(', '.join(comparison.incomplete))} did not finish.")
     if comparison.study.partial:
         parts.append(f"> **Partial sweep:** {_safe(PARTIAL.format('; '.join(comparison.study.partial)))}")
+    parts += [f"> **Note:** {_safe(line)}" for line in caveat_lines(comparison.runs)]
     parts += [f"> **Not all answers were judged:** {_safe(line)}." for line in unjudged_lines(comparison)]
     parts += [f"> **{OTHER_MODELS}:** {_safe(line)}." for line in reply_lines(comparison)]
     if banner := flag_banner(comparison):

@@ -385,3 +385,14 @@ def test_a_partial_sweep_is_marked(record, compared, name):
     part = replace(record, study=StudyNotes(partial=("POPE over its first 150 images",)))
     write = registry.get("report", name)
     assert "POPE over its first 150 images" in write(compare([part])) and "artial sweep" not in write(compared)
+
+
+def test_pages_say_first_what_must_be_known_of_the_numbers_and_promise_nothing_that_is_refused(make):
+    told = "POPE was measured by version 1 of the benchmark; here is version 2."
+    begun = replace(make.record(complete=False), notes=(told,), caveats=(told,))
+    ways = [compare([replace(begun, can_continue=can)]) for can in (True, False)]
+    pages = [html_writer.write(way) for way in ways]
+    assert all(page.index(told) < page.index("<main>") for page in pages)
+    assert ["Start the same command again" in page.partition("<main>")[0] for page in pages] == [True, False]
+    texts = [markdown_writer.write(way) for way in ways]
+    assert all(text.index(f"> **Note:** {told}") < text.index("| metric") for text in texts)

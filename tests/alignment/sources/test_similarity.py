@@ -112,6 +112,8 @@ def test_what_a_draft_cost_and_whether_it_was_cut_off_is_stated():
         assert (draft.n_tokens, meta_of(draft, Rules())["unfinished"]) == (7, unfinished)
     last = taken(replace(draft, attempt=4), [Answer("", "A bear.", 3, "end")], Rules(), 0)
     assert last.free and (last.n_tokens, last.unfinished) == (10, False)
+    uncounted = taken(first, [Answer("", " a.", -1, "stop"), Answer("", " b.", 5, "stop")], Rules(), 0)
+    assert taken(replace(uncounted, attempt=4), [Answer("", "A bear.", 3, "end")], Rules(), 0).n_tokens is None
 
 
 def test_by_sentence_those_that_fit_are_kept_but_for_those_that_changed_nothing():

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.core.digests import text_digest
+from harness.core.edge.launch import command_line
 from harness.core.edge.processes import without_collecting
 from harness.core.errors import StoreError
 from harness.core.evaluation import Answer, Item, Score, Verdict
@@ -97,10 +98,7 @@ class Store(Database):
         ]
 
     def run(self, name: str) -> StoredRun:
-        """A run by id, by a unique prefix of its id, or by name (the newest, which is said where there are several).
-
-        Raises StoreError with the nearest.
-        """
+        """A run by id, by its unique prefix, or by name (the newest, with a warning). Raises StoreError with the nearest."""
         runs = self.runs()
         exact = [r for r in runs if r.id == name] or [r for r in runs if r.name == name]
         found = exact or [r for r in runs if name and r.id.startswith(name)]
@@ -110,7 +108,8 @@ class Store(Database):
             )
         if not found:
             hint = did_you_mean(name, [r.id for r in runs] + [r.name for r in runs])
-            raise StoreError(f"There is no run {name!r} in {self.path}.{hint} `python -m harness list runs` shows all.")
+            all_of_them = command_line("list", "runs", "--output", self.path.parent)
+            raise StoreError(f"There is no run {name!r} in {self.path}.{hint} `{all_of_them}` shows all.")
         if len(found) > 1 and name not in self._said:
             self._said.add(name)
             _log.warning("%s is the name of %d runs; the newest is taken: %s.", name, len(found), found[-1].id)

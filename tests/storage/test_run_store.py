@@ -81,8 +81,9 @@ def test_stored_text_is_that_of_the_whole_value_with_sorted_keys() -> None:
 def test_a_run_is_found_by_id_name_or_beginning_and_the_nearest_is_named(store: Store) -> None:
     store.begin(a_run())
     assert store.run("mini").id == store.run("mini-1a").id == store.run("mini-1a2b").id
-    with pytest.raises(StoreError, match="There is no run 'minni'.*Did you mean 'mini'"):
+    with pytest.raises(StoreError, match="There is no run 'minni'.*Did you mean 'mini'") as told:
         store.run("minni")
+    assert f"--output {store.path.parent}`" in str(told.value)
 
 
 def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:

@@ -27,13 +27,14 @@ DOG = "a.jpg Is there a dog in the image?"
 ASKED = ("prompt (first item)", "decoding", "token limit")
 
 
-def scored(pope: DataFolder, folder: Path, name: str, answer: str, *words: str) -> str:
+def scored(pope: DataFolder, folder: Path, name: str, answer: str, *words: str, run: str = "") -> str:
+    """Answers in a file of this name, scored as the run of this name or of `run`."""
     rows = [{"question_id": n, "question": f"Is there a {thing} in the image?", "answer": answer}
             for n, thing in ((1, "dog"), (2, ABSENT["random"]))]  # fmt: skip
     file = folder / f"{name}.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     said = CliRunner().invoke(app, [
-        "score", "pope", "splits=[random]", "--answers", str(file), "--name", name, "--data", str(pope.folder),
+        "score", "pope", "splits=[random]", "--answers", str(file), "--name", run or name, "--data", str(pope.folder),
         "--output", str(folder / "runs"), *words,
     ])  # fmt: skip
     assert said.exit_code == 0, said.output
@@ -68,7 +69,7 @@ def test_every_form_of_a_report_says_that_the_protocol_is_not_known(pope: DataFo
 
 
 def test_rescore_says_first_that_the_runs_were_measured_otherwise(pope: DataFolder, tmp_path: Path) -> None:
-    names = [scored(pope, tmp_path, v, "No", f"variant={v}", "--name", "m") for v in ("official", "opera")]
+    names = [scored(pope, tmp_path, v, "No", f"variant={v}", run="m") for v in ("official", "opera")]
     runs = [path.name for path in (tmp_path / "runs").glob("m-*")]
     write(Revision("mine", "", (LabelEdit("pope", DOG, "label", "yes", "right", "Ada", "", ""),)), tmp_path / "runs")
     said = CliRunner().invoke(app, ["rescore", *runs, "--labels", "mine", "--output", str(tmp_path / "runs")]).output

@@ -160,5 +160,5 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_read(wo
 def test_audit_tells_an_unknown_benchmark_before_it_reads_runs(tmp_path: Path) -> None:
     with Store(tmp_path / "store.sqlite"):
         pass
-    done = CliRunner().invoke(app, ["audit", "poep", "--output", str(tmp_path), "--port", "18799"])
+    done = CliRunner().invoke(app, ["audit", "poep", "--output", str(tmp_path)])
     assert isinstance(done.exception, ConfigError) and "Did you mean 'pope'?" in str(done.exception) and done.output == ""

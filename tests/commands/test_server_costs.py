@@ -114,7 +114,7 @@ def test_the_judge_of_answers_from_files_is_asked_together(world: Path, tmp_path
 
 
 def test_the_judge_of_answers_that_python_scores_is_asked_together(world: Path) -> None:
-    with serving(lambda body, before: replace(reply("Rating: 4"), wait_s=0.05)) as server:
+    with serving(lambda body, before: replace(reply("Rating: 4"), wait_s=0.2)) as server:
         asked = {"name": "chat", "model": {"name": "openai", "url": server.url}}
         loaded = harness.load_benchmark("mmhal_bench", data=world, limit=12, judge=asked)
         loaded.score({item.id: "A dog." for item in loaded.items})

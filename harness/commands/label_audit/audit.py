@@ -45,9 +45,9 @@ def audit(
     from reports.web.review.app import UPLOADS, review_site
     from reports.web.serving import address, check_free, new_access, serve
 
+    registry.get("benchmark", benchmark)  # a typing error is told before anything is read
     access = new_access(host, port, token, UPLOADS)
     check_free(host, port)
-    registry.get("benchmark", benchmark)  # a typing error is told before anything is read
     scope = ReviewScope(benchmark, tuple(runs or ()), most, sample, captions)
     with open_store(output, reading=False) as store, Reviews(store.path) as reviews:
         notes: list[str] = []

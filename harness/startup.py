@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 from harness.core.errors import HarnessError
@@ -18,10 +19,11 @@ SIBLINGS = ("alignment", "benchmarks", "reports")
 def start() -> None:
     """Prepare a process; called first by every command and every function of the Python interface.
 
-    Raises HarnessError where another distribution hides a package of ours, and where the current folder was deleted: relative
-    paths lead nowhere there, and torch's libraries end the process with a message about files of theirs.
+    Raises HarnessError where another distribution hides a package of ours, where the current folder was deleted (relative paths
+    lead nowhere there, and torch's libraries end the process with a message about files of theirs), and under `python -OO`.
     """
     _check_current_folder()
+    _check_docstrings()
     # Before numpy and torch are imported: idle threads of theirs spin, which halves the speed of a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -35,6 +37,14 @@ def _check_current_folder() -> None:
         raise HarnessError(
             f"The current folder is gone ({error.strerror}). Change into a folder that is there and run the same command again."
         ) from error
+
+
+def _check_docstrings() -> None:
+    if sys.flags.optimize > 1:
+        raise HarnessError(
+            "Python runs without docstrings (`-OO`, or PYTHONOPTIMIZE=2), with which transformers loads no model. Start it "
+            "without; PYTHONOPTIMIZE=1 is no obstacle."
+        )
 
 
 def check_siblings() -> None:

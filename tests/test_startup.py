@@ -32,3 +32,11 @@ def test_a_current_folder_that_was_deleted_is_told_before_any_library_is_loaded(
     gone.rmdir()
     with pytest.raises(HarnessError, match="The current folder is gone"):
         start()
+
+
+@pytest.mark.parametrize(("words", "told"), [((), False), (("-O",), False), (("-OO",), True)])
+def test_python_without_docstrings_is_told_before_a_model_fails_to_load(words: tuple[str, ...], told: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, *words, "-c", "from harness.startup import start; start()"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert ("with which transformers loads no model" in done.stderr) == told == bool(done.returncode)

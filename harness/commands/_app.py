@@ -21,11 +21,15 @@ class _Command(TyperCommand):
     """A command that refuses an option of one value that is given twice, of which the first would do nothing."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # Any: a class of click, which typer brings or imports
-        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
-        for option, times in Counter(given).items():
-            if times > 1 and option.param_type_name == "option" and not (option.multiple or getattr(option, "is_flag", False)):
-                raise ConfigError(f"{option.opts[0]} takes one value and is given {times} times. Give it once.")
+        if not ctx.resilient_parsing:  # which it is while a shell completes words
+            _refuse_twice(self.make_parser(ctx).parse_args(args=list(args))[2])
         return super().parse_args(ctx, args)
+
+
+def _refuse_twice(given: list[Any]) -> None:  # Any: parameters of click
+    for option, times in Counter(given).items():
+        if times > 1 and option.param_type_name == "option" and not (option.multiple or getattr(option, "is_flag", False)):
+            raise ConfigError(f"{option.opts[0]} takes one value and is given {times} times. Give it once.")
 
 
 class _App(typer.Typer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from harness.api.annotators import AnnotatorTable
@@ -68,6 +69,11 @@ def test_an_option_and_a_change_of_one_key_are_refused_by_every_command(words: t
 def test_an_option_of_one_value_that_is_given_twice_is_refused(words: tuple[str, ...], option: str) -> None:
     refused = CliRunner().invoke(app, words).exception
     assert isinstance(refused, ConfigError) and str(refused) == f"{option} takes one value and is given 2 times. Give it once."
+
+
+def test_shell_completion_still_completes_behind_an_option_that_stands_twice() -> None:
+    sweep = get_command(app).commands["sweep"]  # type: ignore[attr-defined]
+    assert sweep.make_context("sweep", ["--benchmarks", "pope", "--benchmarks", "chair"], resilient_parsing=True)
 
 
 @pytest.mark.parametrize("words", [("--mini", "--mini"), ("--model", "a", "--model", "b"), ("--limit", "x")])

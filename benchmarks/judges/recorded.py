@@ -1,8 +1,8 @@
 """A judge that replays replies from a file: for tests, and for verdicts that were paid for elsewhere.
 
 The file is JSON lines of {"question", "answer", "raw"}, optionally "id", "value" and "reading". Benchmarks read the raw reply;
-a rating in training is the value, so that every row needs one there. A pair that is not in the
-file, letter by letter, is unjudged.
+a rating in training is the value, so that every row needs one there. A pair that is not in the file, letter by letter, is
+unjudged.
 
 `id` is the item's. Rows need it where one question is asked of several items (MMVP, HallusionBench): the same answer is right
 about one image and wrong about another.

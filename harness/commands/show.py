@@ -21,7 +21,7 @@ def show(
     """Show the state, metrics and report path of a run."""
     from harness.commands._terminal import show_comparison
     from harness.results.run_records import records_of
-    from harness.results.run_state import other_versions, state_of
+    from harness.results.run_state import can_continue, state_of
     from harness.storage.run_folder import holder, is_held
     from harness.storage.run_store import open_store
     from reports.comparison.compare import compare as compare_records
@@ -33,7 +33,7 @@ def show(
         if is_held(output / stored.id):
             echo(f"Process {holder(output / stored.id)} works on it.")
         elif not state.startswith("complete"):
-            echo(_how_to_continue(stored, bool(other_versions(store, stored))))
+            echo(_how_to_continue(stored, can_continue(store, stored)))
         records = records_of(store, stored.id)
     if swept := any(record.sweeps for record in records):
         show_comparison(compare_records(records))
@@ -45,11 +45,11 @@ def show(
         echo(f"No report is in the run's folder. To write one: {command} > report.html")
 
 
-def _how_to_continue(run: StoredRun, changed: bool) -> str:
+def _how_to_continue(run: StoredRun, same_versions: bool) -> str:
     from harness.config.schema import stored
     from harness.results.run_state import MADE_AGAIN
 
-    if not changed:
+    if same_versions:
         return f"To continue: {run.command}"
     again = f"\n{MADE_AGAIN}" if stored(run.config, run.id).arms else ""
     return (

@@ -78,8 +78,8 @@ def check_file_to_write(file: Path, option: str) -> None:
 
     Folders above it that are not there are no fault: `write_text_whole` makes them.
     """
-    fault = f"{file} is a folder. Name a file." if is_folder(file) else ""
-    if fault := fault or unknown_home(file) or _unwritable(expanded(file).parent, "Choose another place."):
+    taken = f"{file} is a folder. Name a file." if is_folder(file) else ""
+    if fault := taken or unknown_home(file) or _unwritable(expanded(file).parent, "Choose another place."):
         raise ConfigError(f"{option}: {fault}")
 
 

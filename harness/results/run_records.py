@@ -22,7 +22,7 @@ from harness.evaluation.scoring import StoredTogether, unjudged
 from harness.results.caveats import caveats
 from harness.results.judge_results import training_checks, with_judge_check
 from harness.results.reward_reading import accuracy_notes, without_last_token
-from harness.results.run_state import other_versions
+from harness.results.run_state import can_continue
 from harness.results.server_use import served
 from harness.results.study_notes import partial_sweep, study_notes
 from harness.results.training_images import BenchmarkImages, benchmark_images, seen_images
@@ -79,9 +79,9 @@ def records_from(store: Store, run: StoredRun, results: Sequence[tuple[StoredRes
     records = [_record(store, run, sweeps, arm, config, images, notes) for arm in arms]
     rows_of = {label: [row for row, _ in rows] for label, rows in by_label.items()}
     own = [caveats(record, config, rows_of, half_read) for record in records]
-    kept = not other_versions(store, run)
+    same_versions = can_continue(store, run)
     return [
-        replace(record, notes=(*record.notes, *told), caveats=told, can_continue=kept)
+        replace(record, notes=(*record.notes, *told), caveats=told, can_continue=same_versions)
         for record, told in zip(records, own, strict=True)
     ]
 

@@ -15,7 +15,6 @@ from harness.evaluation.scoring import unjudged
 from harness.storage.result_queries import ResultQueries
 from harness.storage.run_folder import is_held
 from harness.storage.run_store import Store, StoredRun
-from reports.text.formatting import title_of
 
 INTERRUPTED = "interrupted"
 MADE_AGAIN = "There, pairs and trainings are made again, even finished ones; stored answers to the same requests are kept."
@@ -49,15 +48,15 @@ def how_it_stopped(error: BaseException) -> str:
     return f"stopped: {type(error).__name__}"
 
 
-def other_versions(store: Store, run: StoredRun) -> list[str]:
-    """In words, which benchmarks have been measured by versions that are no longer here: the run's command refuses to go on."""
+def can_continue(store: Store, run: StoredRun) -> bool:
+    """Whether no benchmark was measured by a version that is no longer here, for which the run's command refuses to go on."""
     facts = {benchmark: one.facts for _, benchmark, one in ResultQueries(store).protocols(run.id)}
-    found = []
     for spec in stored(run.config, f"The stored configuration of {run.id}").sweep:
         measured = facts.get(spec.title, {})
         if measured and FACT_FROM_FILES not in measured and STOPPED not in measured:
             try:
-                found.append(other_version(title_of(spec.title), measured, unjudged(spec)))
+                if other_version(spec.title, measured, unjudged(spec)):
+                    return False
             except HarnessError:
                 continue  # a plug-in that is gone is told by the command
-    return [line for line in found if line]
+    return True

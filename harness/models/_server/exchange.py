@@ -80,7 +80,7 @@ class Exchange:
             return self._without_temperature(at, request, encoded, agreed, error)
 
     def _may_be_of_temperature(self, error: Unanswerable, body: Mapping[str, Any], request: Request) -> bool:
-        """Where a temperature has been taken before, only a refusal that is surely of it: others quote the question."""
+        """Where a temperature has been taken before, only a refusal that does not quote the word from the question."""
         if "top_p" in body and error.is_about("top_p"):
             return False  # not both: what the user wants of the two is not known here
         return _is_of_temperature(error, request) if self.tempered else error.is_about("temperature")

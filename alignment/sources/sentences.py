@@ -5,7 +5,8 @@ behind what it has said so far; those whose objects are all in the image are set
 what stands before as the context of both; the answer goes on with a sentence that invents nothing. Objects are checked against
 the annotations of *training* images (SENTINEL: two detectors that agree), read with the vocabulary file.
 
-Departures: a sentence without any object is neither side, but may continue the context; one pair a context.
+Departures: a sentence without any object is neither side, but may continue the context; one pair a context. The yield report
+counts contexts: `asked` those behind which sentences were sampled, and the prompts that were left out before.
 """
 
 from __future__ import annotations
@@ -84,14 +85,12 @@ class Sentences(ReadsPrompts):
         dropped += [Dropped(p.id, UNKNOWN_IMAGE) for p in prompts if objects[named[p.id]] is None]
         going = [_Answer(p, there) for p in prompts if (there := objects[named[p.id]]) is not None]
         made: dict[str, list[PreferencePair]] = {p.id: [] for p in prompts}
-        reasoned = set[str]()
+        asked = len(dropped)
         for place in range(o["n_sentences"]):
-            going = self._sentence(going, place, model, seed, words, made, reasoned)
+            asked += len(going)  # contexts: each may make a pair, so that there can be more pairs than prompts
+            going = self._sentence(going, place, model, seed, words, made, dropped)
         found = [pair for p in prompts for pair in made[p.id]]
-        lost = {d.id for d in dropped}
-        unpaired = [p.id for p in prompts if not made[p.id] and p.id not in lost]
-        dropped += [Dropped(i, STILL_REASONING if i in reasoned else NEVER_BOTH) for i in unpaired]
-        self._report = yield_report(o, len(prompts), found, [], dropped, words) | self.origin_report()
+        self._report = yield_report(o, asked, found, [], dropped, words) | self.origin_report()
         yield from found
 
     def report(self) -> dict[str, Any]:
@@ -105,10 +104,10 @@ class Sentences(ReadsPrompts):
         seed: int,
         words: Vocabulary,
         made: dict[str, list[PreferencePair]],
-        reasoned: set[str],
+        dropped: list[Dropped],
     ) -> list[_Answer]:
-        """Sample the next sentence of every answer; those that go on. `reasoned` gets prompts with the beginning of a reasoning
-        in place of a sentence."""
+        """Sample the next sentence of every answer; those that go on. Each has its pair in `made`, or why it has none in
+        `dropped`."""
         n = self.options["n_samples"]
         requests = [
             Request(a.prompt.path, a.prompt.text, replace(self._decoding, seed=seed_of(seed, a.prompt.id, place, k)), a.said)
@@ -119,8 +118,6 @@ class Sentences(ReadsPrompts):
         on = []
         for i, own in enumerate(going):
             sampled = answers[i * n : (i + 1) * n]
-            if not all(final_answer(a.text).finished for a in sampled):
-                reasoned.add(own.prompt.id)
             said = (without_reasoning(a.text).strip() for a in sampled if a.stopped != "length")
             texts = list(filter(None, dict.fromkeys(said)))
             good, bad, clean = _sorted(texts, own.objects, words)
@@ -128,6 +125,9 @@ class Sentences(ReadsPrompts):
             chosen = draw.choice(good) if good else ""
             if good and bad:
                 made[own.prompt.id].append(_pair(own, place, chosen, draw.choice(bad)))
+            else:
+                finished = all(final_answer(a.text).finished for a in sampled)
+                dropped.append(Dropped(own.prompt.id, NEVER_BOTH if finished else STILL_REASONING))
             if chosen or clean:
                 following = chosen or draw.choice(clean)
                 on.append(replace(own, said=f"{own.said} {following}".strip()))

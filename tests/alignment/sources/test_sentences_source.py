@@ -15,6 +15,7 @@ from alignment.batching.collate import collate as collated
 from alignment.data.forms.object_annotations import read_objects
 from alignment.data.forms.trl_rows import to_trl
 from alignment.data.pairs import pairs_digest, read_pairs
+from alignment.data.prompts import PROMPTS
 from alignment.sources.sentences import Sentences
 from harness.core.errors import ConfigError, DataError, TrainingError
 from harness.core.preference import PreferencePair
@@ -51,6 +52,21 @@ def test_invented_sentences_are_set_against_true_ones_behind_a_clean_context(tmp
     assert [p.context for p in pairs] == ["", "A cat sits.", "A cat sits. A cat sits."]
     assert [r.prefix for call in model.calls for r in call[:1]] == [p.context for p in pairs]
     assert len({r.decoding.seed for call in model.calls for r in call}) == 36
+
+
+def test_the_yield_counts_contexts_so_that_no_more_pairs_are_accepted_than_were_asked_for(tmp_path):
+    def say(request):  # both sides behind nothing, then only sentences without an object
+        return "It is nice." if request.prefix else ("A cat sits.", "A dog.")[request.decoding.seed % 2]
+
+    data = world(tmp_path)
+    (row,) = json.loads((tmp_path / PROMPTS).read_text())
+    rows = [row, {**row, "id": "no image", "image": "nowhere.jpg"}, {**row, "id": "again"}]
+    (tmp_path / PROMPTS).write_text(json.dumps(rows))
+    made = Sentences(annotations="objects_train.json", n_samples=12, n_sentences=3)
+    assert len(list(made.pairs(data, ScriptedModel(say), seed=0))) == 2
+    report = made.report()
+    assert (report["asked"], report["accepted"]) == (1 + 2 * 3, 2)
+    assert report["dropped"] == {"missing image": 1, "no sentence with a counterpart": 2 * 2}
 
 
 def test_a_reasoning_is_no_sentence_and_an_answer_behind_one_is(tmp_path):

@@ -7,14 +7,13 @@ dog? (random/1)"), and is compared as a whole with a side on which it is whole.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
 import numpy as np
 
-from harness.core.evaluation import Item, Score
+from harness.core.evaluation import Item
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Sample
 
@@ -123,8 +122,8 @@ def _parts(result: BenchmarkResult) -> dict[str, list[Item]]:
 
 
 def _joined(result: BenchmarkResult, sample: Sample, parts: Mapping[str, Sequence[Item]]) -> tuple[BenchmarkResult, Sample]:
-    """The result with one item and one score in the place of these parts, where all of them have a score: the sum of what
-    counts rows, which is of a slice ("random/tp"), and the mean of what counts answers ("unclear")."""
+    """The result with one item and one score in the place of these parts, where all of them have a score, and in the sample the
+    sum of what counts rows, which is of a slice ("random/tp"), and the mean of what counts answers ("unclear")."""
     own, scored = {item.id for item in result.items}, {score.item_id for score in result.scores if score.values}
     kept = {w: items for w, items in parts.items() if w not in own and all(item.id in scored for item in items)}
     of = {item.id: w for w, items in kept.items() for item in items}
@@ -133,7 +132,7 @@ def _joined(result: BenchmarkResult, sample: Sample, parts: Mapping[str, Sequenc
     rows: dict[str, list[int]] = {}
     for row, score in enumerate(result.scores):
         rows.setdefault(of.get(score.item_id, score.item_id), []).append(row)
-    scores = tuple(_sum(item_id, [result.scores[row] for row in own]) for item_id, own in rows.items())
+    scores = tuple(replace(result.scores[own[0]], item_id=item_id) for item_id, own in rows.items())  # matched by their ids
     of_answer = np.array(["/" not in name for name in sample.names], dtype=np.bool_)
     sums = [sample.values[own].sum(axis=0) / np.where(of_answer, len(own), 1) for own in rows.values()]
     values = np.array(sums).reshape(len(rows), len(sample.names))
@@ -141,13 +140,3 @@ def _joined(result: BenchmarkResult, sample: Sample, parts: Mapping[str, Sequenc
     by_id = {item.id: item for item in items}
     made = replace(result, items=tuple(by_id.values()), scores=scores)
     return made, Sample(sample.names, values, sample.cluster[[own[0] for own in rows.values()]])
-
-
-def _sum(item_id: str, scores: Sequence[Score]) -> Score:
-    if len(scores) == 1:
-        return scores[0]
-    values = Counter[str]()
-    for score in scores:
-        values.update(score.values)
-    summed = {name: value if "/" in name else value / len(scores) for name, value in values.items()}
-    return replace(scores[0], item_id=item_id, values=summed, correct=None)

@@ -103,6 +103,12 @@ def test_ties_and_unreadable_ratings_of_vlfeedback_are_counted(tmp_path):
     assert report["dropped"] == {"tie": 1, "rating is not a number": 1}
 
 
+def test_answers_of_vlfeedback_as_columns_make_the_same_pair(tmp_path):
+    columns = {key: [one[key] for one in VLFEEDBACK["completions"]] for key in ("response", "annotations")}
+    (pair,), _ = read(tmp_path, "vlfeedback", [{**VLFEEDBACK, "completions": columns}])
+    assert (pair.chosen, pair.rejected, pair.meta["rating_gap"]) == ("A cat.", ("A dog.",), round(15 / 3 - 8 / 3, 4))
+
+
 def test_which_pair_of_vlfeedback_is_an_option(tmp_path):
     drawn = {read(tmp_path, "vlfeedback", [VLFEEDBACK], s, choice="best_random")[0][0].rejected[0] for s in range(9)}
     assert drawn == {"A bus.", "A dog."}
@@ -128,6 +134,11 @@ def test_ha_dpo_reads_descriptions_and_wrong_yes_no_answers(tmp_path):
     assert described.chosen in ("A cat.", "A red cat.")
     assert (asked.prompt, asked.chosen, asked.rejected) == ("Is it a cat?", "Yes.", ("No.",))
     assert report["dropped"] == {"answered right": 1}
+
+
+def test_a_part_that_ha_dpo_does_not_have_is_refused():
+    with pytest.raises(ConfigError, match="choose one of both, desc, pope"):
+        registry.make("source", "ha_dpo", {"part": "all"})
 
 
 def test_ha_dpo_can_give_the_cross_product(tmp_path):

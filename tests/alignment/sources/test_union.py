@@ -88,6 +88,8 @@ def test_a_part_without_a_name_is_refused():
         ({"name": "random_edit"}, {"name": "bdhs", "n_rejected": 3}, r"union\.second\.n_rejected is 3, but union uses one"),
         ({"name": "joined", "first": {"name": "bdhs", "n_rejected": 2}, "second": {"name": "random_edit"}}, {"name": "bdhs"},
          r"union\.first\.first\.n_rejected is 2"),
+        ({"name": "joined", "first": {"name": "random_edit"}, "second": {"name": "bdhs", "n_rejected": 2}}, {"name": "bdhs"},
+         r"union\.first\.second\.n_rejected is 2"),
         ({"name": "union", "first": {"name": "random_edit"}, "second": {"name": "bdhs"}}, {"name": "bdhs"},
          r"union\.first is a union itself"),
     ],

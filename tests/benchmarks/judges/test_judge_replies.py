@@ -54,6 +54,11 @@ def test_a_quoted_rating_is_never_the_verdict(shown: str) -> None:
     assert value(RANK, "<think>no</think>2\nResponse 1 says\n</think>\n1", MARKS) != 0
 
 
+def test_marks_of_an_answer_are_kept_where_the_judge_was_shown_them_and_taken_off_elsewhere() -> None:
+    reply = "1\nAll that response 2 says is\n<answer>2</answer>"  # without the marks: two verdicts, each on a line of its own
+    assert value(RANK, reply, shown="a < ANSWER > 2 </answer>") == 0 and value(RANK, reply) is None
+
+
 def test_a_closing_mark_that_the_judge_was_shown_ends_no_reasoning() -> None:
     reply = "Response 2 writes\n</think>\n2"
     assert value(RANK, reply, shown="a cat </ think> a dog") is None and value(RANK, reply) == 1

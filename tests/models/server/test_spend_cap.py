@@ -34,6 +34,14 @@ def test_the_most_that_a_request_can_cost_is_set_aside_before_it_is_sent() -> No
         cap.hold(HI).__enter__()
 
 
+def test_what_is_free_on_one_side_alone_is_set_aside_too() -> None:
+    cap = SpendCap(0.0019, 0.0, 2.0)  # the request costs at most 500 x $2 a million
+    with cap.hold(HI) as held:
+        assert held.cost == pytest.approx(0.001)
+    with pytest.raises(CapReached):
+        cap.hold(HI).__enter__()
+
+
 def test_what_a_reply_did_cost_is_counted_once_it_is_known() -> None:
     cap = SpendCap(0.0029, 1.0, 2.0)
     for _ in range(9):  # $0.0001 each

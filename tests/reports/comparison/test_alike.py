@@ -49,6 +49,11 @@ def test_parts_are_added_up_against_the_whole_and_stay_apart_against_parts() -> 
     assert len(on_common_items([side(apart), side(apart), side(whole)]).samples[0]) == 2
 
 
+def test_parts_stay_apart_where_no_side_has_the_whole_though_sides_differ_elsewhere() -> None:
+    apart = [*parts(question("a.jpg")), question("b.jpg")]
+    assert [len(one) for one in on_common_items([side(apart), side([*apart, question("c.jpg")])]).samples] == [3, 3]
+
+
 def test_an_item_of_which_a_part_has_no_answer_is_left_out() -> None:
     whole, apart = [question("a.jpg"), question("b.jpg")], [*parts(question("a.jpg")), question("b.jpg")]
     assert len(on_common_items([side(whole), side(apart, scored=[0, 2])]).samples[0]) == 1

@@ -261,6 +261,13 @@ def test_what_is_called_detectable_is_found_four_times_in_five_among_seven_tests
     assert found(one.detectable(0.05)) < 0.8  # the one of a single test is not enough
 
 
+def test_nothing_is_called_detectable_where_nothing_scatters() -> None:
+    images = [str(i) for i in range(9)]
+    same = sample(images, [Score(i, {"words": 3.0 + int(i), "n": 1.0}) for i in images], ["words", "n"])
+    (found,) = differences(same, same, [ratio("length", ["words"], ["n"], unit="words")])
+    assert (found.value, found.p, found.error, found.detectable(0.05)) == (0.0, 1.0, None, None)
+
+
 def test_a_table_states_what_is_detectable_after_its_correction(compared) -> None:
     rows = compared.short.rows
     for headline in (True, False):

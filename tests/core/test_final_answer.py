@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.core.final_answer import final_answer, marks_among, opened_by, reasoning, without_reasoning
+from harness.core.final_answer import final_answer, marks_among, opened_by, reasoning, turn_marks, without_reasoning
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,7 @@ from harness.core.final_answer import final_answer, marks_among, opened_by, reas
         ("<SUMMARY>a</SUMMARY><CAPTION>no dog</CAPTION><REASONING>no</REASONING><CONCLUSION> Yes </CONCLUSION>", "Yes"),
         ("I see no dog. <answer>Yes</answer>", "Yes"),
         ("<think>I say <answer>No</answer>?</think>Yes", "Yes"),
+        ("<think>no</think>Yes<think>Or <answer>No</answer>?</think>", "Yes"),
         ("<answer>No</answer> or rather <answer>Yes</answer>", "Yes"),
         ("[THINK]no[/THINK]Yes", "Yes"),
         ("<seed:think>no</seed:think>Yes", "Yes"),
@@ -140,3 +141,13 @@ def test_special_tokens_that_are_marks_are_those_that_tell_a_reasoning_from_an_a
     special: list[str], marks: set[str]
 ) -> None:
     assert marks_among(special) == marks
+
+
+def test_of_several_final_channels_the_last_one_answers() -> None:
+    said = "<|channel|>final<|message|>Yes.<|channel|>analysis<|message|>I see no dog.<|channel|>final<|message|>No."
+    assert final_answer(said).text == "No."
+
+
+def test_ends_of_turns_are_no_marks_where_there_are_no_channels() -> None:
+    ends = {"<|end|>", "<|start|>", "<|return|>"}
+    assert turn_marks({*ends, "<think>", "</s>"}) == ends and turn_marks({*ends, "<|channel|>"}) == frozenset()

@@ -151,3 +151,13 @@ def test_ten_of_twenty_images_without_scatter_hide_half_of_what_none_of_ten_reac
     both = ten.minus(level(1.0, clusters=20))
     reach = 1 - 0.025 ** (1 / 10)  # Clopper and Pearson's end for 0 of 10
     assert unseen_variance(both)[0] == approx((reach / t.ppf(0.975, 9)) ** 2 / 2)
+
+
+def test_a_side_that_scatters_a_little_keeps_a_share_of_what_its_images_may_hide() -> None:
+    # ten of 20 images count, parts of 0.01 ten times: squares 0.001, 40 degrees of freedom by kurtosis, 10 - 1 by their number;
+    # beside them the reach of 0 of 10 counts 0.8 degrees of freedom; what the pair's own 20 images show is taken off
+    ten = replace(level(1.0, *[0.01, -0.01] * 5, clusters=20), counting=np.array([10.0]))
+    hidden = ((1 - 0.025 ** (1 / 10)) / t.ppf(0.975, 9)) ** 2
+    shrunk = (9 * 0.001 * 10 / 9 + 0.8 * hidden) / (9 + 0.8)
+    found = unseen_variance(ten.minus(level(1.0, clusters=20)))[0]
+    assert found == approx((shrunk - 0.001 * 20 / 19) / 2) and found > 0

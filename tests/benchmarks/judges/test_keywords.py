@@ -73,6 +73,7 @@ def test_a_false_premise(answer: str, expected: int) -> None:
     ("What color is the couch?", "Grey", "The couch is gray.", 5),
     ("How many dogs are there?", "There is 1 dog.", "There is one dog in the image.", 5),
     ("How many dogs are there?", "Two.", "There is one dog in the image.", 0),
+    ("How many dogs are there?", "There is a dog.", "There are two dogs in the image.", 0),  # "a" is one here
     ("Which is larger, the dog or the couch?", "The couch.", "The couch is larger than the dog.", 5),
     ("Which is larger, the dog or the couch?", "The dog is larger than the couch.", "The couch is larger than the dog.", 2),
     ("Is the dog left or right of the couch?", "The couch is to the left of the dog.",

@@ -91,6 +91,14 @@ def test_an_unfinished_run_never_passes(better: Any) -> None:
     assert found.verdict == "inconclusive" and "bdhs-matched did not finish" in found.words
 
 
+def test_a_base_of_another_run_that_did_not_finish_keeps_the_gate_open(better: Any) -> None:
+    base, aligned = better.sweeps
+    alone, arm = replace(better, run_id="base-run", name="base-run", sweeps=(base,)), replace(better, sweeps=(aligned,))
+    assert gated([alone, arm], policy(IMPROVE, ACCURACY)).verdict == "pass"
+    found = gated([replace(alone, complete=False), arm], policy(IMPROVE, ACCURACY))
+    assert found.verdict == "inconclusive" and "did not finish" in found.words
+
+
 def test_an_arm_without_a_sweep_is_listed_and_keeps_the_gate_open(better: Any) -> None:
     waiting = replace(better, name="waiting", sweeps=better.sweeps[:1], config_yaml="arms: [{name: waiting}]\n", complete=False)
     found = gated([better, waiting], policy(IMPROVE))

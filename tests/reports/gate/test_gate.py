@@ -16,7 +16,7 @@ from reports.comparison.compare import compare, gated
 from reports.gate.anytime import Anytime
 from reports.gate.decide import gate
 from reports.gate.junit import junit
-from reports.values.gate import Gate
+from reports.values.gate import Gate, RuleResult
 from reports.writers import html, json, markdown
 
 
@@ -75,6 +75,33 @@ def test_the_items_that_would_decide_are_those_to_ask_also_where_an_answer_does_
     assert [rule.asked for rule in found] == [360, 360, 360] and found[0].items < found[1].items == 360
     for rule in found:
         assert "(now 360) would decide it" in rule.why and rule.items_needed is not None and rule.items_needed > 360
+
+
+def test_a_guard_passes_what_falls_by_less_than_its_margin_and_an_improvement_must_exceed_it(make: Any) -> None:
+    worse = make.record(aligned=make.Habits(0.7, 0.3, 0.6, 18), n_images=60)
+
+    def only(metric: str, role: str, margin: str) -> RuleResult:
+        return gated([worse], policy({"metric": metric, "role": role, "margin": margin})).checkpoints[0].rules[0]
+
+    points, share = (only("chair.recall", "guard", margin) for margin in ("90 points", "95 % of base"))
+    assert points.value == share.value and (points.value or 0) < 0 and [points.verdict, share.verdict] == ["pass", "pass"]
+    assert (points.threshold, share.threshold) == (-0.9, pytest.approx(-0.95 * (share.before or 0)))
+    up = only("chair.recall", "improve", "10 % of base")
+    down = only("chair.chair_i", "improve", "10 % of base")
+    assert up.threshold == pytest.approx(0.1 * (up.before or 0)) and down.threshold == pytest.approx(-0.1 * (down.before or 0))
+    assert [up.verdict, down.verdict] == ["fail", "fail"]
+
+
+def test_a_metric_that_the_base_alone_lacks_keeps_the_gate_open(better: Any) -> None:
+    base, aligned = better.sweeps
+    found = gated([replace(better, sweeps=(replace(base, results=base.results[:1]), aligned))], policy(IMPROVE, ACCURACY))
+    assert verdicts(found) == ["inconclusive", "pass"] and found.verdict == "inconclusive"
+    assert found.checkpoints[0].rules[0].why == "not measured on both checkpoints"
+
+
+def test_a_single_checkpoint_has_no_gate(better: Any) -> None:
+    with pytest.raises(ConfigError, match="there is only one checkpoint"):
+        gated([replace(better, sweeps=better.sweeps[:1])], policy(IMPROVE))
 
 
 def test_a_margin_relative_to_a_base_of_0_says_so(make: Any) -> None:
@@ -195,6 +222,8 @@ def test_a_failed_metric_of_a_set_that_is_open_is_no_reason_for_failing(make: An
     found = gated([replace(worse, sweeps=(base, half_open))], policy(rule, ACCURACY))
     assert sorted(verdicts(found)) == ["fail", "fail", "inconclusive"]
     assert found.words == "aligned fails: POPE accuracy (must not fall by 2 points or more)."
+    assert gated([replace(worse, sweeps=(base, half_open))], policy(rule)).verdict == "inconclusive"
+    assert gated([replace(worse, sweeps=(base, aligned))], policy(rule)).verdict == "fail"
     all_failed = gated([replace(worse, sweeps=(base, aligned))], policy(rule, ACCURACY))
     assert all_failed.words.startswith("aligned fails: CHAIRi (must fall), ") and all_failed.words.count("(must fall)") == 2
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import stdtr
 
 from harness.core.evaluation import Formula, ratio
 from harness.core.stats import Sample, unseen_variance
-from reports.gate.shift_test import above, below, items_needed, limits, p_above, p_below, shift_of
+from reports.gate.shift_test import Shift, above, below, items_needed, limits, p_above, p_below, shift_of
 from reports.values.paired import change
 from tests.proofs import gates
 
@@ -228,3 +229,23 @@ def test_how_far_an_image_can_move_is_by_the_range_of_the_metric(
     shift = shift_of(data, data, rated(bounds))
     assert shift is not None
     assert (shift.loss, shift.gain, shift.widest) == pytest.approx((loss, gain, widest))
+
+
+def level(value: float, typical: float, loss: float = 0.0, gain: float = 0.0) -> Shift:
+    """Nine images of one value."""
+    return Shift(value, 0.0, value, np.full(9, value), typical, 1.0, 9, 8, loss, gain)
+
+
+def test_three_quarters_of_an_image_stand_against_the_claim() -> None:
+    # nine images of 0.1 and 0.75 of one at 0.1 - 0.5: 9 x 0.1 / (1 + 0.1 t) = 0.75 x 0.4 / (1 - 0.4 t) at t = 0.6 / 0.39
+    t = 0.6 / 0.39
+    ratio = 2 * (9 * math.log(1 + 0.1 * t) + 0.75 * math.log(1 - 0.4 * t))
+    expected = pytest.approx(float(stdtr(8, -math.sqrt(ratio))))
+    found, other = above(level(0.1, 0.5), 0.0), below(level(-0.1, 0.5), 0.0)
+    assert found is not None and other is not None and (found.scatter, other.scatter) == (expected, expected)
+
+
+def test_items_are_counted_until_images_that_rise_or_fall_as_a_whole_would_have_been_drawn() -> None:
+    # 0.1 below the threshold where an image can rise by 1: 0.9^n = 0.05; 0.1 above it where one can fall by 0.5: 0.8^n
+    assert items_needed(level(0.1, 0.01, loss=0.5, gain=1.0), 90, 0.2, 0.05) == math.ceil(10 * math.log(0.05) / math.log(0.9))
+    assert items_needed(level(0.3, 0.01, loss=0.5, gain=1.0), 90, 0.2, 0.05) == math.ceil(10 * math.log(0.05) / math.log(0.8))

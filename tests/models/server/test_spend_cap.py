@@ -72,6 +72,22 @@ def test_reasoning_that_is_counted_beside_the_completion_is_charged_for(
     assert (used.prompt, used.charged) == (prompt, out)
 
 
+def test_totals_add_up_what_arrived_and_what_was_lost_and_begin_anew() -> None:
+    spent = Spent(price_in=1.0, price_out=2.0)
+    for _ in range(2):
+        spent.add(
+            token_counts(
+                {"usage": {"prompt_tokens": 100, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 60}}}
+            )
+        )
+    spent.add_lost(0.5)
+    assert (spent.requests, spent.lost, spent.tokens_in, spent.tokens_cached, spent.tokens_out) == (3, 1, 200, 120, 20)
+    assert spent.cost == pytest.approx((200 * 1 + 20 * 2) / 1e6 + 0.5, abs=1e-12)
+    assert spent.added_to({"requests": 4, "cost": 1.0})["requests"] == 7 and spent.added_to({"cost": None})["cost"] is None
+    spent.clear()
+    assert spent == Spent(price_in=1.0, price_out=2.0) and spent.cost == 0.0
+
+
 def test_the_cap_holds_where_reasoning_is_counted_in_the_total_alone() -> None:
     said = reply("Yes.")
     said.data["usage"] = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 1010}  # $0.0092

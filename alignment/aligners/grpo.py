@@ -161,8 +161,11 @@ class Group:
 
     def facts(self) -> dict[str, Any]:
         made = {name: getattr(self.made, name) for name in self.made.__dataclass_fields__}
+        # versions before weighed the divergence too, and of vespo the loss in place of the ratio
+        changed = self.cap is not None and (self.made.beta or self.made.loss_type == "vespo")
         return {
             **made,
+            **({"importance_sampling_correction": "of the surrogate"} if changed else {}),
             "loss": "grpo",
             "temperature of log-probabilities": self.temperature,
             "importance_sampling_cap": self.cap,
@@ -181,10 +184,9 @@ class Group:
         now = score_tokens(policy, states(policy, batch), batch, self.temperature)
         answer, advantage = batch.answer.to(now.device), known["advantages"].to(now)
         old = known["old"].to(now) if "old" in known else now.detach()
-        found = token_loss(self.made, now, old, _of(known, "reference", now), advantage, answer)
-        loss, sampled = found.loss, _of(known, "sampled", now)
-        if self.cap is not None and sampled is not None:
-            loss = loss * (old - sampled).exp().clamp(max=self.cap)
+        sampled = _of(known, "sampled", now)
+        correction = None if self.cap is None or sampled is None else (old - sampled).exp().clamp(max=self.cap)
+        found = token_loss(self.made, now, old, _of(known, "reference", now), advantage, answer, correction)
         weight = share(self.made, answer_tokens(batch), totals.answers, totals.tokens).to(now)[answer]
         name = "cispo_clip_ratio" if self.made.loss_type == "cispo" else "clip_ratio/region_mean"
         values = {} if found.clipped is None else {name: found.clipped.float()}
@@ -194,7 +196,7 @@ class Group:
             values["kl"] = found.kl
             gap = now.detach() - known["reference"].to(now)
             values["objective/kl"] = gap.new_zeros(len(advantage)).index_add(0, answer, gap)
-        return Part((loss * weight).sum(), values)
+        return Part((found.loss * weight).sum(), values)
 
 
 def _of(known: Known, name: str, like: Tensor) -> Tensor | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import tiny_families
 import torch
@@ -163,6 +165,18 @@ def test_tokens_are_weighed_by_what_the_sampler_overlooked(llava_next, images, p
         made = Grpo(Likes(), loss_type="grpo", **options).objective
         losses.append(made(policy, batch, {**known, "advantages": torch.tensor([1.0, 0.0])}, made.totals([row])).loss.item())
     assert losses == pytest.approx([-0.5, -1.0, -0.75], abs=1e-4)
+
+
+def test_the_penalty_is_not_weighed_by_what_the_sampler_overlooked(llava_next, images, pairs):
+    policy = Talker(llava_next)
+    row = make_row(policy, pairs[0], images)
+    batch = collate([row], policy.pad_token_id)
+    with torch.no_grad():
+        now = score_tokens(policy, states(policy, batch), batch)
+    known = {"advantages": torch.zeros(2), "sampled": now - torch.log(torch.tensor(2.0)), "reference": now - 1}
+    made = Grpo(Likes(), loss_type="grpo", beta=0.1, importance_sampling_correction=True).objective
+    loss = made(policy, batch, known, made.totals([row])).loss.item()
+    assert loss == pytest.approx(0.1 * math.exp(-1), rel=1e-4)  # e^(q - p) - (q - p) - 1, as TRL: not twice that
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def token_loss(
         policy, old, reference: (N,) log-probabilities of the tokens now, when they were drawn, and under the reference.
         advantage: (A,) of each answer.
         answer: (N,) which answer a token belongs to.
-        correction: (N,) probability of each token under the trainer over that under the sampler. It weighs the surrogate and not
+        correction: (N,) probability of each token under the trainer over that under the sampler. It weighs the surrogate, not
             the divergence; of vespo it is a factor of the ratio that the weight of an answer is made of.
     """
     gain = advantage.to(policy)[answer]

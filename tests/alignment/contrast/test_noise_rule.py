@@ -35,3 +35,20 @@ def test_a_training_goes_on_under_its_own_rule_of_noise_alone(
     align(ONE_DRAW)
     assert len(list((tmp_path / "cache" / "reference").iterdir())) == kept + 1
     assert ONE_DRAW in (tmp_path / "folder" / "checkpoint" / "alignment.json").read_text()
+
+
+@pytest.mark.parametrize(("damage", "steps"), [({"name": "noise", "steps": 700}, 700), ("noise", 500)])
+def test_the_image_under_noise_is_the_pair_s_own_with_a_draw_for_each_pair(images: Path, tmp_path: Path, damage, steps) -> None:
+    pairs, made = make_pairs(), Mdpo(damage=damage, seed=3)
+    views = [one.views[0] for one in made.objective.extras(pairs, images, tmp_path) if one is not None]
+    assert [view.noise.steps for view in views if view.noise is not None] == [steps] * len(pairs)
+    assert len({view.noise.seed for view in views if view.noise is not None}) == len(pairs)
+    assert [(view.image, view.answers) for view in views] == [(pair.image, (pair.chosen,)) for pair in pairs]
+    assert views != [one.views[0] for one in Mdpo(damage=damage).objective.extras(pairs, images, tmp_path) if one is not None]
+
+
+def test_the_hidden_image_is_the_pair_s_own_with_the_share_that_is_asked_for(images: Path, tmp_path: Path) -> None:
+    pairs, made = make_pairs(), Mdpo(damage={"name": "hidden", "share": 0.5})
+    views = [one.views[0] for one in made.objective.extras(pairs, images, tmp_path) if one is not None]
+    assert [view.hidden.share for view in views if view.hidden is not None] == [0.5] * len(pairs)
+    assert len({view.hidden.seed for view in views if view.hidden is not None}) == len(pairs)

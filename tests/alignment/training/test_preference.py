@@ -12,8 +12,9 @@ from safetensors import safe_open
 from alignment.aligners._preference import preference, preference_of
 from alignment.aligners.dpo import Dpo
 from alignment.batching.collate import Row, collate, score_tokens, states
-from alignment.batching.logps import answer_logps
+from alignment.batching.logps import PairLogps, answer_logps
 from alignment.training import train as training
+from alignment.training.objectives import Totals
 from alignment.training.preference import Preference
 from alignment.training.step_of_pairs import step_of
 from alignment.weights.strategy import divide
@@ -223,3 +224,10 @@ def test_a_moving_reference_needs_whole_weights(monkeypatch):
     trained = Trainable(torch.nn.Linear(1, 1), {}, None, anchor={"weight": torch.zeros(1)})
     with pytest.raises(ConfigError, match="whole weights in each process"):
         divide(trained, Workers(0, 2), online=False)
+
+
+def test_a_pair_of_equal_rewards_is_not_ranked_rightly():
+    """TRL: strictly greater. Before the first step every margin is 0, and an accuracy of 1 there would stop a training."""
+    same = PairLogps(torch.tensor([-3.0, -2.0]), torch.tensor([-4.0, -5.0]))
+    found = preference("dpo").addend(same, same, Totals(2, 0)).values
+    assert found["rewards/margins"].tolist() == [0.0, 0.0] and found["rewards/accuracies"].tolist() == [0.0, 0.0]

@@ -8,7 +8,8 @@ A group whose answers all have the same reward teaches nothing: it is skipped be
 (`frac_reward_zero_std`, as in TRL) and not in the step's means (TRL keeps it there with advantage 0). The logged reward
 (`objective/scores`) is the mean over all rated answers of the step, those of skipped groups too. The answers are drawn by
 the image-first engine, one image and one prompt a group, which reports their log-probabilities: the mean difference to the
-trainer's is logged (`sampling/sampling_logp_difference/mean`). With `beta: 0` there is no reference, so no divergence to
+trainer's is logged (`sampling/sampling_logp_difference/mean`); `importance_sampling_correction` weighs the tokens' policy term
+by its exp, as TRL's mode `token_truncate` does (there it is on with vLLM, and `sequence_mask` the default). With `beta: 0` there is no reference, so no divergence to
 detect a collapse by.
 """
 
@@ -147,7 +148,7 @@ def _check_unused(o: Mapping[str, Any]) -> None:
 class Group:
     """The objective: every row holds the answers of a group, drawn at `temperature`; `known` has their advantages.
 
-    cap: of the weights that correct for a sampler whose probabilities differ; None does not correct.
+    cap: of the ratios that correct for a sampler whose probabilities differ, see `token_loss`; None does not correct.
     """
 
     made: Surrogate
@@ -161,11 +162,8 @@ class Group:
 
     def facts(self) -> dict[str, Any]:
         made = {name: getattr(self.made, name) for name in self.made.__dataclass_fields__}
-        # versions before weighed the divergence too, and of vespo the loss in place of the ratio
-        changed = self.cap is not None and (self.made.beta or self.made.loss_type == "vespo")
         return {
             **made,
-            **({"importance_sampling_correction": "of the surrogate"} if changed else {}),
             "loss": "grpo",
             "temperature of log-probabilities": self.temperature,
             "importance_sampling_cap": self.cap,

@@ -9,8 +9,8 @@ A group whose answers all have the same reward teaches nothing: it is skipped be
 (`objective/scores`) is the mean over all rated answers of the step, those of skipped groups too. The answers are drawn by
 the image-first engine, one image and one prompt a group, which reports their log-probabilities: the mean difference to the
 trainer's is logged (`sampling/sampling_logp_difference/mean`); `importance_sampling_correction` weighs the tokens' policy term
-by its exp, as TRL's mode `token_truncate` does (there it is on with vLLM, and `sequence_mask` the default). With `beta: 0` there
-is no reference, so no divergence to detect a collapse by.
+by its exp, as TRL's mode `token_truncate` does (there it is on with vLLM, and `sequence_mask` the default). With `beta: 0`
+there is no reference, so no divergence to detect a collapse by.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alignment.aligners._base import Aligner
+from alignment.aligners._base import Aligner, seed_of_draws
 from alignment.batching.collate import Batch, Row, answer_tokens, score_rows, score_tokens, states
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
@@ -100,6 +100,7 @@ class Grpo(Aligner):
     def facts(self) -> dict[str, Any]:
         options = {"num_generations": self._k, "unfinished_penalty": self._penalty, "sampling": repr(self._sampling)}
         options |= {"scale_rewards": self._scale, "num_iterations": self.repeats}
+        options |= seed_of_draws(self._seed, self.settings)
         return {**options, "collapse": repr(self.rules[0]), **self._reward.facts()}
 
     def judge_requests(self, n_prompts: int, n_stored: int) -> int:

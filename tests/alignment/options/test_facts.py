@@ -29,15 +29,23 @@ from tests.alignment.talker import FAST, Likes, Talker
 Make = Callable[..., Aligner]
 RANKED: dict[str, Any] = {"ties": "first", "candidates": 3, "sampling": {"temperature": 0.5}, "dpo": {"beta": 0.2}}
 REINFORCED: dict[str, Any] = {
-    **{"beta": 0.2, "unfinished_penalty": 0.5, "sampling": {"max_new_tokens": 9}, "collapse": {"max_kl": 7.0}},
+    "beta": 0.2,
+    "unfinished_penalty": 0.5,
+    "sampling": {"max_new_tokens": 9},
+    "collapse": {"max_kl": 7.0},
 }
 CASES: list[tuple[str, Make, Mapping[str, Any]]] = [
     (
         "dpo",
         Dpo,
         {
-            **{"beta": 0.2, "loss": "ipo", "sft_weight": 0.5, "f_divergence_type": "forward_kl", "ld_alpha": 0.5},
-            **{"use_weighting": True, "reference_sync": {"every": 3}},
+            "beta": 0.2,
+            "loss": "ipo",
+            "sft_weight": 0.5,
+            "f_divergence_type": "forward_kl",
+            "ld_alpha": 0.5,
+            "use_weighting": True,
+            "reference_sync": {"every": 3},
         },
     ),
     ("kto", Kto, {"loss": "apo_zero_unpaired", "beta": 0.2, "desirable_weight": 2.0, "undesirable_weight": 2.0}),
@@ -59,9 +67,15 @@ CASES: list[tuple[str, Make, Mapping[str, Any]]] = [
         lambda **o: Grpo(Likes(), **o),
         {
             **REINFORCED,
-            **{"num_generations": 4, "loss_type": "bnpo", "epsilon": 0.1, "epsilon_high": 0.3, "delta": 3.0},
-            **{"importance_sampling_level": "sequence", "scale_rewards": "none", "num_iterations": 2},
-            **{"importance_sampling_correction": True},
+            "num_generations": 4,
+            "loss_type": "bnpo",
+            "epsilon": 0.1,
+            "epsilon_high": 0.3,
+            "delta": 3.0,
+            "importance_sampling_level": "sequence",
+            "scale_rewards": "none",
+            "num_iterations": 2,
+            "importance_sampling_correction": True,
         },
     ),
 ]

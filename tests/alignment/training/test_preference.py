@@ -231,3 +231,14 @@ def test_a_pair_of_equal_rewards_is_not_ranked_rightly():
     same = PairLogps(torch.tensor([-3.0, -2.0]), torch.tensor([-4.0, -5.0]))
     found = preference("dpo").addend(same, same, Totals(2, 0)).values
     assert found["rewards/margins"].tolist() == [0.0, 0.0] and found["rewards/accuracies"].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
+def test_a_moving_reference_stays_where_it_is_until_its_step(llava_next, images, tmp_path, lora):
+    training = {**FAST, "lora": lora and {**lora, "dropout": 0.0}}
+    fixed, moving = (
+        [row["loss"] for row in Dpo(**sync, training=training).align(TinyPolicy(llava_next), make_pairs(), images, to).log]
+        for sync, to in (({}, tmp_path / "fixed"), ({"reference_sync": {"every": 3, "mix": 1.0}}, tmp_path / "moving"))
+    )
+    assert moving[:3] == pytest.approx(fixed[:3], abs=1e-4) and moving[2] < 0.692
+    assert moving[3] == pytest.approx(0.6931472, abs=1e-4) and fixed[3] < 0.692

@@ -20,6 +20,7 @@ from alignment.losses._image.mdpo import mdpo
 from alignment.losses._image.symmpo import symmpo
 from alignment.losses._image.vdpo import vdpo
 from harness.core.errors import TrainingError
+from tests.alignment.tiny import TinyPolicy
 
 DATA = Path(__file__).parents[1] / "data" / "golden_losses"
 FILES = {name: json.loads((DATA / f"{name}.json").read_text()) for name in ("mdpo", "symmpo", "chip")}
@@ -156,3 +157,12 @@ def test_the_divergence_of_positions_is_the_same_in_small_chunks(monkeypatch):
     for value in (got, wanted):
         value.sum().backward(retain_graph=True)
     torch.testing.assert_close(heads[0].weight.grad, 2 * torch.autograd.grad(wanted.sum(), heads[0].weight)[0])
+
+
+def test_the_head_of_the_reference_is_a_copy_that_does_not_train(llava_next):
+    policy, terms = TinyPolicy(llava_next), TokenTerms(tok_beta=0.1)
+    terms.keep_head(policy)
+    before = policy.head().weight.detach().clone()
+    with torch.no_grad():
+        policy.head().weight += 1
+    assert torch.equal(terms.head.weight, before) and not terms.head.weight.requires_grad

@@ -4,12 +4,15 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from alignment.batching.collate import collate, score
+from alignment.batching.collate import collate, score, score_rows
 from alignment.batching.rows import Rows, make_rows
+from alignment.settings import make_settings
 from alignment.training.reference_logps import _read, compute, reference_key, reference_logps
+from alignment.training.sample_supply import Reference
+from alignment.weights.trainable import evaluating, prepare
 from harness.core.preference import PreferencePair
 from tests.alignment.tiny import TinyPolicy
-from tests.alignment.training.test_train import make_pairs
+from tests.alignment.training.test_train import LORA, make_pairs
 from tests.alignment.two_processes import together
 
 
@@ -95,3 +98,20 @@ def test_a_cache_that_is_cut_or_changed_is_made_again(policy, images, pairs, tmp
     again = reference_logps(policy, rows, tmp_path)
     assert all(torch.equal(one, two) for one, two in zip(first, again, strict=True))
     assert _read(path, safe_open(path, "pt").metadata()["key"]) is not None  # whole again
+
+
+@pytest.mark.parametrize(
+    "training", [{}, {"lora": LORA}, {"lora": LORA, "projector_learning_rate": 1e-3}], ids=["full", "lora", "projector"]
+)
+def test_the_reference_of_online_methods_stays_the_policy_as_loaded(llava_next, images, training):
+    policy, settings = TinyPolicy(llava_next), make_settings(training)
+    rows, _ = make_rows(policy, make_pairs()[:2], images)
+    with torch.no_grad():
+        wanted = torch.cat(score_rows(policy, [rows[0], rows[1]]))
+    reference = Reference(policy, settings)
+    trained = prepare(policy.module, settings)
+    for weight in trained.weights.values():
+        weight.data += 0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(torch.cat(reference.of(trained)([rows[0], rows[1]])), wanted, atol=1e-3, rtol=0)
+    with torch.no_grad(), evaluating(policy.module):
+        assert float((torch.cat(score_rows(policy, [rows[0], rows[1]])) - wanted).abs().min()) > 0.01

@@ -203,3 +203,10 @@ def test_a_collapse_stops_it(llava_next, images, pairs, tmp_path):
     policy.stopped = "length"
     done = Grpo(Likes("o"), num_generations=4, training={**FAST, "epochs": 5}).align(policy, pairs, images, tmp_path)
     assert done.step == 3 and any("collapse: 100% of the answers run into the token limit" in note for note in done.notes)
+
+
+def test_reference_and_old_policy_are_taken_at_the_temperature_of_the_draws(llava_next, images, pairs, tmp_path):
+    options = {"beta": 0.1, "num_iterations": 2, "num_generations": 4, "sampling": {"temperature": 0.5}}
+    done = Grpo(Likes("o"), **options, training={**FAST, "max_steps": 2}).align(Talker(llava_next), pairs, images, tmp_path)
+    learned = [row for row in done.log if "loss" in row]
+    assert learned[0]["objective/kl"] == pytest.approx(0, abs=1e-4) and learned[0]["clip_ratio/region_mean"] == 0

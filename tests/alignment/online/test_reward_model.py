@@ -167,13 +167,13 @@ def test_wrong_shares_are_refused():
 
 
 def test_the_head_that_rates_is_the_trained_one(trained):
-    """The body learns beside the head: with that of before the training most pairs are still told apart, and rated otherwise."""
+    """The body learns beside it: with the head of before the training pairs are still told apart, and rated otherwise."""
     policy, written = loaded(trained.folder), load_file(trained.folder / HEADS)
     head, first = ModelReward(policy)._head, new_head(policy, 0)
     assert {name: value.tolist() for name, value in head.state_dict().items()} == {
         name.removeprefix("reward_head."): value.tolist() for name, value in written.items()
     }
-    assert float((head.weight - first.weight).abs().max()) > 1e-3
+    assert float((head.weight - first.weight).detach().abs().max()) > 1e-3
 
 
 def test_every_rejected_answer_counts_in_the_accuracy(trained, pairs, images):

@@ -10,12 +10,15 @@ import torch
 from alignment.aligners.grpo import Grpo
 from alignment.aligners.ppo import Ppo, PpoObjective, gae
 from alignment.aligners.rloo import LeaveOneOut, Rloo
-from alignment.batching.collate import collate, make_row, score, score_tokens, states
+from alignment.batching.collate import Row, collate, make_row, score, score_tokens, states
 from alignment.batching.rows import make_rows
 from alignment.losses._group.rloo import leave_one_out
 from alignment.online.ranked_pairs import Sampling
 from alignment.online.rollouts import Rollout, Sampler
+from alignment.training.diagnosis import REWARD_RANGE
 from alignment.training.objectives import Totals
+from alignment.training.sample_supply import Reference
+from alignment.weights.trainable import evaluating, prepare
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.preference import PreferencePair
@@ -256,3 +259,21 @@ def test_a_token_of_ppo_costs_its_divergence_and_the_last_one_earns_the_reward(l
     assert known["advantages"].tolist() == pytest.approx(wanted, abs=1e-4)
     assert known["returns"].tolist() == pytest.approx([a + float(v) for a, v in zip(wanted, values, strict=True)], abs=1e-4)
     assert known["kl"].tolist() == pytest.approx([float(cost.sum())], abs=1e-4) and known["scores"].tolist() == [3.0]
+
+
+def test_ppo_learns_from_whitened_advantages_and_the_old_policy_without_dropout(llava_next, images, pairs):
+    policy, lora = Talker(llava_next), {"r": 4, "alpha": 64, "dropout": 0.5}
+    made = Ppo(Never(), training={"lora": lora})
+    rows, _ = make_rows(policy, pairs, images)
+    trained = prepare(policy.module, made.settings, made.objective.heads(policy, 0))
+    for weight in trained.weights.values():
+        weight.data += 0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+    reference = Reference(policy, made.settings).of(trained)
+    given = [Rollout(Row(r.id, r.prompt, r.answers[:1]), torch.tensor([n + 1.0])) for n, r in enumerate((rows[0], rows[1]))]
+    samples, figures = made.supply(policy, rows, images, reference).learned(given, {})
+    with torch.no_grad(), evaluating(policy.module):
+        wanted = [made.objective.forward(policy, collate([r.row], policy.pad_token_id))[0] for r in given]
+    torch.testing.assert_close(torch.cat([s.known["old"] for s in samples]), torch.cat(wanted), atol=1e-4, rtol=0)
+    gains = torch.cat([s.known["advantages"] for s in samples])
+    assert float(gains.mean()) == pytest.approx(0, abs=1e-5) and float(gains.square().mean()) == pytest.approx(1, abs=1e-4)
+    assert figures[REWARD_RANGE] == 1.0

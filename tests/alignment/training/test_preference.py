@@ -242,3 +242,16 @@ def test_a_moving_reference_stays_where_it_is_until_its_step(llava_next, images,
     )
     assert moving[:3] == pytest.approx(fixed[:3], abs=1e-4) and moving[2] < 0.692
     assert moving[3] == pytest.approx(0.6931472, abs=1e-4) and fixed[3] < 0.692
+
+
+def test_ld_dpo_leaves_the_likelihood_of_the_chosen_answer_whole():
+    policy, reference = golden_policy("policy"), golden_policy("reference")
+    rows = golden_rows(policy)
+    with torch.no_grad():
+        alone, both = (
+            addend(preference("dpo", ld_alpha=0.5, sft_weight=w), rows, policy, reference).item() for w in (0.0, 2.0)
+        )
+        batch = collate(rows, policy.pad_token_id)
+        tokens = score_tokens(policy, states(policy, batch), batch)
+    of_chosen = (batch.answer % 2 == 0).nonzero().squeeze(1)  # two answers a row
+    assert both - alone == pytest.approx(2 * -float(tokens[of_chosen].mean()), rel=1e-5)

@@ -166,3 +166,12 @@ def test_the_head_of_the_reference_is_a_copy_that_does_not_train(llava_next):
     with torch.no_grad():
         policy.head().weight += 1
     assert torch.equal(terms.head.weight, before) and not terms.head.weight.requires_grad
+
+
+@pytest.mark.parametrize("loss", [mdpo, chip, symmpo, vdpo])
+def test_the_logged_rewards_are_beta_times_the_log_ratios(loss):
+    zero = torch.zeros(1)
+    reference = ImageLogps(*[zero] * 6)
+    policy = ImageLogps(torch.tensor([2.0]), torch.tensor([-3.0]), *[torch.tensor([0.5])] * 4)
+    got = loss(policy, reference, beta=0.2)
+    assert (got.chosen_reward.item(), got.rejected_reward.item()) == (pytest.approx(0.4), pytest.approx(-0.6))

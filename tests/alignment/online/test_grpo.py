@@ -186,6 +186,7 @@ def test_the_penalty_is_not_weighed_by_what_the_sampler_overlooked(llava_next, i
         ({"importance_sampling_level": "sentence"}, "Choose one of: token, sequence"),
         ({"scale_rewards": "std"}, "Choose one of: group, batch, none"),
         ({"num_generations": 1}, "others of its group"),
+        ({"num_iterations": 0}, "num_iterations of at least 1"),
         ({"epsilon": 0}, "epsilon in"),
         ({"delta": 1.1}, "delta above"),
         ({"sampling": {"top_p": 0.9}}, "top_p must be 1"),

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from alignment.aligners.contrast.chip import Chip
 from alignment.aligners.dpo import Dpo
 from alignment.aligners.kto import Kto
 from alignment.batching.collate import collate, score, score_rows
@@ -140,3 +141,13 @@ def test_another_checkpoint_is_the_reference_where_it_is_given(llava_next, image
         assert row["loss"] == pytest.approx(float(torch.log1p((rejected - chosen).exp()).mean()), abs=1e-3)
     assert row["rewards/chosen"] == pytest.approx(float(chosen.mean()), abs=1e-3) != 0
     assert row["rewards/rejected"] == pytest.approx(float(rejected.mean()), abs=1e-3) != 0
+
+
+def test_the_divergence_of_chip_is_from_the_reference_that_is_given(llava_next, images, tmp_path):
+    policy, other = TinyPolicy(llava_next), TinyPolicy(llava_next)
+    other.checkpoint = replace(other.checkpoint, digest="another")
+    with torch.no_grad():
+        other.module.lm_head.weight *= 1.5
+    made = Chip(damage="crop", training={"max_steps": 1})
+    made.align(policy, make_pairs(), images, tmp_path, reference=other)
+    assert torch.equal(made.objective.tokens.head.weight, other.head().weight)

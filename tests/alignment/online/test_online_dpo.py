@@ -238,3 +238,11 @@ def test_the_coin_is_thrown_anew_for_each_prompt_in_each_step(llava_next, images
     assert 0.22 < sum(map(sum, thrown)) / 3600 < 0.28  # p, within four standard errors
     for line in (*thrown, *zip(*thrown, strict=True)):  # of a step, of a prompt
         assert 2 <= sum(line) <= 30
+
+
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0])
+def test_before_the_first_step_policy_and_reference_are_equal(llava_next, images, pairs, tmp_path, p):
+    made = MixedDpo(Alphabetical(), p=p, ties="stored", training={**FAST, "batch_size": len(pairs), "max_steps": 1})
+    row = made.align(Talker(llava_next), pairs, images, tmp_path).log[0]
+    assert row["loss"] == pytest.approx(0.6931472, abs=1e-4)
+    assert row["rewards/chosen"] == pytest.approx(0, abs=1e-4) and row["rewards/rejected"] == pytest.approx(0, abs=1e-4)

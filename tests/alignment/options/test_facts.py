@@ -20,6 +20,7 @@ from alignment.aligners.online_bdhs import OnlineBdhs
 from alignment.aligners.online_dpo import OnlineDpo
 from alignment.aligners.ppo import Ppo
 from alignment.aligners.rloo import Rloo
+from alignment.settings import Settings
 from alignment.training.sample_supply import Online
 from harness.core.digests import parts_digest
 from harness.core.errors import TrainingError
@@ -105,3 +106,30 @@ def test_a_finished_training_of_other_draws_is_not_taken_for_this_one(llava_next
     Rloo(Likes(), training=training).align(Talker(llava_next), pairs, images, tmp_path)
     with pytest.raises(TrainingError, match="other settings"):
         Rloo(Likes(), training=training, seed=1).align(Talker(llava_next), pairs, images, tmp_path)
+
+
+def test_every_setting_of_the_loop_makes_another_training_but_for_those_that_change_no_weight() -> None:
+    others: dict[str, Any] = {
+        "learning_rate": 1e-4,
+        "epochs": 2.0,
+        "max_steps": 3,
+        "batch_size": 4,
+        "micro_batch": 4,
+        "warmup_ratio": 0.5,
+        "schedule": "linear",
+        "weight_decay": 0.1,
+        "clip": 0.5,
+        "lora": {"r": 4},
+        "projector_learning_rate": 1e-4,
+        "freeze_vision": False,
+        "max_length": 99,
+        "gradient_checkpointing": True,
+        "dtype": "bfloat16",
+        "early_stop": {"metric": "loss", "below": 0.1},
+        "seed": 3,
+    }
+    same: dict[str, Any] = {"save_every": 3, "keep_states": 2, "trackers": []}
+    assert others.keys() | same.keys() == Settings.__dataclass_fields__.keys()
+    made = {name: known_by(Dpo(training={name: value})) for name, value in others.items()}
+    assert len({known_by(Dpo()), *made.values()}) == len(others) + 1
+    assert {known_by(Dpo(training={name: value})) for name, value in same.items()} == {known_by(Dpo())}

@@ -77,10 +77,8 @@ def test_ppo_clips_the_ratio_and_the_value(llava_next, images, pairs):
         assert part.values["policy/clipfrac"].mean() == 1
         part = ppo(policy, batch, {**known, "advantages": -torch.ones(n)}, Totals(0, 0, tokens=n))
         assert float(part.loss) == pytest.approx(1.5 + 0.5 * 0.5, abs=1e-4)  # the worse of clipped and not
-        for ahead, wanted in (
-            (3.0, 2.8**2),
-            (-1.0, 2.0**2),
-        ):  # a value 1 above the old one counts as 0.2 above it where that is worse
+        # a value 1 above the old one counts as 0.2 above it where that is worse
+        for ahead, wanted in ((3.0, 2.8**2), (-2.0, 3.0**2)):
             moved = {**known, "old": now, "values": values - 1, "returns": values - 1 + ahead}
             part = ppo(policy, batch, {**moved, "advantages": torch.zeros(n)}, Totals(0, 0, tokens=n))
             assert float(part.loss) == pytest.approx(0.5 * 0.5 * wanted, abs=1e-4)

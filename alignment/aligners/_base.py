@@ -18,6 +18,11 @@ from harness.core.plugins import Progress, no_progress
 from harness.core.preference import PreferencePair
 
 
+def seed_of_draws(seed: int, settings: Settings) -> dict[str, int]:
+    """Among the facts of an aligner that draws while it trains: its own seed, where that is not the one of the training."""
+    return {} if seed == settings.seed else {"seed of the draws": seed}
+
+
 class Aligner:
     """An aligner sets `objective` and `settings`; one that makes its answers while it trains is `Online` as well."""
 

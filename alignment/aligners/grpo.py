@@ -8,8 +8,9 @@ A group whose answers all have the same reward teaches nothing: it is skipped be
 (`frac_reward_zero_std`, as in TRL) and not in the step's means (TRL keeps it there with advantage 0). The logged reward
 (`objective/scores`) is the mean over all rated answers of the step, those of skipped groups too. The answers are drawn by
 the image-first engine, one image and one prompt a group, which reports their log-probabilities: the mean difference to the
-trainer's is logged (`sampling/sampling_logp_difference/mean`). With `beta: 0` there is no reference, so no divergence to
-detect a collapse by.
+trainer's is logged (`sampling/sampling_logp_difference/mean`); `importance_sampling_correction` weighs the tokens' policy term
+by its exp, as TRL's mode `token_truncate` does (there it is on with vLLM, and `sequence_mask` the default). With `beta: 0`
+there is no reference, so no divergence to detect a collapse by.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alignment.aligners._base import Aligner
+from alignment.aligners._base import Aligner, seed_of_draws
 from alignment.batching.collate import Batch, Row, answer_tokens, score_rows, score_tokens, states
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
@@ -99,6 +100,7 @@ class Grpo(Aligner):
     def facts(self) -> dict[str, Any]:
         options = {"num_generations": self._k, "unfinished_penalty": self._penalty, "sampling": repr(self._sampling)}
         options |= {"scale_rewards": self._scale, "num_iterations": self.repeats}
+        options |= seed_of_draws(self._seed, self.settings)
         return {**options, "collapse": repr(self.rules[0]), **self._reward.facts()}
 
     def judge_requests(self, n_prompts: int, n_stored: int) -> int:
@@ -147,7 +149,7 @@ def _check_unused(o: Mapping[str, Any]) -> None:
 class Group:
     """The objective: every row holds the answers of a group, drawn at `temperature`; `known` has their advantages.
 
-    cap: of the weights that correct for a sampler whose probabilities differ; None does not correct.
+    cap: of the ratios that correct for a sampler whose probabilities differ, see `token_loss`; None does not correct.
     """
 
     made: Surrogate
@@ -181,10 +183,9 @@ class Group:
         now = score_tokens(policy, states(policy, batch), batch, self.temperature)
         answer, advantage = batch.answer.to(now.device), known["advantages"].to(now)
         old = known["old"].to(now) if "old" in known else now.detach()
-        found = token_loss(self.made, now, old, _of(known, "reference", now), advantage, answer)
-        loss, sampled = found.loss, _of(known, "sampled", now)
-        if self.cap is not None and sampled is not None:
-            loss = loss * (old - sampled).exp().clamp(max=self.cap)
+        sampled = _of(known, "sampled", now)
+        correction = None if self.cap is None or sampled is None else (old - sampled).exp().clamp(max=self.cap)
+        found = token_loss(self.made, now, old, _of(known, "reference", now), advantage, answer, correction)
         weight = share(self.made, answer_tokens(batch), totals.answers, totals.tokens).to(now)[answer]
         name = "cispo_clip_ratio" if self.made.loss_type == "cispo" else "clip_ratio/region_mean"
         values = {} if found.clipped is None else {name: found.clipped.float()}
@@ -194,7 +195,7 @@ class Group:
             values["kl"] = found.kl
             gap = now.detach() - known["reference"].to(now)
             values["objective/kl"] = gap.new_zeros(len(advantage)).index_add(0, answer, gap)
-        return Part((loss * weight).sum(), values)
+        return Part((found.loss * weight).sum(), values)
 
 
 def _of(known: Known, name: str, like: Tensor) -> Tensor | None:

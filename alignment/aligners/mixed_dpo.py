@@ -15,7 +15,7 @@ from math import comb
 from pathlib import Path
 from typing import Any
 
-from alignment.aligners._base import Aligner
+from alignment.aligners._base import Aligner, seed_of_draws
 from alignment.aligners._preference import preference_of
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
@@ -59,7 +59,8 @@ class MixedDpo(Aligner):
 
     def facts(self) -> dict[str, Any]:
         judge = f"{self._judge.name} {self._judge.version}"
-        more = {"candidates": self._candidates} if self._candidates != 2 else {}
+        more: dict[str, Any] = {"candidates": self._candidates} if self._candidates != 2 else {}
+        more |= seed_of_draws(self._seed, self.settings)
         return {"p_stored": self._p, "ties": self._ties, "annotator": judge, "sampling": repr(self._sampling), **more}
 
     def judge_requests(self, n_prompts: int, n_stored: int) -> int:

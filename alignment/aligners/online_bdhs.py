@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alignment.aligners._base import Aligner
+from alignment.aligners._base import Aligner, seed_of_draws
 from alignment.aligners._preference import preference_of
 from alignment.batching.collate import make_row
 from alignment.batching.policy import AnsweringPolicy, Policy
@@ -66,7 +66,7 @@ class OnlineBdhs(Aligner):
         return self._source.embedder
 
     def facts(self) -> dict[str, Any]:
-        return self._facts
+        return {**self._facts, **seed_of_draws(self._seed, self.settings)}
 
     def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
         talking = require_answering(policy, "online_bdhs")

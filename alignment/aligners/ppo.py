@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alignment.aligners._base import Aligner
+from alignment.aligners._base import Aligner, seed_of_draws
 from alignment.batching.collate import Batch, Row, collate, predictors, score_tokens, states
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
@@ -68,6 +68,7 @@ class Ppo(Aligner):
 
     def facts(self) -> dict[str, Any]:
         options = {"unfinished_penalty": self._penalty, "sampling": repr(self._sampling), "epochs_a_batch": self.repeats}
+        options |= seed_of_draws(self._seed, self.settings)
         return {**options, "collapse": repr(self.rules[0]), **self._reward.facts()}
 
     def judge_requests(self, n_prompts: int, n_stored: int) -> int:

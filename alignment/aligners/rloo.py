@@ -19,7 +19,7 @@ from typing import Any
 
 from torch import nn
 
-from alignment.aligners._base import Aligner
+from alignment.aligners._base import Aligner, seed_of_draws
 from alignment.batching.collate import Batch, Row, score
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
@@ -66,6 +66,7 @@ class Rloo(Aligner):
     def facts(self) -> dict[str, Any]:
         options = {"k": self._k, "unfinished_penalty": self._penalty, "sampling": repr(self._sampling)}
         options |= {"normalize_rewards": self._normalize}
+        options |= seed_of_draws(self._seed, self.settings)
         return {**options, "collapse": repr(self.rules[0]), **self._reward.facts()}
 
     def judge_requests(self, n_prompts: int, n_stored: int) -> int:

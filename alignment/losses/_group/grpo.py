@@ -59,7 +59,13 @@ class TokenLoss(NamedTuple):
 
 
 def token_loss(
-    made: Surrogate, policy: Tensor, old: Tensor, reference: Tensor | None, advantage: Tensor, answer: Tensor
+    made: Surrogate,
+    policy: Tensor,
+    old: Tensor,
+    reference: Tensor | None,
+    advantage: Tensor,
+    answer: Tensor,
+    correction: Tensor | None = None,
 ) -> TokenLoss:
     """Loss of each token.
 
@@ -67,6 +73,8 @@ def token_loss(
         policy, old, reference: (N,) log-probabilities of the tokens now, when they were drawn, and under the reference.
         advantage: (A,) of each answer.
         answer: (N,) which answer a token belongs to.
+        correction: (N,) probability of each token under the trainer over that under the sampler. It weighs the surrogate, not
+            the divergence; of vespo it is a factor of the ratio that the weight of an answer is made of.
     """
     gain = advantage.to(policy)[answer]
     log_ratio = policy - old
@@ -75,9 +83,9 @@ def token_loss(
         log_ratio = (log_ratio.new_zeros(len(advantage)).index_add(0, answer, log_ratio) / n)[answer]
     ratio = log_ratio.exp()
     if made.loss_type == "vespo":
-        loss = -_gamma_weights(policy.detach() - old, advantage.to(policy), answer)[answer] * gain * policy
+        loss = -_gamma_weights(policy.detach() - old, advantage.to(policy), answer, correction)[answer] * gain * policy
     else:
-        loss = _surrogate(made, policy, ratio, gain)
+        loss = _surrogate(made, policy, ratio, gain) * (1.0 if correction is None else correction)
     kl = None
     if reference is not None and made.beta:
         gap = reference - policy
@@ -122,10 +130,13 @@ def _surrogate(made: Surrogate, policy: Tensor, ratio: Tensor, gain: Tensor) -> 
     return -torch.minimum(free * gain, clipped * gain)
 
 
-def _gamma_weights(log_ratio: Tensor, advantage: Tensor, answer: Tensor) -> Tensor:
-    """VESPO's weight of each answer, (A,): e^l w^k e^(-l w), w the product of its tokens' ratios; 1 where w is 1."""
-    whole = torch.zeros_like(advantage).index_add(0, answer, log_ratio.clamp(-_FAR, _FAR))
-    log_w = whole.clamp(math.log(1e-8), _FAR)
+def _gamma_weights(log_ratio: Tensor, advantage: Tensor, answer: Tensor, correction: Tensor | None) -> Tensor:
+    """VESPO's weight of each answer, (A,): e^l w^k e^(-l w), w the product of its tokens' ratios (and of their corrections for
+    the sampler); 1 where w is 1."""
+    lowest, of_tokens = math.log(1e-8), log_ratio.clamp(-_FAR, _FAR)
+    if correction is not None:
+        of_tokens = of_tokens + correction.log().clamp(lowest, _FAR)
+    log_w = torch.zeros_like(advantage).index_add(0, answer, of_tokens).clamp(lowest, _FAR)
     (k_up, l_up), (k_down, l_down) = VESPO_WEIGHTS
     k, rate = torch.where(advantage >= 0, k_up, k_down), torch.where(advantage >= 0, l_up, l_down)
     return (rate + k * log_w - rate * log_w.exp()).exp()

@@ -263,3 +263,15 @@ def test_the_accuracy_of_images_compares_rewards_without_chips_divergence(monkey
     made = Chip(damage="crop", tok_beta=0.3).objective
     found = made(None, None, {}, Totals(2, 0)).values["rewards/image_accuracies"]  # type: ignore[arg-type]
     assert found.tolist() == [0.0, 1.0]
+
+
+def test_a_pair_is_ranked_rightly_where_its_chosen_answer_has_the_higher_reward(monkeypatch):
+    chosen, rejected, zero = torch.tensor([0.5, -0.5, 0.0]), torch.tensor([-0.5, 0.5, 0.0]), torch.zeros(3)
+    monkeypatch.setattr(
+        ImageContrast, "_scored", lambda *given: (ImageLogps(chosen, rejected, zero - 0.1), ImageLogps(zero, zero, zero), {})
+    )
+    found = Mdpo(beta=0.2).objective(None, None, {}, Totals(3, 0)).values  # type: ignore[arg-type]
+    assert found["rewards/accuracies"].tolist() == [1.0, 0.0, 0.0]
+    assert found["rewards/margins"].tolist() == pytest.approx([0.2, -0.2, 0.0])
+    assert found["rewards/chosen_elsewhere"].tolist() == pytest.approx([-0.02] * 3)
+    assert found["rewards/image_accuracies"].tolist() == [1.0, 0.0, 1.0]

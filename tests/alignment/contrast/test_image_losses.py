@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from alignment.batching import logps
 from alignment.batching.collate import Batch
 from alignment.batching.logps import ImageLogps, PairLoss, answer_logps
 from alignment.contrast.token_terms import TokenTerms, position_kl, segment_weights
@@ -19,6 +20,7 @@ from alignment.losses._image.mdpo import mdpo
 from alignment.losses._image.symmpo import symmpo
 from alignment.losses._image.vdpo import vdpo
 from harness.core.errors import TrainingError
+from tests.alignment.tiny import TinyPolicy
 
 DATA = Path(__file__).parents[1] / "data" / "golden_losses"
 FILES = {name: json.loads((DATA / f"{name}.json").read_text()) for name in ("mdpo", "symmpo", "chip")}
@@ -136,3 +138,40 @@ def test_symmpo_starts_at_its_four_terms_and_needs_the_other_answer():
     assert symmpo(five, five, lamda=0.5).loss.item() == pytest.approx(4 * 0.6931472)
     with pytest.raises(TrainingError, match="right for the other image"):
         symmpo(three, three)
+
+
+def test_what_one_answer_has_beyond_the_other_weighs_more():
+    chosen, rejected = segment_weights([1, 2], [1, 2, 3, 4, 5, 6], 2.0)
+    assert chosen.tolist() == [1, 1] and rejected.tolist() == [1, 1, 2, 2, 2, 2]
+
+
+def test_the_divergence_of_positions_is_the_same_in_small_chunks(monkeypatch):
+    draw = torch.Generator().manual_seed(0)
+    states, reference = (torch.randn(7, 5, generator=draw, dtype=torch.float64) for _ in range(2))
+    heads = [torch.nn.Linear(5, 11, bias=False, dtype=torch.float64) for _ in range(2)]
+    logits = [head(at).log_softmax(-1) for head, at in zip(heads, (states, reference), strict=True)]
+    wanted = (logits[1].exp() * (logits[1] - logits[0])).sum(-1)
+    monkeypatch.setattr(logps, "LOGITS_AT_ONCE", 11 * 3)  # three positions at a time
+    got = position_kl(states, reference, *heads)
+    torch.testing.assert_close(got, wanted)
+    for value in (got, wanted):
+        value.sum().backward(retain_graph=True)
+    torch.testing.assert_close(heads[0].weight.grad, 2 * torch.autograd.grad(wanted.sum(), heads[0].weight)[0])
+
+
+def test_the_head_of_the_reference_is_a_copy_that_does_not_train(llava_next):
+    policy, terms = TinyPolicy(llava_next), TokenTerms(tok_beta=0.1)
+    terms.keep_head(policy)
+    before = policy.head().weight.detach().clone()
+    with torch.no_grad():
+        policy.head().weight += 1
+    assert torch.equal(terms.head.weight, before) and not terms.head.weight.requires_grad
+
+
+@pytest.mark.parametrize("loss", [mdpo, chip, symmpo, vdpo])
+def test_the_logged_rewards_are_beta_times_the_log_ratios(loss):
+    zero = torch.zeros(1)
+    reference = ImageLogps(*[zero] * 6)
+    policy = ImageLogps(torch.tensor([2.0]), torch.tensor([-3.0]), *[torch.tensor([0.5])] * 4)
+    got = loss(policy, reference, beta=0.2)
+    assert (got.chosen_reward.item(), got.rejected_reward.item()) == (pytest.approx(0.4), pytest.approx(-0.6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,30 @@ def test_vespo_cuts_the_log_ratio_of_each_token_at_twenty_nats():
     old, policy = torch.zeros(2, dtype=torch.float64), torch.tensor([-30.0, 20.0], dtype=torch.float64)
     found = token_loss(Surrogate("vespo"), policy, old, None, torch.tensor([1.0]), torch.tensor([0, 0]))
     assert found.loss.tolist() == [30.0, -20.0]  # their product counts as 1, whose weight is 1: -A log p
+
+
+def corrected(correction: list[float] | None, **options: Any) -> list[float]:
+    """Losses of two answers, of two tokens and one, whose policy moved by 0.1 nats a token and whose reference is 1 nat off."""
+    old, answer = torch.tensor([-1.0, -2.0, -0.5], dtype=torch.float64), torch.tensor([0, 0, 1])
+    gains = torch.tensor([1.0, -1.0], dtype=torch.float64)
+    factor = None if correction is None else torch.tensor(correction, dtype=torch.float64)
+    return token_loss(Surrogate(**options), old + 0.1, old, old - 0.9, gains, answer, factor).loss.tolist()
+
+
+@pytest.mark.parametrize("loss_type", ["grpo", "cispo", "sapo", "luspo"])
+def test_the_correction_for_the_sampler_weighs_the_surrogate_and_not_the_divergence(loss_type):
+    # TRL 1.16, _compute_loss: the policy term times the ratio, then + beta * per_token_kl
+    options = {"loss_type": loss_type, "epsilon_high": 5.0 if loss_type == "cispo" else None}
+    surrogate = corrected(None, beta=0.0, **options)
+    penalty = [both - own for both, own in zip(corrected(None, beta=0.2, **options), surrogate, strict=True)]
+    assert min(penalty) > 0.05
+    wanted = [own * factor + kl for own, factor, kl in zip(surrogate, (2.0, 0.5, 3.0), penalty, strict=True)]
+    assert corrected([2.0, 0.5, 3.0], beta=0.2, **options) == pytest.approx(wanted)
+
+
+def test_vespo_makes_its_weight_of_the_corrected_ratio():
+    # w = exp(0.1 + 0.1) * 2 * 3 and exp(0.1) * 0.5; e^l w^k e^(-l w), (k, l) = (2, 3) and (3, 2): TRL's get_gamma_weights
+    first, second = 6 * math.exp(0.2), 0.5 * math.exp(0.1)
+    weights = math.exp(3) * first**2 * math.exp(-3 * first), math.exp(2) * second**3 * math.exp(-2 * second)
+    wanted = [-weights[0] * -0.9, -weights[0] * -1.9, weights[1] * -0.4]
+    assert corrected([2.0, 3.0, 0.5], loss_type="vespo") == pytest.approx(wanted)

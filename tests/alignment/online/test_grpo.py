@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import tiny_families
 import torch
@@ -165,6 +167,18 @@ def test_tokens_are_weighed_by_what_the_sampler_overlooked(llava_next, images, p
     assert losses == pytest.approx([-0.5, -1.0, -0.75], abs=1e-4)
 
 
+def test_the_penalty_is_not_weighed_by_what_the_sampler_overlooked(llava_next, images, pairs):
+    policy = Talker(llava_next)
+    row = make_row(policy, pairs[0], images)
+    batch = collate([row], policy.pad_token_id)
+    with torch.no_grad():
+        now = score_tokens(policy, states(policy, batch), batch)
+    known = {"advantages": torch.zeros(2), "sampled": now - torch.log(torch.tensor(2.0)), "reference": now - 1}
+    made = Grpo(Likes(), loss_type="grpo", beta=0.1, importance_sampling_correction=True).objective
+    loss = made(policy, batch, known, made.totals([row])).loss.item()
+    assert loss == pytest.approx(0.1 * math.exp(-1), rel=1e-4)  # e^(q - p) - (q - p) - 1, as TRL: not twice that
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -172,6 +186,7 @@ def test_tokens_are_weighed_by_what_the_sampler_overlooked(llava_next, images, p
         ({"importance_sampling_level": "sentence"}, "Choose one of: token, sequence"),
         ({"scale_rewards": "std"}, "Choose one of: group, batch, none"),
         ({"num_generations": 1}, "others of its group"),
+        ({"num_iterations": 0}, "num_iterations of at least 1"),
         ({"epsilon": 0}, "epsilon in"),
         ({"delta": 1.1}, "delta above"),
         ({"sampling": {"top_p": 0.9}}, "top_p must be 1"),
@@ -189,3 +204,10 @@ def test_a_collapse_stops_it(llava_next, images, pairs, tmp_path):
     policy.stopped = "length"
     done = Grpo(Likes("o"), num_generations=4, training={**FAST, "epochs": 5}).align(policy, pairs, images, tmp_path)
     assert done.step == 3 and any("collapse: 100% of the answers run into the token limit" in note for note in done.notes)
+
+
+def test_reference_and_old_policy_are_taken_at_the_temperature_of_the_draws(llava_next, images, pairs, tmp_path):
+    options = {"beta": 0.1, "num_iterations": 2, "num_generations": 4, "sampling": {"temperature": 0.5}}
+    done = Grpo(Likes("o"), **options, training={**FAST, "max_steps": 2}).align(Talker(llava_next), pairs, images, tmp_path)
+    learned = [row for row in done.log if "loss" in row]
+    assert learned[0]["objective/kl"] == pytest.approx(0, abs=1e-4) and learned[0]["clip_ratio/region_mean"] == 0

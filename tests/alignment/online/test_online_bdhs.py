@@ -3,7 +3,7 @@
 import pytest
 
 from alignment.aligners.mixed_dpo import MixedDpo
-from alignment.aligners.online_bdhs import OnlineBdhs
+from alignment.aligners.online_bdhs import OnlineBdhs, _figures
 from alignment.aligners.online_dpo import OnlineDpo
 from alignment.batching.rows import make_rows
 from harness.core.digests import model_digest
@@ -83,3 +83,9 @@ def test_avg_dpo_on_ranked_answers_is_refused_when_built():
     for made in (OnlineDpo, MixedDpo):
         with pytest.raises(ConfigError, match="avg_dpo needs two rejected answers, but each pair has one here. Use loss: dpo"):
             made(judge=None, dpo={"loss": "avg_dpo"})
+
+
+def test_what_a_step_logs_of_its_draws():
+    """Of four prompts one found no answer that fits; the others took 1, 2 and 3 tries, the last one free."""
+    found = _figures([(1, False), None, (2, False), (3, True)])
+    assert found == {"online/stored": 0.25, "online/tries": 2.0, "online/free": pytest.approx(1 / 3)}

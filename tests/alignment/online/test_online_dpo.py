@@ -227,3 +227,22 @@ def test_as_many_candidates_are_drawn_as_asked_for(llava_next, images, pairs, tm
     assert "candidates" not in OnlineDpo(judge).facts()
     with pytest.raises(ConfigError, match="at least 2"):
         OnlineDpo(judge, candidates=1)
+
+
+def test_the_coin_is_thrown_anew_for_each_prompt_in_each_step(llava_next, images, pairs):
+    """Equation 4 of the study: alpha ~ Bernoulli(p) for every sample."""
+    policy = Talker(llava_next)
+    rows, _ = make_rows(policy, pairs, images)
+    supply = MixedDpo(Alphabetical(), p=0.25, seed=1).supply(policy, rows, images, None)
+    thrown = [[supply._coin(step, f"{n}") < supply.p_stored for n in range(60)] for step in range(60)]
+    assert 0.22 < sum(map(sum, thrown)) / 3600 < 0.28  # p, within four standard errors
+    for line in (*thrown, *zip(*thrown, strict=True)):  # of a step, of a prompt
+        assert 2 <= sum(line) <= 30
+
+
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0])
+def test_before_the_first_step_policy_and_reference_are_equal(llava_next, images, pairs, tmp_path, p):
+    made = MixedDpo(Alphabetical(), p=p, ties="stored", training={**FAST, "batch_size": len(pairs), "max_steps": 1})
+    row = made.align(Talker(llava_next), pairs, images, tmp_path).log[0]
+    assert row["loss"] == pytest.approx(0.6931472, abs=1e-4)
+    assert row["rewards/chosen"] == pytest.approx(0, abs=1e-4) and row["rewards/rejected"] == pytest.approx(0, abs=1e-4)

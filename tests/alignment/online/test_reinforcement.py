@@ -10,12 +10,15 @@ import torch
 from alignment.aligners.grpo import Grpo
 from alignment.aligners.ppo import Ppo, PpoObjective, gae
 from alignment.aligners.rloo import LeaveOneOut, Rloo
-from alignment.batching.collate import collate, make_row, score, score_tokens, states
+from alignment.batching.collate import Row, collate, make_row, score, score_tokens, states
 from alignment.batching.rows import make_rows
 from alignment.losses._group.rloo import leave_one_out
 from alignment.online.ranked_pairs import Sampling
-from alignment.online.rollouts import Sampler
+from alignment.online.rollouts import Rollout, Sampler
+from alignment.training.diagnosis import REWARD_RANGE
 from alignment.training.objectives import Totals
+from alignment.training.sample_supply import Reference
+from alignment.weights.trainable import evaluating, prepare
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.preference import PreferencePair
@@ -74,6 +77,12 @@ def test_ppo_clips_the_ratio_and_the_value(llava_next, images, pairs):
         assert part.values["policy/clipfrac"].mean() == 1
         part = ppo(policy, batch, {**known, "advantages": -torch.ones(n)}, Totals(0, 0, tokens=n))
         assert float(part.loss) == pytest.approx(1.5 + 0.5 * 0.5, abs=1e-4)  # the worse of clipped and not
+        # a value 1 above the old one counts as 0.2 above it where that is worse
+        for ahead, wanted in ((3.0, 2.8**2), (-2.0, 3.0**2)):
+            moved = {**known, "old": now, "values": values - 1, "returns": values - 1 + ahead}
+            part = ppo(policy, batch, {**moved, "advantages": torch.zeros(n)}, Totals(0, 0, tokens=n))
+            assert float(part.loss) == pytest.approx(0.5 * 0.5 * wanted, abs=1e-4)
+            assert part.values["loss/value"].mean().item() == pytest.approx(0.5 * wanted, abs=1e-4)
 
 
 @pytest.mark.parametrize(("aligner", "lora"), [(Rloo, None), (Rloo, {"r": 4, "alpha": 8, "dropout": 0.1}), (Ppo, None)])
@@ -217,3 +226,60 @@ def test_a_penalty_that_would_reward_answers_without_an_end_is_refused(aligner) 
 def test_a_value_loss_that_would_be_made_larger_is_refused() -> None:
     with pytest.raises(ConfigError, match="value_weight of at least 0"):
         Ppo(Never(), value_weight=-1)
+
+
+@pytest.mark.parametrize("aligner", [Ppo, Rloo, Grpo])
+def test_the_limits_of_a_collapse_are_those_that_were_given(aligner) -> None:
+    rows = [{"objective/kl": 5.0}] * 2
+    (given,), (usual,) = aligner(Never(), collapse={"max_kl": 4.0, "steps": 2}).rules, aligner(Never()).rules
+    assert "5.0 nats" in given(rows) and usual(rows * 2) == ""
+
+
+def test_the_logged_rewards_of_rloo_add_up(llava_next, images, pairs):
+    policy = TinyPolicy(llava_next)
+    row = make_row(policy, pairs[0], images)
+    batch = collate([row], policy.pad_token_id)
+    logps = score(policy, batch).detach()
+    known = {"rewards": torch.tensor([1.0, 0.5]), "reference": logps - torch.tensor([4.0, -2.0])}
+    found = LeaveOneOut(beta=0.25)(policy, batch, known, Totals(0, 0, answers=2)).values
+    assert found["objective/non_score_reward"].tolist() == pytest.approx([-1.0, 0.5], abs=1e-3)
+    assert found["objective/rlhf_reward"].tolist() == pytest.approx([0.0, 1.0], abs=1e-3)
+
+
+def test_a_token_of_ppo_costs_its_divergence_and_the_last_one_earns_the_reward(llava_next, images, pairs):
+    """By hand from the log-probabilities and the values of the policy: gamma 1, lambda 0.5, beta 0.1."""
+    policy = Talker(llava_next)
+    row = make_row(policy, replace(pairs[0], rejected=()), images)
+    made = Ppo(Never(), beta=0.1, gae_lambda=0.5)
+    made.objective.heads(policy, 0)
+    with torch.no_grad():
+        old, values = made.objective.forward(policy, collate([row], policy.pad_token_id))
+    rows, _ = make_rows(policy, pairs, images)
+    cost = torch.arange(len(old)) * 0.5 - 1
+    known = made.supply(policy, rows, images, None)._sample(Rollout(row, torch.tensor([3.0])), old - cost).known
+    ahead, wanted = 0.0, list[float]()
+    for t in range(len(old) - 1, -1, -1):
+        earned = -0.1 * float(cost[t]) + (3.0 if t == len(old) - 1 else float(values[t + 1]))
+        ahead = earned - float(values[t]) + 0.5 * ahead
+        wanted.insert(0, ahead)
+    assert known["advantages"].tolist() == pytest.approx(wanted, abs=1e-4)
+    assert known["returns"].tolist() == pytest.approx([a + float(v) for a, v in zip(wanted, values, strict=True)], abs=1e-4)
+    assert known["kl"].tolist() == pytest.approx([float(cost.sum())], abs=1e-4) and known["scores"].tolist() == [3.0]
+
+
+def test_ppo_learns_from_whitened_advantages_and_the_old_policy_without_dropout(llava_next, images, pairs):
+    policy, lora = Talker(llava_next), {"r": 4, "alpha": 64, "dropout": 0.5}
+    made = Ppo(Never(), training={"lora": lora})
+    rows, _ = make_rows(policy, pairs, images)
+    trained = prepare(policy.module, made.settings, made.objective.heads(policy, 0))
+    for weight in trained.weights.values():
+        weight.data += 0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+    reference = Reference(policy, made.settings).of(trained)
+    given = [Rollout(Row(r.id, r.prompt, r.answers[:1]), torch.tensor([n + 1.0])) for n, r in enumerate((rows[0], rows[1]))]
+    samples, figures = made.supply(policy, rows, images, reference).learned(given, {})
+    with torch.no_grad(), evaluating(policy.module):
+        wanted = [made.objective.forward(policy, collate([r.row], policy.pad_token_id))[0] for r in given]
+    torch.testing.assert_close(torch.cat([s.known["old"] for s in samples]), torch.cat(wanted), atol=1e-4, rtol=0)
+    gains = torch.cat([s.known["advantages"] for s in samples])
+    assert float(gains.mean()) == pytest.approx(0, abs=1e-5) and float(gains.square().mean()) == pytest.approx(1, abs=1e-4)
+    assert figures[REWARD_RANGE] == 1.0

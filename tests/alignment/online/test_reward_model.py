@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from alignment.aligners.reward_model import RewardModel
-from alignment.online.reward_model import BradleyTerry, JudgeReward, ModelReward, held_out, trained_on_by_none
+from alignment.online.reward_model import BradleyTerry, JudgeReward, ModelReward, held_out, new_head, trained_on_by_none
+from alignment.weights.checkpoint import HEADS
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Verdict
 from harness.core.preference import PreferencePair
@@ -162,3 +164,19 @@ def test_wrong_shares_are_refused():
     with pytest.raises(ConfigError, match="share"):
         RewardModel(held_out=1.0)
     assert BradleyTerry().facts() == {"loss": "bradley_terry"}
+
+
+def test_the_head_that_rates_is_the_trained_one(trained):
+    """The body learns beside it: with the head of before the training pairs are still told apart, and rated otherwise."""
+    policy, written = loaded(trained.folder), load_file(trained.folder / HEADS)
+    head, first = ModelReward(policy)._head, new_head(policy, 0)
+    assert {name: value.tolist() for name, value in head.state_dict().items()} == {
+        name.removeprefix("reward_head."): value.tolist() for name, value in written.items()
+    }
+    assert float((head.weight - first.weight).detach().abs().max()) > 1e-3
+
+
+def test_every_rejected_answer_counts_in_the_accuracy(trained, pairs, images):
+    reward = ModelReward(loaded(trained.folder))
+    reward.of = lambda rows: [torch.tensor([1.0, 0.0, 2.0, 3.0])]
+    assert reward.accuracy(pairs[:1], images) == pytest.approx(1 / 3)

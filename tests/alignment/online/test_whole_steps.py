@@ -19,7 +19,8 @@ from alignment.aligners.rloo import Rloo
 from harness.core.errors import TrainingError
 from harness.core.evaluation import Answer, Request, Verdict
 from harness.core.preference import PreferencePair
-from tests.alignment.talker import FAST, Steady
+from tests.alignment.online.test_online_dpo import Alphabetical
+from tests.alignment.talker import FAST, Likes, Steady, Talker
 from tests.alignment.threads import in_processes
 from tests.alignment.training.test_train import without_times
 
@@ -147,3 +148,16 @@ def test_a_running_mean_is_of_all_steps_with_a_pair_and_steps_without_one_hand_i
     wanted = [sum(observed[: n + 1]) / (n + 1) for n in range(len(observed))]
     assert [row["bco/delta"] for row in used] == pytest.approx(wanted, abs=1e-6)
     assert [row["bco/observations"] for row in used] == list(range(1, len(used) + 1))
+
+
+@pytest.mark.parametrize(("make", "drawn"), [
+    (lambda training: OnlineDpo(Alphabetical(), candidates=3, training=training), 3),
+    (lambda training: Rloo(Likes(), k=3, training=training), 3),
+    (lambda training: Grpo(Likes(), num_generations=3, training=training), 3),
+    (lambda training: Ppo(Likes(), epochs_a_batch=2, training=training), 1),
+], ids=["online_dpo", "rloo", "grpo", "ppo"])  # fmt: skip
+def test_every_answer_of_every_step_has_a_draw_of_its_own(llava_next, images, pairs, tmp_path, make, drawn):
+    policy = Talker(llava_next)
+    policy.asked = set()
+    make({**FAST, "epochs": 2}).align(policy, pairs, images, tmp_path)
+    assert len(policy.asked) == 2 * len(pairs) * drawn

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from alignment.settings import learning_rate_factor, make_settings
+from alignment.training.loop import Loop
 
 
 @pytest.mark.parametrize(("epochs", "pairs", "steps"), [
@@ -22,3 +25,19 @@ def test_max_steps_ends_earlier() -> None:
 @pytest.mark.parametrize(("ratio", "rates"), [(0.03, [0.5]), (0, [1.0])])
 def test_a_single_step_is_one_of_warm_up_where_there_is_any(ratio: float, rates: list[float]) -> None:
     assert [learning_rate_factor(step, 1, "cosine", ratio) for step in range(1)] == rates
+
+
+def batches(n: int, **options: int) -> list[list[int]]:
+    """The prompts of the steps of three epochs, of so many prompts."""
+    loop: Any = object.__new__(Loop)  # Any: what decides the order alone
+    loop.supply, loop.settings, loop._orders = range(n), make_settings({"batch_size": 4, **options}), {}
+    return [loop._indices(step) for step in range(3 * -(-n // 4))]
+
+
+def test_each_epoch_has_every_prompt_once_in_an_order_of_its_own() -> None:
+    found = batches(10)
+    assert [len(batch) for batch in found] == [4, 4, 2] * 3
+    epochs = [[i for batch in found[start : start + 3] for i in batch] for start in (0, 3, 6)]
+    assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
+    assert len(set(map(tuple, epochs))) == 3 and epochs[0] != list(range(10))
+    assert batches(10) == found != batches(10, seed=1)

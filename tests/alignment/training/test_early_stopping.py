@@ -112,3 +112,15 @@ def test_a_rule_over_no_step_is_refused(steps):
 def test_limits_of_a_collapse_that_would_always_or_never_apply_are_refused(limits):
     with pytest.raises(ConfigError, match="grpo.collapse needs steps of at least 1, max_kl above 0"):
         make_collapse("grpo", limits)
+
+
+def test_a_value_on_the_bound_is_neither_above_nor_below_it():
+    above, below = (make_early_stop({"metric": "loss", name: 0.5, "steps": 1}) for name in ("above", "below"))
+    assert above(log(loss=[0.5])) == "" and below(log(loss=[0.5])) == ""
+    assert "above 0.5" in above(log(loss=[0.75])) and "below 0.5" in below(log(loss=[0.25]))
+
+
+def test_a_limit_of_a_collapse_that_is_reached_and_not_passed_does_not_stop():
+    rule = Collapse(max_kl=2.0, max_unfinished=0.5, min_distinct=0.5, steps=1)
+    assert rule(log(objective__kl=[2.0], rl__unfinished=[0.5], rl__distinct=[1.0])) == ""
+    assert rule(log(rl__distinct=[1.0, 0.5])) == "" and "only 25.0%" in rule(log(rl__distinct=[1.0, 0.25]))

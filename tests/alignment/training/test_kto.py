@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from safetensors.torch import load_file
 from alignment.aligners.dpo import Dpo
 from alignment.aligners.kto import Kto
 from alignment.batching.collate import Row, collate, score_rows
+from alignment.batching.logps import AnswerLogps
 from alignment.batching.rows import make_rows
 from alignment.data.pairs import read_pairs, read_rated, write_trl
 from alignment.losses._unpaired.kto import mismatch_kl
@@ -213,3 +215,14 @@ def test_the_official_batch_is_the_one_compared():
     _, _, strange = ratings_of_trl(policy)
     with torch.no_grad():
         assert torch.allclose(torch.cat(score_rows(policy, strange)), batch["policy_KL_logps"], atol=1e-3)
+
+
+@pytest.mark.parametrize(("loss", "z"), [("kto", 0.5), ("apo_zero_unpaired", 0.0)])
+def test_beta_and_both_weights_reach_the_loss(loss, z):
+    """By hand: D (1 - s(b (r - z))) of a good answer, U (1 - s(b (z - r))) of a bad one, s the sigmoid; apo: z is 0."""
+    made = Kto(loss=loss, beta=0.4, desirable_weight=3.0, undesirable_weight=2.0).objective
+    good = torch.tensor([True, False])
+    policy, reference = AnswerLogps(torch.tensor([-4.0, -6.0]), good), AnswerLogps(torch.tensor([-6.0, -7.0]), good)
+    losses, _ = made.losses(policy, reference, torch.tensor(z) if loss == "kto" else None)
+    wanted = [3 * (1 - 1 / (1 + math.exp(-0.4 * (2 - z)))), 2 * (1 - 1 / (1 + math.exp(-0.4 * (z - 1))))]
+    assert losses.tolist() == pytest.approx(wanted)

@@ -6,7 +6,7 @@ import pytest
 from pytest import approx
 from torch import tensor
 
-from alignment.batching.logps import PairLogps
+from alignment.batching.logps import PairLogps, each
 from alignment.losses._traits import traits_of
 from harness.core import registry
 from harness.core.errors import TrainingError
@@ -71,3 +71,8 @@ def test_rewards_are_beta_times_the_log_ratios(name):
     got = registry.get("loss", name)(policy, reference, beta=0.1)
     assert got.chosen_reward.tolist() == approx([1.0, 1.0]) and got.rejected_reward.tolist() == approx([-1.0, -1.0])
     assert got.loss.requires_grad and not got.chosen_reward.requires_grad and not got.rejected_reward.requires_grad
+
+
+def test_a_change_of_every_tensor_leaves_none_out():
+    pairs = PairLogps(*(tensor([float(n)]) for n in range(5)))
+    assert [None if v is None else v[0].item() for v in each(pairs, lambda value: value + 10)] == [10, 11, 12, 13, 14, None]

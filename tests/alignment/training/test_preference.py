@@ -12,8 +12,9 @@ from safetensors import safe_open
 from alignment.aligners._preference import preference, preference_of
 from alignment.aligners.dpo import Dpo
 from alignment.batching.collate import Row, collate, score_tokens, states
-from alignment.batching.logps import answer_logps
+from alignment.batching.logps import PairLogps, answer_logps
 from alignment.training import train as training
+from alignment.training.objectives import Totals
 from alignment.training.preference import Preference
 from alignment.training.step_of_pairs import step_of
 from alignment.weights.strategy import divide
@@ -223,3 +224,34 @@ def test_a_moving_reference_needs_whole_weights(monkeypatch):
     trained = Trainable(torch.nn.Linear(1, 1), {}, None, anchor={"weight": torch.zeros(1)})
     with pytest.raises(ConfigError, match="whole weights in each process"):
         divide(trained, Workers(0, 2), online=False)
+
+
+def test_a_pair_of_equal_rewards_is_not_ranked_rightly():
+    """TRL: strictly greater. Before the first step every margin is 0, and an accuracy of 1 there would stop a training."""
+    same = PairLogps(torch.tensor([-3.0, -2.0]), torch.tensor([-4.0, -5.0]))
+    found = preference("dpo").addend(same, same, Totals(2, 0)).values
+    assert found["rewards/margins"].tolist() == [0.0, 0.0] and found["rewards/accuracies"].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
+def test_a_moving_reference_stays_where_it_is_until_its_step(llava_next, images, tmp_path, lora):
+    training = {**FAST, "lora": lora and {**lora, "dropout": 0.0}}
+    fixed, moving = (
+        [row["loss"] for row in Dpo(**sync, training=training).align(TinyPolicy(llava_next), make_pairs(), images, to).log]
+        for sync, to in (({}, tmp_path / "fixed"), ({"reference_sync": {"every": 3, "mix": 1.0}}, tmp_path / "moving"))
+    )
+    assert moving[:3] == pytest.approx(fixed[:3], abs=1e-4) and moving[2] < 0.692
+    assert moving[3] == pytest.approx(0.6931472, abs=1e-4) and fixed[3] < 0.692
+
+
+def test_ld_dpo_leaves_the_likelihood_of_the_chosen_answer_whole():
+    policy, reference = golden_policy("policy"), golden_policy("reference")
+    rows = golden_rows(policy)
+    with torch.no_grad():
+        alone, both = (
+            addend(preference("dpo", ld_alpha=0.5, sft_weight=w), rows, policy, reference).item() for w in (0.0, 2.0)
+        )
+        batch = collate(rows, policy.pad_token_id)
+        tokens = score_tokens(policy, states(policy, batch), batch)
+    of_chosen = (batch.answer % 2 == 0).nonzero().squeeze(1)  # two answers a row
+    assert both - alone == pytest.approx(2 * -float(tokens[of_chosen].mean()), rel=1e-5)

@@ -1,15 +1,23 @@
 """Reference log-probabilities: the numbers of a plain pass, computed once, forgotten when anything they rest on moves."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors import safe_open
 
-from alignment.batching.collate import collate, score
+from alignment.aligners.contrast.chip import Chip
+from alignment.aligners.dpo import Dpo
+from alignment.aligners.kto import Kto
+from alignment.batching.collate import collate, score, score_rows
 from alignment.batching.rows import Rows, make_rows
+from alignment.settings import make_settings
 from alignment.training.reference_logps import _read, compute, reference_key, reference_logps
+from alignment.training.sample_supply import Reference
+from alignment.weights.trainable import evaluating, prepare
 from harness.core.preference import PreferencePair
 from tests.alignment.tiny import TinyPolicy
-from tests.alignment.training.test_train import make_pairs
+from tests.alignment.training.test_train import LORA, make_pairs
 from tests.alignment.two_processes import together
 
 
@@ -95,3 +103,51 @@ def test_a_cache_that_is_cut_or_changed_is_made_again(policy, images, pairs, tmp
     again = reference_logps(policy, rows, tmp_path)
     assert all(torch.equal(one, two) for one, two in zip(first, again, strict=True))
     assert _read(path, safe_open(path, "pt").metadata()["key"]) is not None  # whole again
+
+
+@pytest.mark.parametrize(
+    "training", [{}, {"lora": LORA}, {"lora": LORA, "projector_learning_rate": 1e-3}], ids=["full", "lora", "projector"]
+)
+def test_the_reference_of_online_methods_stays_the_policy_as_loaded(llava_next, images, training):
+    policy, settings = TinyPolicy(llava_next), make_settings(training)
+    rows, _ = make_rows(policy, make_pairs()[:2], images)
+    with torch.no_grad():
+        wanted = torch.cat(score_rows(policy, [rows[0], rows[1]]))
+    reference = Reference(policy, settings)
+    trained = prepare(policy.module, settings)
+    for weight in trained.weights.values():
+        weight.data += 0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(torch.cat(reference.of(trained)([rows[0], rows[1]])), wanted, atol=1e-3, rtol=0)
+    with torch.no_grad(), evaluating(policy.module):
+        assert float((torch.cat(score_rows(policy, [rows[0], rows[1]])) - wanted).abs().min()) > 0.01
+
+
+@pytest.mark.parametrize("aligner", [Dpo, Kto])
+def test_another_checkpoint_is_the_reference_where_it_is_given(llava_next, images, tmp_path, aligner):
+    policy, other = TinyPolicy(llava_next), TinyPolicy(llava_next)
+    other.checkpoint = replace(other.checkpoint, digest="another")
+    with torch.no_grad():
+        other.module.lm_head.weight += 0.1 * torch.randn(
+            other.module.lm_head.weight.shape, generator=torch.Generator().manual_seed(0)
+        )
+        rows, _ = make_rows(policy, make_pairs(), images)
+        scored = [score_rows(model, [rows[i] for i in range(len(rows))]) for model in (policy, other)]
+    rewards = [0.1 * (now - base) for now, base in zip(*scored, strict=True)]
+    made = aligner(training={"batch_size": len(rows), "max_steps": 1})
+    row = made.align(policy, make_pairs(), images, tmp_path, reference=other).log[0]
+    chosen, rejected = torch.stack([own[0] for own in rewards]), torch.cat([own[1:] for own in rewards])
+    if aligner is Dpo:  # a chosen answer stands in a pair with each of its rejected ones; -log s(w - l), s the sigmoid
+        chosen = torch.cat([own[:1].expand(len(own) - 1) for own in rewards])
+        assert row["loss"] == pytest.approx(float(torch.log1p((rejected - chosen).exp()).mean()), abs=1e-3)
+    assert row["rewards/chosen"] == pytest.approx(float(chosen.mean()), abs=1e-3) != 0
+    assert row["rewards/rejected"] == pytest.approx(float(rejected.mean()), abs=1e-3) != 0
+
+
+def test_the_divergence_of_chip_is_from_the_reference_that_is_given(llava_next, images, tmp_path):
+    policy, other = TinyPolicy(llava_next), TinyPolicy(llava_next)
+    other.checkpoint = replace(other.checkpoint, digest="another")
+    with torch.no_grad():
+        other.module.lm_head.weight *= 1.5
+    made = Chip(damage="crop", training={"max_steps": 1})
+    made.align(policy, make_pairs(), images, tmp_path, reference=other)
+    assert torch.equal(made.objective.tokens.head.weight, other.head().weight)

@@ -221,3 +221,13 @@ def test_divided_weights_are_written_with_the_adapter_below_them(adapter: Path, 
     one, two = (load_file(f / "adapter_model.safetensors") for f in (alone, tmp_path / "two" / "checkpoint"))
     assert one.keys() == two.keys()
     assert all(torch.allclose(tensor, two[name], atol=2e-2) for name, tensor in one.items())
+
+
+def test_an_adapter_on_an_adapter_cannot_be_joined_with_a_third(llava_folder: Path, tmp_path: Path) -> None:
+    below = written(llava_folder, tmp_path / "1", 1, r=2, target_modules=Q)
+    above = written(llava_folder, tmp_path / "2", 2, r=2, target_modules=Q)
+    require_joinable(above)
+    settings = json.loads((above / "adapter_config.json").read_text())
+    (above / "adapter_config.json").write_text(json.dumps({**settings, "base_model_name_or_path": str(below)}))
+    with pytest.raises(TrainingError, match="it has another adapter as its base"):
+        require_joinable(above)

@@ -77,3 +77,15 @@ def test_what_an_earlier_version_mixed_is_refused_or_noted(llava_next, images, t
     del facts["adapters_mixed"]
     (tmp_path / "done.json").write_text(json.dumps(facts))
     assert any("earlier version" in note for note in MOVING.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path).notes)
+
+
+def test_the_reference_is_scored_without_dropout(llava_next, images):
+    policy = TinyPolicy(llava_next)
+    rows, _ = make_rows(policy, make_pairs()[:2], images)
+    trained = prepare(policy.module, make_settings({"lora": {**LORA, "dropout": 0.5}}))
+    for weight in trained.weights.values():
+        weight.data = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)) / 4
+    samples, _ = Moving(policy, rows, trained, Sync(8, 0.6), 2, of_tokens=False).take(0, [0, 1])
+    with torch.no_grad(), evaluating(policy.module):
+        wanted = score_rows(policy, [rows[0], rows[1]])
+    assert torch.allclose(torch.cat([s.known["reference"] for s in samples]), torch.cat(wanted), atol=1e-3)

@@ -13,12 +13,14 @@ import transformers as t
 from torch import nn
 
 from alignment.aligners.dpo import Dpo
+from alignment.training.loop import Loop
 from alignment.weights.trainable import is_projector, is_tower, lora_layers, prepare
 from harness.core.errors import ConfigError
 from harness.core.preference import PreferencePair
 from harness.models._checkpoint.families import FAMILIES
 from harness.models.transformers import TransformersModel
-from tests.alignment.training.test_train import FAST
+from tests.alignment.tiny import TinyPolicy
+from tests.alignment.training.test_train import FAST, make_pairs
 
 VISUAL = {"model.visual.merger"}
 DEEPSTACK = VISUAL | {"model.visual.deepstack_merger_list"}  # into the first layers of the language model
@@ -115,3 +117,26 @@ def test_a_rate_for_a_projector_that_is_not_known_is_refused() -> None:
     module = nn.Sequential(nn.Linear(2, 2))
     with pytest.raises(ConfigError, match=r"projector_learning_rate is 0.001, and no part of this Sequential is known"):
         trained(module, projector_learning_rate=0.001)
+
+
+@pytest.mark.parametrize("lora", [None, {"r": 2, "alpha": 4}], ids=["full", "lora"])
+def test_the_projector_has_its_own_learning_rate_under_the_schedule(
+    llava_next: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lora: dict[str, int] | None
+) -> None:
+    rates = {"learning_rate": 1e-4, "projector_learning_rate": 1e-2}
+    policy, steps, update = TinyPolicy(llava_next), list[dict[bool, set[float]]](), Loop._update
+
+    def watched(self: Loop, *given: Any) -> Any:  # Any: as the method that it stands for
+        names = {id(weight): name for name, weight in policy.module.named_parameters()}
+        found: dict[bool, set[float]] = {True: set(), False: set()}
+        for group in self.optimizer.param_groups:
+            for weight in group["params"]:
+                found["projector" in names[id(weight)] or "image_newline" in names[id(weight)]].add(group["lr"])
+        steps.append(found)
+        return update(self, *given)
+
+    monkeypatch.setattr(Loop, "_update", watched)
+    training = {**FAST, **rates, "lora": lora, "max_steps": 2, "warmup_ratio": 0.5, "schedule": "constant"}
+    log = Dpo(training=training).align(policy, make_pairs(), images, tmp_path).log
+    assert steps == [{True: {0.5e-2}, False: {0.5e-4}}, {True: {1e-2}, False: {1e-4}}]  # half of it in the one step of warm-up
+    assert [row["learning_rate"] for row in log] == [0.5e-4, 1e-4]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.config.option_faults import all_faults, plugins_of
-from harness.config.schema import RunConfig, stored
+from harness.config.schema import RunConfig
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.plugins import ChecksOptions
-from harness.run.checks.rounds import as_before
+from harness.run.checks.earlier_forms import begun_runs, is_same_study
 
 
 def check_models(config: RunConfig) -> None:
@@ -32,12 +32,4 @@ def check_models(config: RunConfig) -> None:
 
 def is_begun(config: RunConfig) -> bool:
     """Whether the output folder has a run of the same study."""
-    digests = (config.digest, as_before(config).digest)
-    for written in Path(config.output).expanduser().glob("*/run.yaml"):
-        if written.parent.name.startswith(f"{config.name}-"):
-            try:
-                if stored(written.read_text(encoding="utf-8"), str(written)).digest in digests:
-                    return True
-            except (ConfigError, OSError, UnicodeDecodeError):
-                continue  # of another version, or not ours
-    return False
+    return any(is_same_study(begun, config) for _, begun in begun_runs(config, Path(config.output).expanduser()))

@@ -146,10 +146,12 @@ def _base_of_gate(until: str | None, against: str | None, dry_run: bool, several
 
 
 def _until_decided(chosen: RunConfig, policy: str, against: str) -> None:
+    from harness.commands._names import all_names
     from harness.commands._terminal import show_gate
     from harness.config.gate_policy import load_policy
 
-    rules = load_policy(policy)
+    with all_names(Path(chosen.output).expanduser(), [against], partial(load_policy, policy)):
+        rules = load_policy(policy)
 
     def work(command: str, display: Display) -> Stopped:
         from harness.run.until_decided import until_decided

@@ -173,7 +173,7 @@ def test_audit_tells_an_unknown_benchmark_before_it_reads_runs(tmp_path: Path) -
 ])  # fmt: skip
 def test_every_name_that_leads_nowhere_is_told_at_once(words: tuple[str, ...], told: list[str], tmp_path: Path) -> None:
     with Store(tmp_path / "store.sqlite") as store:
-        store.begin(StoredRun("one-1", "one", "2026-01-01", "complete", "", "", {}))
+        store.begin(StoredRun("one-1", "one", "2026-01-01", "complete", "", "", {}, "/nowhere"))
     with pytest.raises(HarnessError) as caught:
         invoked(*words, output=tmp_path)
     lines = str(caught.value).splitlines()

@@ -54,6 +54,6 @@ def _how_to_continue(run: StoredRun, same_versions: bool) -> str:
         return f"To continue: {run.command}\nWhere {changed}, it is refused and says which, and what to do."
     again = f"\n{MADE_AGAIN}" if stored(run.config, run.id).arms else ""
     return (
-        "It cannot be continued, because the versions of benchmarks have changed since (see below). To measure what is here now, run its "
-        f"command under another name (`name=...`; for a sweep another `--output`): {run.command}{again}"
+        "It cannot be continued, because the versions of benchmarks have changed since (see below). To measure what is here "
+        f"now, run its command under another name (`name=...`; for a sweep another `--output`): {run.command}{again}"
     )

@@ -16,8 +16,8 @@ _AGAIN = (
     "name (`name=...`; for a sweep another `--output`)."
 )
 _OTHERWISE = (
-    "{0} {1} refused under the same name, since versions of benchmarks have changed: fix the problem and run the command under another one "
-    "(`name=...`; for a sweep another `--output`)."
+    "{0} {1} refused under the same name, since versions of benchmarks have changed: fix the problem and run the command under "
+    "another one (`name=...`; for a sweep another `--output`)."
 )
 _FROM_FILES = "Answers from files are not asked for: add what the files lack and run the same command again."
 _REASONS, _IDS, _ID = 12, 4, 120  # shown of each; characters of an id

@@ -17,6 +17,13 @@ def check_models(config: RunConfig) -> None:
 
     Not for a study that was begun before: what is done needs no key any more, and what is left says so itself.
     """
+    faults = model_faults(config)
+    if faults:
+        raise ConfigError(all_faults(faults, "the configuration"))
+
+
+def model_faults(config: RunConfig) -> list[str]:
+    """The same as a list."""
     faults: list[str] = []
     for kind, where, spec in plugins_of(config.model_dump()):
         plugin = registry.get("model", spec["name"]) if kind == "model" else None
@@ -26,8 +33,7 @@ def check_models(config: RunConfig) -> None:
                 plugin.check_options(registry.check_options("model", spec["name"], plugin, options))
             except ConfigError as error:
                 faults.append(f"{where}: {error}")
-    if faults:
-        raise ConfigError(all_faults(faults, "the configuration"))
+    return faults
 
 
 def is_begun(config: RunConfig) -> bool:

@@ -36,8 +36,8 @@ def hub_notes(config: RunConfig) -> list[str]:
     models = [(where, str(spec.get("path", ""))) for kind, where, spec in plugins_of(config.model_dump()) if kind == "model"]
     meant = [(where, path, path.partition("/")[0]) for where, path in models if is_hub_name(path)]
     return [
-        f"{where}.path: there is no folder {path}; {above} has {_few(above)}. It is looked for on the Hugging Face hub under that "
-        "name."
+        f"{where}.path: there is no folder {path}; {above} has {_few(above)}. It is looked for on the "
+        "Hugging Face hub under that name."
         for where, path, above in meant
         if is_folder(Path(above)) and not is_folder(Path(path))
     ]

@@ -60,3 +60,11 @@ def test_a_seed_beyond_the_digits_of_a_float_is_its_own(tmp_path: Path) -> None:
     (folder := tmp_path / first.run_id("base")).mkdir()
     (folder / "run.yaml").write_text(first.as_yaml())
     assert not is_begun(first.model_copy(update={"seed": 2**62 + 1})) and is_begun(first)
+
+
+def test_a_study_with_an_explicit_null_is_known_to_be_begun(tmp_path: Path) -> None:
+    sweep = [{"name": "pope", "limit_images": None}]
+    asked = parse({"model": {"name": "scripted"}, "sweep": sweep, "output": str(tmp_path)})
+    (folder := tmp_path / asked.run_id("base")).mkdir()
+    (folder / "run.yaml").write_text(asked.as_yaml())  # which leaves nulls out
+    assert is_begun(asked)

@@ -28,7 +28,8 @@ from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import judge_faults
 from harness.evaluation.sweep import check_before_asking
 from harness.run.checks.adapters import check_layers
-from harness.run.checks.models import is_begun, model_faults
+from harness.run.checks.earlier_forms import is_begun
+from harness.run.checks.models import model_faults
 from harness.run.checks.overlap import overlap_notes
 from harness.run.checks.report import check_report
 from harness.run.checks.sources import Looked, Warnings, indented, known_ahead, looked_at, refused_prompts

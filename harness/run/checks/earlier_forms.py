@@ -51,7 +51,7 @@ def _as_begun(config: RunConfig, base: str, output: Path) -> tuple[RunConfig, st
     if (output / config.run_id(base) / "run.yaml").is_file():
         return config, config.run_id(base)
     asked = _values(config)
-    for folder, begun in begun_runs(config, output):
+    for folder, begun in _begun_runs(config, output):
         if begun.run_id(base) == folder.name and _values(begun) == asked:
             now = {name: getattr(config, name) for name in ("output", "fleet", "jobs", "table", "baseline", "gates")}
             trained = {
@@ -65,7 +65,7 @@ def _as_begun(config: RunConfig, base: str, output: Path) -> tuple[RunConfig, st
     return config, config.run_id(base)
 
 
-def begun_runs(config: RunConfig, output: Path) -> Iterator[tuple[Path, RunConfig]]:
+def _begun_runs(config: RunConfig, output: Path) -> Iterator[tuple[Path, RunConfig]]:
     """Folder and study of every run of the configuration's name that can be read."""
     for written in sorted(output.glob("*/run.yaml")):
         if written.parent.name.startswith(f"{config.name}-"):
@@ -75,9 +75,10 @@ def begun_runs(config: RunConfig, output: Path) -> Iterator[tuple[Path, RunConfi
                 continue  # of another version, or not ours
 
 
-def is_same_study(one: RunConfig, other: RunConfig) -> bool:
-    """Whether two configurations ask the same, in whichever form."""
-    return _values(one) in (_values(other), _values(as_before(other)))
+def is_begun(config: RunConfig) -> bool:
+    """Whether the output folder has a run of the same study, in whichever form."""
+    asked = {_values(config), _values(as_before(config))}
+    return any(_values(begun) in asked for _, begun in _begun_runs(config, Path(config.output).expanduser()))
 
 
 def _values(config: RunConfig) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from harness.config.option_faults import all_faults, plugins_of
 from harness.config.schema import RunConfig
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.plugins import ChecksOptions
-from harness.run.checks.earlier_forms import begun_runs, is_same_study
 
 
 def check_models(config: RunConfig) -> None:
@@ -34,8 +31,3 @@ def model_faults(config: RunConfig) -> list[str]:
             except ConfigError as error:
                 faults.append(f"{where}: {error}")
     return faults
-
-
-def is_begun(config: RunConfig) -> bool:
-    """Whether the output folder has a run of the same study."""
-    return any(is_same_study(begun, config) for _, begun in begun_runs(config, Path(config.output).expanduser()))

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from harness.config.schema import RunConfig, parse, stored
-from harness.run.checks.earlier_forms import run_of
-from harness.run.checks.models import is_begun
+from harness.run.checks.earlier_forms import is_begun, run_of
 
 ARM: dict[str, Any] = {"name": "dpo", "pairs": {"name": "random_edit", "share": 0.2}}
 

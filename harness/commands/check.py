@@ -19,11 +19,28 @@ def check(
     from harness.core.edge.text import count
     from harness.evaluation.self_check import check as check_benchmarks
 
+    _require_known(names or [])
     found = check_benchmarks(names or [])
     for one in found:
         echo(f"{one.name}: {one.fault}" if one.fault else f"{one.name}: {count(one.examples, 'example')} as expected")
     if any(one.fault for one in found):
         raise typer.Exit(1)
+
+
+def _require_known(names: list[str]) -> None:
+    """Raise ConfigError naming every benchmark that there is none of: a wrong word is no failed check."""
+    from harness.core import registry
+    from harness.core.errors import ConfigError
+    from harness.core.nearest import did_you_mean
+
+    known = registry.names("benchmark")
+    faults = [
+        f"There is no benchmark named {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}."
+        for name in dict.fromkeys(names)
+        if registry.canonical("benchmark", name) not in known
+    ]
+    if faults:
+        raise ConfigError("\n".join(faults))
 
 
 @app.command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,15 +83,18 @@ def compare(
         _exported(names, style, to, output)
         return
     from harness.api.actions import compared
+    from harness.commands._names import all_names
     from harness.commands._terminal import show_audit, show_comparison
     from harness.core import registry
+    from harness.storage.label_revisions import read
 
     if leaderboard is not None:
         from reports.published.leaderboard import chosen
 
         chosen(leaderboard)  # an unknown name is refused before anything is shown
     writer = registry.get("report", style) if style != "table" else None
-    comparison = compared(output, names, shown, published, labels or (), baseline)
+    with all_names(output, names, *(partial(read, name, output) for name in labels or ())):
+        comparison = compared(output, names, shown, published, labels or (), baseline)
     if writer is None:
         show_comparison(comparison)
         show_audit(comparison)
@@ -123,13 +127,15 @@ def _check_together(style: str, given: Mapping[str, object]) -> None:
 
 def _exported(names: list[str], style: str, to: Path | None, output: Path) -> None:
     from harness.api.actions import compare as read
+    from harness.commands._names import all_names
     from harness.config.check_paths import check_folder_to_write
 
     if to is not None and to.exists() and not to.is_dir():
         raise ConfigError(f"--to: {to} is a file. `--as {style}` writes several; name a folder.")
     if to is not None:
         check_folder_to_write(to, "--to")
-    runs = read(*names, output=output)
+    with all_names(output, names):
+        runs = read(*names, output=output)
     if style in TRACKERS:
         echo(runs.track(style))
         return

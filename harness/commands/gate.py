@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -33,14 +34,17 @@ def gate(
     Exit code 0: every checkpoint passes. 1: one fails. 3: inconclusive: too few items, or an incomplete run.
     """
     from harness.api.gates import gate as decided
+    from harness.commands._names import all_names
     from harness.commands._terminal import show_gate
     from harness.config.check_paths import check_file_to_write
+    from harness.config.gate_policy import load_policy
     from harness.core.files import write_text_whole
     from reports.gate.junit import junit as as_xml
 
     if junit is not None:
         check_file_to_write(junit, "--junit")
-    found = decided(*names, policy=policy or None, checkpoints=checkpoint, output=output)
+    with all_names(output, names, *([partial(load_policy, policy)] if policy else [])):
+        found = decided(*names, policy=policy or None, checkpoints=checkpoint, output=output)
     if junit is not None:  # before anything is shown: the reader of a pipe may be gone
         write_text_whole(junit, as_xml(found))
     show_gate(found)

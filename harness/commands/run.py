@@ -76,6 +76,7 @@ def estimate_costs(chosen: RunConfig) -> None:
         from harness.run.estimate import estimate, peak_memory
 
         plugin_faults(chosen)  # imports every plug-in of the study
+    say_what_is_on_the_hub(chosen)
     show_costs(estimate(chosen, echo), peak_memory)
 
 
@@ -90,12 +91,21 @@ def carry_out(chosen: RunConfig) -> Outcome | None:
         return pipeline.run(chosen, command, display.progress, display.say, display.fleet)
 
     check_paths(chosen)
+    say_what_is_on_the_hub(chosen)
     outcome = interruptible(chosen.name, work)
     if outcome is not None:
         show_comparison(outcome.comparison)
         if outcome.comparison.gate is not None:
             show_gate(outcome.comparison.gate)
     return outcome
+
+
+def say_what_is_on_the_hub(chosen: RunConfig) -> None:
+    """Which models are looked for on the hub though they look like folders here."""
+    from harness.config.check_paths import hub_notes
+
+    for note in hub_notes(chosen):
+        echo(note, err=True)
 
 
 def interruptible(name: str, work: Callable[[str, Display], T]) -> T:

@@ -21,7 +21,7 @@ def show(
     """Show the state, metrics and report path of a run."""
     from harness.commands._terminal import show_comparison
     from harness.results.run_records import records_of
-    from harness.results.run_state import can_continue, state_of
+    from harness.results.run_state import state_of
     from harness.storage.run_folder import holder, is_held
     from harness.storage.run_store import open_store
     from reports.comparison.compare import compare as compare_records
@@ -30,11 +30,11 @@ def show(
         stored = store.run(name)
         state = state_of(stored, output)
         echo(f"{stored.id}: {state}, begun {stored.created_at}\ncommand: {stored.command}")
+        records = records_of(store, stored.id)
         if is_held(output / stored.id):
             echo(f"Process {holder(output / stored.id)} works on it.")
         elif not state.startswith("complete"):
-            echo(_how_to_continue(stored, can_continue(store, stored)))
-        records = records_of(store, stored.id)
+            echo(_how_to_continue(stored, all(record.can_continue for record in records)))
     if swept := any(record.sweeps for record in records):
         show_comparison(compare_records(records))
     report = output / stored.id / "report.html"
@@ -50,9 +50,10 @@ def _how_to_continue(run: StoredRun, same_versions: bool) -> str:
     from harness.results.run_state import MADE_AGAIN
 
     if same_versions:
-        return f"To continue: {run.command}"
+        changed = "labels, questions, images, judges or plug-ins have changed since they were measured"
+        return f"To continue: {run.command}\nWhere {changed}, it is refused and says which, and what to do."
     again = f"\n{MADE_AGAIN}" if stored(run.config, run.id).arms else ""
     return (
-        "It cannot be continued, because benchmarks have changed since (see below). To measure what is here now, run its "
-        f"command under another name (`name=...`; for a sweep another `--output`): {run.command}{again}"
+        "It cannot be continued, because the versions of benchmarks have changed since (see below). To measure what is here "
+        f"now, run its command under another name (`name=...`; for a sweep another `--output`): {run.command}{again}"
     )

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.commands._app import DryRunOption, FleetOption, StudyOutputOption, WordsArgument, WorkersOption, app, echo
-from harness.commands.run import carry_out, estimate_costs, exit_if_incomplete, file_and_changes, fleet_changes, interruptible
+from harness.commands.run import (
+    carry_out,
+    estimate_costs,
+    exit_if_incomplete,
+    file_and_changes,
+    fleet_changes,
+    interruptible,
+    say_what_is_on_the_hub,
+)
 from harness.core.edge.launch import command_line
 from harness.core.errors import ConfigError
 
@@ -120,6 +128,7 @@ def _several(chosen: Sequence[RunConfig]) -> None:
 
     for one in chosen:
         check_paths(one)
+        say_what_is_on_the_hub(one)
     outcomes = interruptible(chosen[0].name, work)
     ids = [outcome.run_id for outcome in outcomes]
     names = distinct_names([str(config.model.options.get("path", config.name)) for config in chosen])
@@ -146,10 +155,12 @@ def _base_of_gate(until: str | None, against: str | None, dry_run: bool, several
 
 
 def _until_decided(chosen: RunConfig, policy: str, against: str) -> None:
+    from harness.commands._names import all_names
     from harness.commands._terminal import show_gate
     from harness.config.gate_policy import load_policy
 
-    rules = load_policy(policy)
+    with all_names(Path(chosen.output).expanduser(), [against], partial(load_policy, policy)):
+        rules = load_policy(policy)
 
     def work(command: str, display: Display) -> Stopped:
         from harness.run.until_decided import until_decided

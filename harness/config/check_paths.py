@@ -30,6 +30,25 @@ def path_faults(config: RunConfig) -> list[str]:
     return [*faults, *data_faults(config.data), *output_faults(Path(config.output).expanduser())]
 
 
+def hub_notes(config: RunConfig) -> list[str]:
+    """A sentence for each model that is no folder, though a folder of the first part of its path is there: it may be a slip,
+    or the name of a model on the hub."""
+    models = [(where, str(spec.get("path", ""))) for kind, where, spec in plugins_of(config.model_dump()) if kind == "model"]
+    meant = [(where, path, path.partition("/")[0]) for where, path in models if is_hub_name(path)]
+    return [
+        f"{where}.path: there is no folder {path}; {above} has {_few(above)}. It is looked for on the "
+        "Hugging Face hub under that name."
+        for where, path, above in meant
+        if is_folder(Path(above)) and not is_folder(Path(path))
+    ]
+
+
+def _few(folder: str) -> str:
+    """Some of the folders in a folder."""
+    found = sorted(place.name for place in Path(folder).iterdir() if place.is_dir())
+    return f"the folders {', '.join(found[:5])}{', ...' if len(found) > 5 else ''}" if found else "no folders"
+
+
 def data_faults(name: str) -> list[str]:
     """The data folder must be there."""
     data = Path(name).expanduser()

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from harness.config.yaml_text import base_hint
 from harness.core import registry
 from harness.core.edge.files import unknown_home
 from harness.core.errors import ConfigError
@@ -21,6 +22,7 @@ SOURCES_INSIDE = ("first", "second", "from")  # options of a source that hold an
 # keys of a plug-in's mapping that are the study's, not the plug-in's own
 OWN_KEYS = {"benchmark": ("name", "judge", "judge_repeats", "limit", "items", "label"), "aligner": ("name", "judge", "reward")}
 _PLACES_SHOWN = 3
+_QUOTES = ": write it without quotes."  # the advice for a text that is plainly a number
 _SHOULD = "input should be "  # pydantic's
 Spec = tuple[str, str, Mapping[str, Any]]  # kind, place in the study, mapping
 
@@ -45,7 +47,7 @@ def option_faults(tree: Mapping[str, Any], changes: Sequence[str] = ()) -> list[
         if kind == "judge" and not isinstance(options.get("model", {}), Mapping):
             faults.append(f"{where}.model: write a mapping, such as {{path: ...}}, not {options['model']!r}")
         keys = [key for key in (*OWN_KEYS.get(kind, ()), *(["wordings"] if kind == "benchmark" else [])) if key != "name"]
-        faults += [f"{where}: {fault}" for fault in faults_of(options, table, f"the {kind} {name!r}", keys)]
+        faults += [f"{where}: {fault}" for fault in _typed(options, table, f"the {kind} {name!r}", keys)]
         faults += _slips(where, options, table)
         if where in renamed and any(option not in {known.name for known in table} for option in options):
             faults.append(
@@ -58,9 +60,19 @@ def option_faults(tree: Mapping[str, Any], changes: Sequence[str] = ()) -> list[
         training = options.get("training")
         faults += _training_beside(where, options, table) if kind == "aligner" else []
         if kind == "aligner" and isinstance(training, Mapping):
-            faults += [f"{where}: {fault}" for fault in faults_of(training, training_options(), "the option 'training'")]
+            faults += [f"{where}: {fault}" for fault in _typed(training, training_options(), "the option 'training'")]
             faults += _slips(f"{where}.training", training, training_options())
     return [*faults, *_repeats_without_judge(tree), *_unknown_homes(tree)]
+
+
+def _typed(options: Mapping[str, Any], table: Sequence[Option], who: str, keys: Sequence[str] = ()) -> list[str]:
+    """`faults_of`, and of a text such as 010 why it is not read as a number."""
+    faults = faults_of(options, table, who, keys)
+    for name, value in options.items():
+        if isinstance(value, str) and (hint := base_hint(value)):
+            start = f"{who}: {name} is {value!r}, which is text"
+            faults = [f.removesuffix(_QUOTES).removesuffix(".") + f"{hint}." if f.startswith(start) else f for f in faults]
+    return faults
 
 
 def _unknown_homes(tree: Mapping[str, Any]) -> list[str]:
@@ -159,7 +171,8 @@ def _schema_fault(error: Any, tree: Any, model: type[BaseModel]) -> tuple[str, s
     given = error.get("input")
     quoted = "; put it in quotes" if error["type"] == "string_type" and isinstance(given, (int, float)) else ""
     hint = f" ({truth_hint(given)})" if error["type"] == "string_type" and isinstance(given, bool) else ""
-    return f"{place}: {should}", what.removeprefix(should) + hint, f", not {shown}{'' if hint else quoted}"
+    base = base_hint(given) if isinstance(given, str) and error["type"] != "string_type" else ""
+    return f"{place}: {should}", what.removeprefix(should) + hint, f", not {shown}{'' if hint else quoted or base}"
 
 
 def _as_an_option(loc: Sequence[int | str], tree: Any) -> str:

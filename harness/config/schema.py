@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.config import gate_policy, grid, training_form, yaml_text
+from harness.config import gate_policy, grid, written_forms, yaml_text
 from harness.config import study_tables as study
 from harness.config.arm_order import Written, baseline_faults, order_faults
 from harness.config.changes import changed
@@ -142,10 +142,10 @@ class RunConfig(_Strict):
 
     @property
     def digest(self) -> str:
-        """Identity of what was asked, in any form (`training_form.flat`), less unset newer keys and report settings."""
+        """Identity of what was asked, in any form (`written_forms.flat`), less unset newer keys and report settings."""
         asked = self.model_dump(exclude={**_PLACES, "table": True, "baseline": True, "gates": True})
         for arm in (*asked["reward_models"], *asked["arms"]):
-            arm["align"] = training_form.flat(arm["align"])
+            arm["align"] = written_forms.flat(arm["align"])
             for key in [key for key in ("after", "reference", "round") if arm[key] is None]:  # as before there were any
                 del arm[key]
         asked["sweep"] = [{k: v for k, v in spec.items() if k != "judge_repeats" or v} for spec in asked["sweep"]]
@@ -193,7 +193,7 @@ def stored(text: str, where: str) -> RunConfig:
     Plug-ins and options are not checked again: one may no longer be installed. Raises ConfigError for another text.
     """
     with refused_as(ConfigError, f"{where} cannot be read", "Restore it from a copy, or run the study again."):
-        return RunConfig.model_validate(training_form.nested(yaml.safe_load(text), []))
+        return RunConfig.model_validate(written_forms.nested(yaml.safe_load(text), []))
 
 
 def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequence[str] = ()) -> RunConfig:
@@ -207,7 +207,7 @@ def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequ
     tree = changed(yaml_text.unshared(dict(tree), where), overrides, faults)
     own: list[str] = []  # with places among the arms as they are written out
     tree, written = grid.expand(tree, faults)
-    tree = gate_policy.written_out(training_form.nested(tree, own), faults)
+    tree = gate_policy.written_out(written_forms.with_numbers(written_forms.nested(tree, own)), faults)
     own += option_faults(tree, overrides)
     try:
         config = RunConfig.model_validate(tree)

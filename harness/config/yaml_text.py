@@ -1,12 +1,16 @@
-"""YAML text -> plain values: safe tags only, no key twice, nothing that grows beyond all use with its aliases written out.
+"""YAML or JSON text -> plain values: safe tags only, no key twice, nothing that its aliases make grow beyond all use.
 
 Aliases are written out: two places that name one anchor hold equal values, not one value, so that a change of one of them
 leaves the other as it is.
+
+A file `*.json` is read as JSON, which is no part of the YAML 1.1 that is read here (tabs, "\\ud83d\\ude00"); one that is not
+JSON, such as one with comments, as YAML.
 """
 
 from __future__ import annotations
 
 import copy
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -54,6 +58,14 @@ class _Loader(yaml.SafeLoader):
                 raise ConfigError(f"line {line}: `<<` brings in more than {_MOST_VALUES:,} values. Shorten it")
         super().flatten_mapping(node)
 
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        """A number that its tag asks for: written in base 8 or 60 of YAML 1.1 it would be another one than YAML 1.2's."""
+        text, is_int = str(node.value), node.tag.endswith(":int")
+        if not (_INT.match(text) or (not is_int and (_FLOAT.match(text) or _PLAIN.match(text)))):
+            line, kind = node.start_mark.line + 1, "int" if is_int else "float"
+            raise ConfigError(f"line {line}: `!!{kind} {text}` is not a plain decimal number{base_hint(text)}")
+        return super().construct_yaml_int(node) if is_int else super().construct_yaml_float(node)
+
 
 # PyYAML's numbers without those of other bases: 0123 would be 83, in base 8, and 1:30 would be 90, in base 60.
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F][0-9a-fA-F_]*|0b[01][01_]*)$")
@@ -61,6 +73,9 @@ _FLOAT = re.compile(
     r"(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
 )
+_PLAIN = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$")
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_number)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_number)
 _OURS = {"tag:yaml.org,2002:int": _INT, "tag:yaml.org,2002:float": _FLOAT}
 
 _Loader.yaml_implicit_resolvers = {
@@ -89,7 +104,49 @@ def read_file(path: Path) -> Any:  # Any: a YAML value, checked by the schema
         raise ConfigError(f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}). Save it as UTF-8.") from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read as YAML: {words_of(error)}.") from error
-    return parse(text, str(path))
+    return _json(text, str(path)) if path.suffix.lower() == ".json" else parse(text, str(path))
+
+
+def _json(text: str, where: str) -> Any:  # Any: a JSON value, checked by the schema
+    try:
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        text.encode()
+        json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        return _yaml_for_json(text, where, error)
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise ConfigError(f"{where} has {half}, half of a character that JSON writes as two. Write both halves.") from error
+    except ConfigError as error:
+        raise ConfigError(f"{where} {error}.") from error
+    except (RecursionError, ValueError) as error:  # nested too deep, numbers of thousands of digits
+        raise ConfigError(f"{where} is not usable JSON: {words_of(error)}.") from error
+    _check_size(value, where)
+    return value
+
+
+def _yaml_for_json(text: str, where: str, error: json.JSONDecodeError) -> Any:  # Any: a YAML value
+    """A file that is not JSON, read as YAML; where it is neither, what JSON says of it."""
+    try:
+        return parse(text, where)
+    except ConfigError as other:
+        if "is not YAML" not in str(other):
+            raise
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ConfigError(f"{where}, {place} is not JSON: {error.msg[0].lower()}{error.msg[1:]}.") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in made:
+            raise ConfigError(f"sets {key!r} twice in one mapping. Keep one of them")
+        made[key] = value
+    return made
+
+
+def _no_constant(name: str) -> Any:  # Any: as json's own
+    raise ConfigError(f"holds {name}, which is not JSON and no number that a setting can have")
 
 
 def _instead(path: Path) -> str:
@@ -101,6 +158,16 @@ def _instead(path: Path) -> str:
         f"{did_you_mean(str(path), there)}{here} Examples are in the folder `examples` of the repository mm-align-harness; an "
         "installed package does not have them."
     )
+
+
+def base_hint(text: str) -> str:
+    """What to say of a text that YAML 1.1 takes for a number in base 8 or 60; "" of any other."""
+    digits = text.strip().lstrip("+-").replace("_", "")
+    if re.fullmatch(r"0[0-9]+", digits):
+        return f": YAML 1.1 reads a leading zero as base 8, YAML 1.2 does not; write {int(digits)} if that is meant"
+    if re.fullmatch(r"[0-9]+(:[0-9]{1,2})+(\.[0-9]*)?", digits):
+        return ": YAML 1.1 reads it in base 60, YAML 1.2 as text; write the number itself"
+    return ": write it as a decimal number" if re.fullmatch(r"0o[0-7]+", digits) else ""
 
 
 def parse(text: str, where: str) -> Any:  # Any: a YAML value, checked by the schema

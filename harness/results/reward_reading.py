@@ -21,6 +21,11 @@ from harness.storage.run_store import Store
 
 _NOT_READ = "made by a version that did not read the last token of an answer"
 _READ = "reward read"  # in the provenance of reward models that read it
+_WAYS = {  # how the numbers of an arm rest on another one
+    "after": "Goes on from {}",
+    "reference": "Has {} as its reference",
+    "between": "Rests on {}, with which an arm before it began or which was its reference",
+}
 _SETTINGS = ("chat_template.json", "processor_config.json", "tokenizer_config.json")  # a template may stand in each of them
 
 
@@ -46,16 +51,22 @@ def accuracy_notes(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def arm_notes(arm: Arm, arms: Sequence[Arm], names: Sequence[str]) -> tuple[str, ...]:
-    """What is said of an arm that one of these reward models has trained, or that goes on from such an arm: a sentence each."""
-    by_name, found = {one.name: one for one in arms}, list[str]()
-    at, told = arm, "Trained"
-    while True:
+    """What is said of an arm that one of these reward models has trained, or that goes on from such an arm or has it as its
+    reference, however many arms lie between: a sentence each."""
+    by_name, seen, found = {one.name: one for one in arms}, set[str](), list[str]()
+    waiting = [(arm, "", "Trained")]
+    while waiting:
+        at, how, told = waiting.pop(0)
+        if at.name in seen:
+            continue
+        seen.add(at.name)
         if at.align.reward in names:
             found.append(f"{told} by the rewards of {at.align.reward}, {_NOT_READ}.")
-        if at.after not in by_name:
-            return tuple(found)
-        at = by_name[at.after]
-        told = f"Goes on from {at.name}, which was trained"
+        for step, name in (("after", at.after), ("reference", at.reference)):
+            if name in by_name:
+                way = step if how in ("", "after") and (step == "after" or not how) else "between"
+                waiting.append((by_name[name], way, f"{_WAYS[way].format(name)}, which was trained"))
+    return tuple(found)
 
 
 def writes_nothing_behind(checkpoint: Path) -> bool:

@@ -28,6 +28,8 @@ from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import judge_faults
 from harness.evaluation.sweep import check_before_asking
 from harness.run.checks.adapters import check_layers
+from harness.run.checks.earlier_forms import is_begun
+from harness.run.checks.models import model_faults
 from harness.run.checks.overlap import overlap_notes
 from harness.run.checks.report import check_report
 from harness.run.checks.sources import Looked, Warnings, indented, known_ahead, looked_at, refused_prompts
@@ -129,6 +131,7 @@ def _present(
     """The model, what the benchmarks ask, the number of pairs of each arm, the data folder, and all that is missing."""
     checks = (check_report, check_divided)
     missing = plugin_faults(config) or [fault for check in checks for fault in _refused(partial(check, config))]
+    missing += [] if missing or is_begun(config) else model_faults(config)
     missing += path_faults(config)
     asked, looked, data, model = list[Asked](), dict[str, Looked](), None, None
     try:

@@ -29,8 +29,8 @@ from harness.models._own_server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import begin, finish, how_it_stopped
 from harness.run.arm_pairs import make_pairs
+from harness.run.checks.earlier_forms import run_of
 from harness.run.checks.plugin_files import keep_plugin_files
-from harness.run.checks.rounds import run_of
 from harness.run.checks.run_files import require_own_files, require_same_checkpoint
 from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, pairs_record
 from harness.run.checks.study import check_studies

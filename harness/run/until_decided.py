@@ -25,7 +25,8 @@ from harness.results.report_files import write_reports
 from harness.results.run_records import records_of
 from harness.results.run_state import begin, finish
 from harness.run.checks.decidable import base_results, require_measured, require_same_items, require_same_protocol
-from harness.run.checks.models import check_models, is_begun
+from harness.run.checks.earlier_forms import is_begun
+from harness.run.checks.models import check_models
 from harness.run.checks.study import check_files
 from harness.run.data import open_data
 from harness.run.models import load_model

@@ -10,10 +10,14 @@ from reports.text.moved import untested
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Table
 
-_AGAIN = "Fix the problem and run the same command again; only the missing items are asked again."
+_AGAIN = (
+    "Fix the problem and run the same command again; only the missing items are asked again. It is refused, and says what has "
+    "changed, where labels, questions, images, a judge or plug-ins are not those that were measured: then run it under another "
+    "name (`name=...`; for a sweep another `--output`)."
+)
 _OTHERWISE = (
-    "{0} {1} refused under the same name, since benchmarks have changed: fix the problem and run the command under another one "
-    "(`name=...`; for a sweep another `--output`)."
+    "{0} {1} refused under the same name, since versions of benchmarks have changed: fix the problem and run the command under "
+    "another one (`name=...`; for a sweep another `--output`)."
 )
 _FROM_FILES = "Answers from files are not asked for: add what the files lack and run the same command again."
 _REASONS, _IDS, _ID = 12, 4, 120  # shown of each; characters of an id

@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app, main
-from harness.core.errors import ConfigError, StoreError
+from harness.config.check_paths import hub_notes
+from harness.config.sweep_only import evaluation
+from harness.core.errors import ConfigError, HarnessError, StoreError
 from harness.storage.run_store import Store, StoredRun
 from reports.web import serving
 
@@ -162,3 +164,41 @@ def test_audit_tells_an_unknown_benchmark_before_it_reads_runs(tmp_path: Path) -
         pass
     done = CliRunner().invoke(app, ["audit", "poep", "--output", str(tmp_path)])
     assert isinstance(done.exception, ConfigError) and "Did you mean 'pope'?" in str(done.exception) and done.output == ""
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("rescore", "gone", "--labels", "away"), ["no run 'gone'", "no revision 'away'"]),
+    (("compare", "gone", "lost"), ["no run 'gone'", "no run 'lost'"]),
+    (("compare", "gone", "one", "--labels", "away"), ["no run 'gone'", "no revision 'away'"]),
+    (("gate", "gone", "--policy", "away.yaml"), ["no run 'gone'", "no policy file away.yaml"]),
+    (("sweep", "--until", "decided", "--against", "gone", "--policy", "away.yaml"), ["no run 'gone'", "no policy file"]),
+])  # fmt: skip
+def test_every_name_that_leads_nowhere_is_told_at_once(words: tuple[str, ...], told: list[str], tmp_path: Path) -> None:
+    with Store(tmp_path / "store.sqlite") as store:
+        store.begin(StoredRun("one-1", "one", "2026-01-01", "complete", "", "", {}, "/nowhere"))
+    with pytest.raises(HarnessError) as caught:
+        invoked(*words, output=tmp_path)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == len(told) and all(one in line for one, line in zip(told, lines, strict=True))
+
+
+def test_one_name_that_leads_nowhere_is_told_as_before(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="There is no run store in"):
+        invoked("rescore", "gone", "lost", "--labels", "mmvp-corrected", output=tmp_path)
+
+
+def test_a_benchmark_that_there_is_none_of_is_no_failed_check(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["check", "poep", "chiar"])
+    assert isinstance(done.exception, ConfigError) and done.output == ""
+    assert str(done.exception).count("There is no benchmark named") == 2 and "Did you mean 'pope'?" in str(done.exception)
+
+
+def test_a_path_beside_real_folders_that_is_looked_for_on_the_hub_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models" / "llava").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    (note,) = hub_notes(evaluation("models/lava", ["pope"], data="miniworld"))
+    assert note.startswith("model.path: there is no folder models/lava; models has the folders llava.") and "hub" in note
+    assert not hub_notes(evaluation("models/llava", ["pope"], data="miniworld"))
+    assert not hub_notes(evaluation("llava-hf/llava-1.5-7b-hf", ["pope"], data="miniworld"))

@@ -57,7 +57,7 @@ def test_a_run_whose_benchmarks_have_changed_is_not_said_to_be_continued(output:
             result = StoredResult("base", "pope", Checkpoint("m", "m", "", "d"), options, facts, (item,), ("k",), scores)
             store.add_result("one-1a2b", 0, result)
             told = shown(output)
-            assert ("To continue" in told) == (version != "0")
+            assert ("To continue" in told) == ("labels, questions, images, judges or" in told) == (version != "0")
             assert ("POPE was measured by version 0 of the benchmark; here is version" in told) == (version == "0")
             assert told.count("was measured by version") == (version == "0")
     assert "under another name" in told

@@ -64,3 +64,43 @@ def test_a_file_that_is_a_dead_link_says_so_and_does_not_propose_itself(tmp_path
     (file := tmp_path / "study.yaml").symlink_to(tmp_path / "away.yaml")
     with pytest.raises(ConfigError, match=r"study\.yaml is a link to .*away\.yaml, which is not there\. Give a"):
         yaml_text.read_file(file)
+
+
+@pytest.mark.parametrize("text", ["!!int '010'", "!!int 1:30", "!!float 1:30.5", "!!int 0_17"])
+def test_a_tag_makes_no_number_of_base_8_or_60(text: str) -> None:
+    with pytest.raises(ConfigError, match="line 1: .*is not a plain decimal number: YAML 1.1 reads"):
+        yaml_text.parse(text, "study")
+    assert [yaml_text.parse(plain, "study") for plain in ("!!int '7'", "!!float 1e-1", "!!int 0x1F")] == [7, 0.1, 31]
+
+
+def test_a_number_of_base_8_or_60_is_told_to_be_one_and_not_to_be_written_without_quotes() -> None:
+    align: dict[str, Any] = {"name": "dpo", "beta": "010", "training": {"batch_size": "1:30"}}
+    with pytest.raises(ConfigError) as caught:
+        parse({**GOOD, "arms": [{"name": "a", "pairs": {"name": "bdhs"}, "align": align}], "jobs": "08"})
+    lines = str(caught.value)
+    assert "without quotes" not in lines and "write 10 if that is meant" in lines and "in base 60" in lines
+    assert "jobs: input should be 'auto' or a valid integer" in lines and "write 8 if that is meant" in lines
+
+
+def read_json(tmp_path: Path, text: str) -> Any:
+    (file := tmp_path / "study.json").write_text(text)
+    return yaml_text.read_file(file)
+
+
+def test_a_json_file_is_read_as_json(tmp_path: Path) -> None:
+    text = '{\n\t"a":\t1e-1, "b": "\\ud83d\\ude00", "c": "1e-1"}'
+    assert read_json(tmp_path, text) == {"a": 0.1, "b": "\N{GRINNING FACE}", "c": "1e-1"}
+    assert read_json(tmp_path, '# as before\n{"a": 1,}') == {"a": 1}
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ('{"a": NaN}', "holds NaN"),
+    ('{"a": {"b": 1, "b": 2}}', "sets 'b' twice"),
+    ('{"a": "\\ud83d"}', r"has \\ud83d, half of a character"),
+    ("[" * 100_000, "nested too deep"),
+    ('{"a": [}', "line 1, column 8 is not JSON: expecting value"),
+    ("[" + "1," * 100_001 + "1]", "more than 100,000 values"),
+])  # fmt: skip
+def test_json_that_cannot_be_a_study_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        read_json(tmp_path, text)

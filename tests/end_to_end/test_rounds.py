@@ -14,8 +14,7 @@ from harness.core.errors import ConfigError, DataError
 from harness.core.judging import NoJudge
 from harness.core.plugins import no_progress
 from harness.run import pipeline
-from harness.run.checks.models import is_begun
-from harness.run.checks.rounds import as_before, run_of
+from harness.run.checks.earlier_forms import as_before, is_begun, run_of
 from harness.run.on_fleet.arm_training import ArmTraining
 from harness.storage.artifacts import TrainingLog
 from harness.storage.run_folder import read_json

@@ -138,12 +138,24 @@ def test_nothing_is_wider_than_a_sheet_of_paper(opened, make, images):
 
 
 def test_on_a_phone_whatever_scrolls_sideways_has_a_shade_at_its_edge(opened, make, record, images):
-    page = opened(write(compare([make.record(f"run{n}", seed=n, data_folder=images) for n in range(3)])), 390)
+    records = [replace(make.record(f"run{n}", seed=n, data_folder=images), config_yaml=f"beta: {n}") for n in range(6)]
+    page = opened(write(compare(records)), 390)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     found = page.evaluate("""[...document.querySelectorAll('body *')].filter(e =>
         e.scrollWidth > e.clientWidth + 1 && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX)
     ).map(e => [e.className, getComputedStyle(e).backgroundImage.split('linear-gradient').length - 1])""")
     assert {"wide", "pan"} <= {name for name, _ in found} and all(n == 4 for _, n in found), found
+
+
+def test_on_a_phone_the_chart_of_few_checkpoints_fits_and_its_text_can_be_read(opened, make, images):
+    page = opened(write(compare([make.record(f"run{n}", seed=n, data_folder=images) for n in range(3)])), 390)
+    charts = page.evaluate("""[...document.querySelectorAll('.figures .fits .plot')].map(svg => {
+        const own = svg.getBoundingClientRect();
+        const sizes = [...svg.querySelectorAll('text')].filter(t => getComputedStyle(t).display != 'none').map(
+            t => parseFloat(getComputedStyle(t).fontSize) * own.width / svg.viewBox.baseVal.width);
+        return [own.right, Math.min(...sizes)];
+    })""")
+    assert charts and all(right <= 390 and size > 9.9 for right, size in charts), charts
 
 
 def test_a_long_reference_answer_does_not_widen_a_phone(opened, make, record):

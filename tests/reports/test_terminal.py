@@ -118,6 +118,7 @@ def test_a_run_that_is_refused_under_its_name_is_not_said_to_be_given_again(make
 
     record = with_results(make.record(), lost)
     again, closed = (what_to_do(compare([replace(record, can_continue=kept)])) for kept in (True, False))
-    assert "run the same command again" in again and "another" not in again
+    assert "run the same command again" in again and "refused under the same name" not in again
+    assert all(cause in again for cause in ("labels", "questions", "images", "a judge", "plug-ins"))
     assert "run the same command again" not in closed and "under another one (`name=...`" in closed
     assert what_to_do(compare([make.record()])) == ""

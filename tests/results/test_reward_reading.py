@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import tiny_models
 
+from harness.config.schema import stored
 from harness.core.preference import PreferencePair
-from harness.results.reward_reading import writes_nothing_behind
+from harness.results.reward_reading import arm_notes, writes_nothing_behind
 from harness.results.run_records import records_of
 from harness.storage.artifacts import Pairs, RewardAccuracy
 from harness.storage.run_store import Store, StoredRun
@@ -59,6 +60,21 @@ def test_a_reward_model_that_did_not_read_the_last_token_is_named(
     assert dpo.notes == () and grpo.notes == ((f"Trained by the rewards of rm, {words}.",) if named else ())
     behind_it = (f"Goes on from g, which was trained by the rewards of rm, {words}.",) if named else ()
     assert [arm.notes for arm in behind] == [behind_it] * 2 and grpo.caveats == grpo.notes
+
+
+def test_an_arm_tells_of_a_half_read_reward_model_behind_its_reference(tmp_path: Path) -> None:
+    d = "pairs: {name: random_edit}, align: {name: dpo, beta:"
+    more = (
+        f"- {{name: near, reference: g, {d} 0.4}}}}\n- {{name: far, reference: last, {d} 0.5}}}}\n"
+        f"- {{name: both, after: g, reference: g, {d} 0.6}}}}\n- {{name: beside, reference: d, {d} 0.7}}}}\n"
+        f"- {{name: onto, after: near, reference: d, {d} 0.8}}}}\n"
+    )
+    arms = stored(CONFIG + more, "r").arms
+    own = {arm.name: arm_notes(arm, arms, ["rm"]) for arm in arms}
+    words = "which was trained by the rewards of rm, made by a version that did not read the last token of an answer."
+    assert own["near"] == (f"Has g as its reference, {words}",) and own["both"] == (f"Goes on from g, {words}",)
+    assert own["far"] == own["onto"] == (f"Rests on g, with which an arm before it began or which was its reference, {words}",)
+    assert own["beside"] == own["d"] == () and own["last"] == (f"Goes on from g, {words}",)
 
 
 def test_an_end_token_that_the_files_do_not_name_is_not_known_to_be_missing(tmp_path: Path) -> None:

@@ -48,6 +48,24 @@ def test_wrong_values_of_benchmarks_are_listed_together(world: Path, tmp_path: P
     assert "\n  - chair: " in said
 
 
+@pytest.mark.parametrize("model", [{"despite": [1]}, {"dtype": "float8"}, {"rows": -1}])
+def test_a_dry_run_refuses_the_options_of_models_that_a_run_refuses(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: dict[str, Any]
+) -> None:
+    judge = {"name": "chat", "model": {"path": str(tmp_path), **model}}
+    (tmp_path / "config.json").write_text("{}")
+    sweep = {"name": "mmhal_bench", "limit": 2, "judge": judge}
+    base = {"name": "transformers", "path": str(tmp_path), **model}
+    wrong = study(world, tmp_path, sweep, model=base)
+    said = refused(ConfigError, wrong, monkeypatch)
+    monkeypatch.setattr("harness.run.estimate.load_model", lambda *_: pytest.fail("a model was loaded"))
+    with pytest.raises(DataError) as caught:
+        list(estimate(wrong))
+    for fault in said.splitlines()[1:]:
+        assert fault.removeprefix("  - ") in str(caught.value)
+    assert "model: " in said and "sweep.0.judge.model: " in said
+
+
 def test_a_variant_that_asks_a_judge_which_is_not_there_is_one_of_them(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"1 fault in the configuration:\n  - hallusionbench: "):
         check_plugins(study(tmp_path, tmp_path, {"name": "hallusionbench", "variant": "judge"}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -22,9 +23,12 @@ def rescore(
     Official and audited labels stand side by side; no model and no judge is asked.
     """
     from harness.audit.audited_comparison import audited
+    from harness.commands._names import all_names
     from harness.commands._terminal import show_audit, show_sentences
+    from harness.storage.label_revisions import read
     from reports.text.plain_table import warnings
 
-    found = audited(output, runs, revisions)
+    with all_names(output, runs, *(partial(read, name, output) for name in revisions)):
+        found = audited(output, runs, revisions)
     show_sentences((*warnings(found), found.verdict.same))
     show_audit(found)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from harness.config.option_faults import all_faults, plugins_of
-from harness.config.schema import RunConfig, stored
+from harness.config.schema import RunConfig
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.plugins import ChecksOptions
-from harness.run.checks.rounds import as_before
 
 
 def check_models(config: RunConfig) -> None:
@@ -17,6 +14,13 @@ def check_models(config: RunConfig) -> None:
 
     Not for a study that was begun before: what is done needs no key any more, and what is left says so itself.
     """
+    faults = model_faults(config)
+    if faults:
+        raise ConfigError(all_faults(faults, "the configuration"))
+
+
+def model_faults(config: RunConfig) -> list[str]:
+    """The same as a list."""
     faults: list[str] = []
     for kind, where, spec in plugins_of(config.model_dump()):
         plugin = registry.get("model", spec["name"]) if kind == "model" else None
@@ -26,18 +30,4 @@ def check_models(config: RunConfig) -> None:
                 plugin.check_options(registry.check_options("model", spec["name"], plugin, options))
             except ConfigError as error:
                 faults.append(f"{where}: {error}")
-    if faults:
-        raise ConfigError(all_faults(faults, "the configuration"))
-
-
-def is_begun(config: RunConfig) -> bool:
-    """Whether the output folder has a run of the same study."""
-    digests = (config.digest, as_before(config).digest)
-    for written in Path(config.output).expanduser().glob("*/run.yaml"):
-        if written.parent.name.startswith(f"{config.name}-"):
-            try:
-                if stored(written.read_text(encoding="utf-8"), str(written)).digest in digests:
-                    return True
-            except (ConfigError, OSError, UnicodeDecodeError):
-                continue  # of another version, or not ours
-    return False
+    return faults

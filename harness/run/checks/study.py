@@ -9,7 +9,8 @@ from harness.config.check_plugins import check_plugins
 from harness.config.schema import RunConfig
 from harness.evaluation.sweep import refuse
 from harness.run.checks.adapters import check_trained
-from harness.run.checks.models import check_models, is_begun
+from harness.run.checks.earlier_forms import is_begun
+from harness.run.checks.models import check_models
 from harness.run.checks.report import check_report
 from harness.run.checks.sources import looked_at
 from harness.run.data import data_to_look_at

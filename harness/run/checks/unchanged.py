@@ -19,9 +19,9 @@ from harness.evaluation.protocol import image_digest, item_digest, other_version
 from harness.evaluation.scoring import build
 from harness.evaluation.sweep import items_of, requests_of
 from harness.results.run_state import MADE_AGAIN, show_command
+from harness.run.checks.earlier_forms import run_of
 from harness.run.checks.judges import JudgesNow, another_judge
 from harness.run.checks.plugin_files import changed_plugins
-from harness.run.checks.rounds import run_of
 from harness.run.checks.sources import indented, look_at
 from harness.storage.artifacts import MissingItems, Pairs
 from harness.storage.result_queries import ResultQueries

@@ -10,7 +10,7 @@ import yaml
 
 from harness.config import schema as config
 from harness.config.check_plugins import check_plugins
-from harness.config.training_form import nested
+from harness.config.written_forms import nested
 from harness.core.errors import ConfigError
 
 BASE: dict[str, Any] = {"model": {"name": "transformers", "path": "miniworld"}, "sweep": [{"name": "pope"}]}
@@ -94,3 +94,22 @@ def test_an_unknown_setting_is_named_with_the_nearest() -> None:
 def test_a_setting_that_stands_beside_the_name_is_sent_to_training(align: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says + r" a setting .* loop\. Write arms\.0\.align\.training\.learning_rate"):
         parsed(align)
+
+
+@pytest.mark.parametrize(("text", "number"), [
+    ({"beta": "1e-1"}, {"beta": 0.1}),
+    ({"training": {"learning_rate": "5e-7", "lora": {"dropout": "5E-2"}}},
+     {"training": {"learning_rate": 5e-7, "lora": {"dropout": 0.05}}}),
+    ({"learning_rate": "5e-7"}, {"training": {"learning_rate": 5e-7}}),
+    ({"loss": "cdpo", "loss_options": {"flip": "1e-1"}}, {"loss": "cdpo", "loss_options": {"flip": 0.1}}),
+    ({"loss": [{"name": "dpo", "beta": "2e-1"}]}, {"loss": [{"name": "dpo", "beta": 0.2}]}),
+])  # fmt: skip
+def test_a_number_that_yaml_reads_as_text_is_the_same_study(text: dict[str, Any], number: dict[str, Any]) -> None:
+    assert parsed({"name": "dpo", **text}).digest == parsed({"name": "dpo", **number}).digest
+
+
+def test_a_text_that_looks_like_a_number_stays_text_where_text_belongs() -> None:
+    model = {"name": "transformers", "path": "miniworld"}
+    sweep = [{"name": "pope", "items": ["1e5"], "label": "1e5"}]
+    made = config.parse({"model": model, "sweep": sweep}, overrides=["model.device=1e5"])
+    assert (made.model.options["device"], made.sweep[0].items, made.sweep[0].label) == ("1e5", ["1e5"], "1e5")

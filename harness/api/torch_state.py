@@ -1,19 +1,29 @@
-"""Torch's settings of the caller: a call computes without them, and leaves them as they were."""
+"""Settings of torch and transformers: a call computes without the caller's, and leaves them as they were."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+
+from harness.api.turns import in_turn
 
 
 @contextmanager
-def of_its_own() -> Iterator[None]:
+def of_its_own(say: Callable[[str], None]) -> Iterator[None]:
     """Inside, torch is as the command line has it: float32 and CPU by default, gradients, no autocast, no inference mode.
+    Calls of other threads wait for their turn; `say` tells the caller where this one does.
 
     What a notebook has set would otherwise change answers under keys that do not tell (autocast computes in half precision
     beside a float32 checkpoint), or end a training. Afterwards the caller's settings, number of threads and random state are
     there again, so that one call does not change what the next one, or the caller, computes.
     """
+    with in_turn(say), _bars_kept(), _torch_kept():
+        yield
+
+
+@contextmanager
+def _torch_kept() -> Iterator[None]:
     import torch
 
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
@@ -34,3 +44,20 @@ def of_its_own() -> Iterator[None]:
         finally:
             torch.set_default_dtype(dtype)
             torch.set_num_threads(threads)
+
+
+@contextmanager
+def _bars_kept() -> Iterator[None]:
+    """The progress bars of transformers, which a call switches off with those of huggingface_hub, are again as they were."""
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
+
+    used, hubs_off = sys.modules.get("transformers"), are_progress_bars_disabled()
+    shown = used is None or used.utils.logging.is_progress_bar_enabled()
+    try:
+        yield
+    finally:
+        used = sys.modules.get("transformers")
+        if shown and used is not None and not used.utils.logging.is_progress_bar_enabled():
+            used.utils.logging.enable_progress_bar()
+            if hubs_off:
+                disable_progress_bars()

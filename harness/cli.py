@@ -41,7 +41,6 @@ def main() -> None:
     except KeyboardInterrupt:  # before a command began
         sys.exit(130)
     except SystemExit as ended:
-        end_at_once()
         if _is_of_closed_pipe(ended):
             sys.exit(_closed_pipe())
         raise
@@ -56,6 +55,8 @@ def main() -> None:
         except BrokenPipeError:
             _closed_pipe()
         sys.exit(code)
+    finally:
+        end_at_once()
 
 
 def _write_all_characters() -> None:

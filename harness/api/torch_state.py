@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -49,15 +50,14 @@ def _torch_kept() -> Iterator[None]:
 @contextmanager
 def _bars_kept() -> Iterator[None]:
     """The progress bars of transformers, which a call switches off with those of huggingface_hub, are again as they were."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
-
-    used, hubs_off = sys.modules.get("transformers"), are_progress_bars_disabled()
-    shown = used is None or used.utils.logging.is_progress_bar_enabled()
+    before, hub = sys.modules.get("transformers"), sys.modules.get("huggingface_hub.utils")
+    hubs_off = hub.are_progress_bars_disabled() if hub is not None else "HF_HUB_DISABLE_PROGRESS_BARS" in os.environ
+    shown = before.utils.logging.is_progress_bar_enabled() if before is not None else not hubs_off
     try:
         yield
     finally:
         used = sys.modules.get("transformers")
         if shown and used is not None and not used.utils.logging.is_progress_bar_enabled():
             used.utils.logging.enable_progress_bar()
-            if hubs_off:
-                disable_progress_bars()
+            if hubs_off and hub is not None:
+                hub.disable_progress_bars()

@@ -237,7 +237,7 @@ def _explained(path: Path) -> Iterator[None]:
         elif "readonly" in what:
             advice = f"It cannot be written: {_READ_ONLY}"
         elif "unable to open" in what and (length := len(os.fsencode(os.path.realpath(path)))) > _LONGEST_PATH:
-            advice = f"Its path has {length} bytes, and SQLite opens none of more than {_LONGEST_PATH}. Choose a shorter `--output`."
+            advice = f"Its path has {length} bytes; SQLite opens none of over {_LONGEST_PATH}. Choose a shorter `--output`."
         elif "unable to open" in what:
             advice = (
                 "Check that it is a file and can be written, as its folder, or choose another folder (`output=`, `--output`)."

@@ -1,4 +1,4 @@
-"""Calls of the Python interface in several threads: one computes at a time, and the process is as it was when all have ended."""
+"""Calls of the Python interface in several threads: one computes at a time, and the process is left as it was."""
 
 from __future__ import annotations
 

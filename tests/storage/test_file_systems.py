@@ -66,7 +66,7 @@ def test_a_folder_that_another_one_holds_is_named_with_it(tmp_path: Path) -> Non
 def test_a_path_that_is_too_long_for_sqlite_is_told_with_its_length(tmp_path: Path) -> None:
     folder = tmp_path / "/".join(["d" * 200] * 3)
     length = len(str(folder / "store.sqlite"))
-    with pytest.raises(StoreError, match=rf"has {length} bytes, and SQLite opens none of more than 504\. Choose a shorter"):
+    with pytest.raises(StoreError, match=rf"has {length} bytes; SQLite opens none of over 504\. Choose a shorter"):
         Database(folder / "store.sqlite", reading=False)
     (tmp_path / "short").symlink_to(folder)
     with pytest.raises(StoreError, match=f"has {length} bytes"):

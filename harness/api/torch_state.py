@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from harness.api.turns import in_turn
+from harness.api.turns import in_turn, note_threads
 
 
 @contextmanager
@@ -43,6 +43,7 @@ def _torch_kept() -> Iterator[None]:
         try:
             yield
         finally:
+            note_threads(max(threads, torch.get_num_threads()))
             torch.set_default_dtype(dtype)
             torch.set_num_threads(threads)
 

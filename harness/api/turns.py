@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from harness.core.errors import HarnessError
+
 if TYPE_CHECKING:
     from harness.config.schema import RunConfig
 
@@ -23,6 +25,7 @@ class _Calls:
         self.turn = threading.RLock()  # a progress callback may call again
         self.lock, self.running = threading.Lock(), 0
         self.before: Mapping[str, str | None] = {}
+        self.threads = self.parents_threads = 1  # most that torch computed with in a call, here and in a process forked from
 
 
 _calls = _Calls()
@@ -31,7 +34,8 @@ _calls = _Calls()
 def _begin_anew() -> None:
     """In a forked process no call runs, whatever other threads of its parent were doing."""
     global _calls
-    _calls = _Calls()
+    parent, _calls = _calls, _Calls()
+    _calls.parents_threads = max(parent.threads, parent.parents_threads)
 
 
 if hasattr(os, "register_at_fork"):
@@ -60,8 +64,14 @@ def in_turn(say: Callable[[str], None]) -> Iterator[None]:
     """Inside, no other thread's call computes: torch's random state and settings are the process's, and transformers replaces
     functions of its own while it opens a checkpoint, so that each of two would find the weights of both incomplete.
 
-    say: is told where this call waits.
+    say: is told where this call waits. Raises HarnessError in a process that was forked from one in which a call computed with
+    several threads: they are not there, and torch would wait for them for ever.
     """
+    if _calls.parents_threads > 1:
+        raise HarnessError(
+            "This process was forked from one that has computed with several threads, which do not come along: torch would wait "
+            "for them for ever. Start it by `multiprocessing.get_context('spawn')`, or fork before the first call."
+        )
     turn = _calls.turn
     if not turn.acquire(blocking=False):
         say("waiting for another call in this process; start processes of their own to work side by side")
@@ -70,6 +80,11 @@ def in_turn(say: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         turn.release()
+
+
+def note_threads(number: int) -> None:
+    """A call computes with so many threads of torch."""
+    _calls.threads = max(_calls.threads, number)
 
 
 def only_asks(config: RunConfig) -> bool:

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
+import torch
 import transformers
 
 import harness
 from harness.api import actions, turns
 from harness.api.turns import SET_BY_CALLS, environment_put_back, in_turn
+from harness.core.errors import HarnessError
 from harness.models._device import onednn_linear
 from harness.run import pipeline
 
@@ -91,6 +93,29 @@ def test_a_forked_process_waits_for_no_thread_of_its_parent() -> None:
     done.set()
     thread.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(("threads", "refused"), [(1, False), (2, True)])
+def test_a_process_forked_from_one_that_computed_with_several_threads_is_refused(
+    threads: int, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "_calls", turns._Calls())
+    turns.note_threads(threads)
+    if (child := os.fork()) == 0:
+        try:
+            with in_turn(no_words):
+                os._exit(0)
+        except HarnessError as error:
+            os._exit(1 if "get_context('spawn')" in str(error) else 2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == refused
+
+
+def test_a_call_notes_with_how_many_threads_it_computed(
+    monkeypatch: pytest.MonkeyPatch, call: Callable[..., list[str]]
+) -> None:
+    monkeypatch.setattr(turns, "_calls", turns._Calls())
+    call("miniworld", lambda: torch.set_num_threads(3))
+    assert turns._calls.threads == 3
 
 
 def test_the_environment_is_put_back_when_the_last_call_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:

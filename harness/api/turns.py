@@ -69,8 +69,8 @@ def in_turn(say: Callable[[str], None]) -> Iterator[None]:
     """
     if _calls.parents_threads > 1:
         raise HarnessError(
-            "This process was forked from one that has computed with several threads, which do not come along: torch would wait "
-            "for them for ever. Start it by `multiprocessing.get_context('spawn')`, or fork before the first call."
+            "This process was forked from one that has computed with several threads, which do not come along: torch would "
+            "wait for them for ever. Start it by `multiprocessing.get_context('spawn')`, or fork before the first call."
         )
     turn = _calls.turn
     if not turn.acquire(blocking=False):

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 from harness.commands._app import app, echo
 from harness.core.edge.foreign import refused_by_system, words_of
 from harness.core.edge.launch import is_first_here, reported_once
+from harness.core.edge.signals import end_at_once
 from harness.core.errors import ConfigError, HarnessError
 
 # Each registers its commands, in the order of `--help`.
@@ -37,6 +38,8 @@ def main() -> None:
             app()
         else:  # click would write what is wrong with the words at once, in each process
             sys.exit(app(standalone_mode=False) or 0)
+    except KeyboardInterrupt:  # before a command began
+        sys.exit(130)
     except SystemExit as ended:
         if _is_of_closed_pipe(ended):
             sys.exit(_closed_pipe())
@@ -52,6 +55,8 @@ def main() -> None:
         except BrokenPipeError:
             _closed_pipe()
         sys.exit(code)
+    finally:
+        end_at_once()
 
 
 def _write_all_characters() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from harness.api.changes import (
 from harness.api.progress import Show, both_of
 from harness.api.results import Results
 from harness.api.stored import Run, RunStore, ids_of, output_of
+from harness.api.turns import only_asks
 from harness.core.edge.text import count
 from harness.core.errors import ConfigError
 from harness.core.run_record import RunRecord
@@ -207,6 +209,6 @@ def _carried_out(config: RunConfig, command: str, progress: Show | None) -> Run 
     from harness.api.torch_state import of_its_own
     from harness.run import pipeline
 
-    with of_its_own():
+    with nullcontext() if only_asks(config) else of_its_own(say):
         outcome = pipeline.run(config, command, shown, say)
     return RunStore(config.output).run(outcome.run_id) if outcome is not None else None

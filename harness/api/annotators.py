@@ -77,5 +77,5 @@ def annotators(
     from harness.run.annotators import measure
 
     read = load_annotators(study_of(config, "the configuration"), yes_or_no(mini, "mini"), as_texts(changes))
-    with of_its_own():
+    with of_its_own(say):
         return AnnotatorTable(measure(read, folder_of(output, "output"), shown, say))

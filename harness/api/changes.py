@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.api.turns import environment_put_back
 from harness.core.edge.foreign import refused_by_system
 from harness.core.edge.text import shown
 from harness.core.errors import ConfigError, HarnessError
@@ -102,9 +103,11 @@ def yes_or_no(value: Any, what: str) -> bool:
 
 @contextmanager
 def own_errors() -> Iterator[None]:
-    """What the operating system refuses inside becomes our own error, with the words of the command line."""
+    """What the operating system refuses inside becomes our own error, with the words of the command line; environment variables
+    that the call has set are taken back."""
     try:
-        yield
+        with environment_put_back():
+            yield
     except OSError as error:
         if told := refused_by_system(error):
             raise HarnessError(told) from error

@@ -1,19 +1,30 @@
-"""Torch's settings of the caller: a call computes without them, and leaves them as they were."""
+"""Settings of torch and transformers: a call computes without the caller's, and leaves them as they were."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+
+from harness.api.turns import in_turn, note_threads
 
 
 @contextmanager
-def of_its_own() -> Iterator[None]:
+def of_its_own(say: Callable[[str], None]) -> Iterator[None]:
     """Inside, torch is as the command line has it: float32 and CPU by default, gradients, no autocast, no inference mode.
+    Calls of other threads wait for their turn; `say` tells the caller where this one does.
 
     What a notebook has set would otherwise change answers under keys that do not tell (autocast computes in half precision
     beside a float32 checkpoint), or end a training. Afterwards the caller's settings, number of threads and random state are
     there again, so that one call does not change what the next one, or the caller, computes.
     """
+    with in_turn(say), _bars_kept(), _torch_kept():
+        yield
+
+
+@contextmanager
+def _torch_kept() -> Iterator[None]:
     import torch
 
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
@@ -32,5 +43,22 @@ def of_its_own() -> Iterator[None]:
         try:
             yield
         finally:
+            note_threads(max(threads, torch.get_num_threads()))
             torch.set_default_dtype(dtype)
             torch.set_num_threads(threads)
+
+
+@contextmanager
+def _bars_kept() -> Iterator[None]:
+    """The progress bars of transformers, which a call switches off with those of huggingface_hub, are again as they were."""
+    before, hub = sys.modules.get("transformers"), sys.modules.get("huggingface_hub.utils")
+    hubs_off = hub.are_progress_bars_disabled() if hub is not None else "HF_HUB_DISABLE_PROGRESS_BARS" in os.environ
+    shown = before.utils.logging.is_progress_bar_enabled() if before is not None else not hubs_off
+    try:
+        yield
+    finally:
+        used = sys.modules.get("transformers")
+        if shown and used is not None and not used.utils.logging.is_progress_bar_enabled():
+            used.utils.logging.enable_progress_bar()
+            if hubs_off and hub is not None:
+                hub.disable_progress_bars()

@@ -10,7 +10,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from alignment.training.dropped_pairs import training_lines
 from alignment.weights.workers import collective, is_lost, workers
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core.digests import file_digest
-from harness.core.errors import ConfigError, LostProcess
+from harness.core.errors import ConfigError, LostProcess, StoreError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Data, Model, Progress, no_progress
 from harness.evaluation.sweep import sweep
@@ -102,7 +102,8 @@ def run_on(pool: WorkerPool | None, config: RunConfig, command: str, progress: P
             stages.all(base)
             stages.dismiss()
         except BaseException as error:
-            store.set_status(run_id, how_it_stopped(LostProcess() if is_lost(error) else error))
+            with suppress(StoreError):  # a full disk: what happened first is what the user has to know
+                store.set_status(run_id, how_it_stopped(LostProcess() if is_lost(error) else error))
             raise
         finish(store, run_id)
         return report(store, run_id, folder, config.baseline)

@@ -96,13 +96,17 @@ def download(url: str, store: Path) -> Path:
     import pooch
     import requests
 
-    pooch.get_logger().setLevel("WARNING")
+    told = pooch.get_logger()  # of the whole process: a notebook's own downloads say what they did
+    level = told.level
+    told.setLevel("WARNING")
     try:
         return Path(pooch.retrieve(url, known_hash=None, path=store, fname=text_digest(url)[:16]))
     except requests.ConnectionError as error:  # its text is a page long
         raise DataError(f"{urlsplit(url).netloc} cannot be reached.") from error
     except (requests.RequestException, OSError) as error:
         raise DataError(f"It could not be fetched: {error}.") from error
+    finally:
+        told.setLevel(level)
 
 
 def unpack(archive: Path, member: str, place: Path) -> None:

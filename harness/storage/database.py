@@ -24,6 +24,7 @@ from harness.storage.run_folder import held_by_older, holder
 _PATIENCE_S = 30.0
 _LOCKING_S = 1.0  # in which a process that takes a lock has long written into it which schema it knows
 _GONE = -1
+_LONGEST_PATH = 504  # bytes, links followed: SQLite has 512, and appends `-journal`
 _READ_ONLY = (
     "you have no permission to write this file or its folder. Copy the folder to a place where you can write and name that "
     "with `--output`; a new run can have any other folder (`output=`)."
@@ -235,6 +236,8 @@ def _explained(path: Path) -> Iterator[None]:
             advice = "Another process holds it; wait for it to end and try again."
         elif "readonly" in what:
             advice = f"It cannot be written: {_READ_ONLY}"
+        elif "unable to open" in what and (length := len(os.fsencode(os.path.realpath(path)))) > _LONGEST_PATH:
+            advice = f"Its path has {length} bytes; SQLite opens none of over {_LONGEST_PATH}. Choose a shorter `--output`."
         elif "unable to open" in what:
             advice = (
                 "Check that it is a file and can be written, as its folder, or choose another folder (`output=`, `--output`)."

@@ -6,9 +6,12 @@ Every further line is one edit. Official labels stay the default everywhere; a r
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,15 +107,35 @@ def _control(value: object, where: str) -> dict[str, int]:
 
 
 def write(revision: Revision, output: Path) -> Path:
-    """Keep a revision in the output folder, whole or not at all. Raises DataError where another one has its name."""
+    """Keep a revision in the output folder, whole or not at all; one that differs in the times of its edits alone stays as it
+    was. Raises DataError where another one has its name."""
     _check_name(revision.name, "The revision")
     path = output / FOLDER / f"{revision.name}.jsonl"
-    if path.is_file() and loads(path.read_text(encoding="utf-8"), str(path)) != revision:
-        raise DataError(
-            f"There is another revision {revision.name!r} at {path}. Choose a new name: what was cited must not change."
-        )
-    write_text_whole(path, dumps(revision))
+    with _one_after_another(path.parent):
+        if not path.is_file():
+            write_text_whole(path, dumps(revision))
+        elif _without_times(loads(path.read_text(encoding="utf-8"), str(path))) != _without_times(revision):
+            raise DataError(
+                f"There is another revision {revision.name!r} at {path}. Choose a new name: what was cited must not change."
+            )
     return path
+
+
+def _without_times(revision: Revision) -> Revision:
+    return replace(revision, edits=tuple(replace(edit, at="") for edit in revision.edits))
+
+
+@contextmanager
+def _one_after_another(folder: Path) -> Iterator[None]:
+    """Of commands that keep revisions at the same time the second one sees the first one's, and does not replace it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _check_name(name: str, where: str) -> None:

@@ -90,8 +90,8 @@ class Store(Database):
             db.execute("UPDATE runs SET status=? WHERE id=?", (status, run))
 
     def runs(self) -> list[StoredRun]:
-        """All runs, oldest first."""
-        rows = self.rows("SELECT * FROM runs ORDER BY created_at, id")
+        """All runs in the order in which they were begun, whatever the clock said."""
+        rows = self.rows("SELECT * FROM runs ORDER BY rowid")
         return [
             StoredRun(i, name, at, status, config, command, codec.loads(versions), data)
             for i, name, at, status, config, command, versions, data in rows

@@ -17,7 +17,7 @@ from harness.cli import app, explained
 from harness.commands.run import interruptible, typed
 from harness.config import schema
 from harness.config.check_paths import path_faults
-from harness.core.edge.signals import Interrupted, exit_code, stopped_by_signals
+from harness.core.edge.signals import Interrupted, end_at_once, exit_code, stopped_by_signals
 from harness.core.errors import ConfigError, StoreError
 from harness.results.run_state import how_it_stopped, state_of
 from harness.storage.run_folder import locked
@@ -184,3 +184,25 @@ def test_of_several_processes_the_first_alone_speaks(
         interruptible("a study", lambda command, display: display.say(f"rank {rank}"))
     said = capsys.readouterr().out
     assert "rank 0" in said and "rank 3" in said and "rank 1" not in said
+
+
+def test_a_second_ctrl_c_on_the_way_out_shows_no_traceback(tmp_path: Path) -> None:
+    code = (
+        "import atexit, os, signal, sys, time; sys.argv = ['harness', 'list', 'runs']\n"
+        "atexit.register(lambda: (os.kill(os.getpid(), signal.SIGINT), time.sleep(30)))\n"
+        "from harness.cli import main\n"
+        "main()"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60)
+    assert done.returncode == -signal.SIGINT and "Traceback" not in done.stderr and "no run store" in done.stderr
+
+
+def test_ctrl_c_that_the_parent_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        end_at_once()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

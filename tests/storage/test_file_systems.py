@@ -61,3 +61,13 @@ def test_a_folder_that_another_one_holds_is_named_with_it(tmp_path: Path) -> Non
     with locked(tmp_path), pytest.raises(RunLocked, match="works in"), locked(tmp_path):
         pass
     assert not is_held(tmp_path)
+
+
+def test_a_path_that_is_too_long_for_sqlite_is_told_with_its_length(tmp_path: Path) -> None:
+    folder = tmp_path / "/".join(["d" * 200] * 3)
+    length = len(str(folder / "store.sqlite"))
+    with pytest.raises(StoreError, match=rf"has {length} bytes; SQLite opens none of over 504\. Choose a shorter"):
+        Database(folder / "store.sqlite", reading=False)
+    (tmp_path / "short").symlink_to(folder)
+    with pytest.raises(StoreError, match=f"has {length} bytes"):
+        Database(tmp_path / "short" / "store.sqlite", reading=False)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +16,8 @@ from benchmarks.chair import Chair
 from benchmarks.pope import Pope
 from harness.core.errors import DataError
 from harness.core.evaluation import Item, LabelEdit
+from harness.core.files import write_text_whole
+from harness.storage import label_revisions
 from harness.storage.label_edits import apply, together
 from harness.storage.label_revisions import Revision, dumps, loads, read, write
 
@@ -165,3 +171,43 @@ def test_an_object_can_be_put_into_an_images_truth_and_taken_out() -> None:
     edits = [edit(field="dog", old="yes"), edit(field="bench")]
     assert apply(Chair(), [item], edits).changed["1"].truth["objects"] == ["bench", "cat"]  # type: ignore[union-attr]
     assert [c.why for c in apply(Chair(), [item], [edit(field="lamp")]).conflicts] == ["the item has no such label"]
+
+
+def test_the_same_labels_imported_later_leave_the_revision_as_it_was(tmp_path: Path) -> None:
+    write(MINE, tmp_path)
+    before = (tmp_path / "labels/mine.jsonl").read_bytes()
+    later = tuple(replace(one, at="2026-02-02T12:00:00") for one in MINE.edits)
+    assert write(replace(MINE, edits=later), tmp_path).read_bytes() == before
+
+
+def test_of_two_revisions_of_one_name_at_once_one_is_kept_and_the_other_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, ended = threading.Barrier(2), dict[str, bool]()
+
+    def slowly(path: Path, text: str) -> None:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.3)  # both are here where nothing keeps one of them out
+        write_text_whole(path, text)
+
+    def keep(new: str) -> None:
+        try:
+            ended[new] = write(replace(MINE, edits=(edit(new),)), tmp_path).is_file()
+        except DataError:
+            ended[new] = False
+
+    monkeypatch.setattr(label_revisions, "write_text_whole", slowly)
+    threads = [threading.Thread(target=keep, args=(new,)) for new in ("flipped", "removed")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ended.values()) == [False, True] and ended[read("mine", tmp_path).edits[0].new]
+
+
+def test_a_file_system_without_locks_keeps_revisions_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(handle: int, mode: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert write(MINE, tmp_path).is_file()

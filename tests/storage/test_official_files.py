@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 import zipfile
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pooch
 import pytest
 from typer.testing import CliRunner
 
@@ -149,3 +151,10 @@ def test_every_link_is_an_archive_where_a_member_is_named():
     for name in registry.names("benchmark"):
         for file in registry.get("benchmark", name).files:
             assert bool(file.member) == file.url.endswith(".zip"), file
+
+
+def test_a_download_leaves_the_level_of_the_logger_of_pooch_as_it_was(monkeypatch, server, tmp_path):
+    pooch.get_logger().setLevel("INFO")
+    for path in ("questions.json", "nowhere.json"):
+        bring(monkeypatch, tmp_path / path, official("q.json", f"{server}/{path}"))
+    assert pooch.get_logger().level == logging.INFO

@@ -177,3 +177,11 @@ def test_a_name_of_several_runs_is_the_newest_and_said_once(tmp_path: Path, capl
         made.begin(StoredRun(run, run[0], day, "complete", "", "", {}, ""))
     assert [made.run(name).id for name in ("x", "x", "x-1", "y", "y-")] == ["x-2", "x-2", "x-1", "y-1", "y-1"]
     assert caplog.messages == ["x is the name of 2 runs; the newest is taken: x-2."]
+
+
+def test_runs_stand_in_the_order_in_which_they_were_begun_whatever_the_clock_said(store: Store) -> None:
+    begun = {"y-1": "02T00:00:01", "x-9": "02T00:00:01", "x-1": "02T00:00:01", "x-5": "01T23:00:00"}
+    for run, at in begun.items():  # three in one second, then a clock that was put back
+        store.begin(StoredRun(run, run[0], f"2026-01-{at}", "running", "", "", {}, ""))
+    store.begin(StoredRun("y-1", "y", "2026-01-03T00:00:00", "running", "", "", {}, ""))  # goes on
+    assert [run.id for run in store.runs()] == list(begun) and store.run("x").id == "x-5"

@@ -38,6 +38,13 @@ def ended_by_signals() -> Iterator[None]:
         yield
 
 
+def end_at_once() -> None:
+    """From now on Ctrl-C ends the process without a word: everything is said, and Python, which is on its way out, would show a
+    traceback of whatever it closes."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else ignored, or somebody else's
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def _handled(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
     """Inside, these handlers in the place of those that are set."""

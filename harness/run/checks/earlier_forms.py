@@ -66,13 +66,21 @@ def _as_begun(config: RunConfig, base: str, output: Path) -> tuple[RunConfig, st
 
 
 def _begun_runs(config: RunConfig, output: Path) -> Iterator[tuple[Path, RunConfig]]:
-    """Folder and study of every run of the configuration's name that can be read."""
+    """Folder and study of every run of the configuration's name and parts that can be read."""
     for written in sorted(output.glob("*/run.yaml")):
         if written.parent.name.startswith(f"{config.name}-"):
             try:
-                yield written.parent, stored(written.read_text(encoding="utf-8"), str(written))
+                begun = stored(written.read_text(encoding="utf-8"), str(written))
             except (ConfigError, OSError, UnicodeDecodeError):
                 continue  # of another version, or not ours
+            if _parts(begun) == _parts(config):
+                yield written.parent, begun
+
+
+def _parts(config: RunConfig) -> tuple[object, ...]:
+    """What no form changes, and what tells most studies of one name apart at once: comparing values takes five times as long."""
+    parts = (*config.reward_models, *config.arms, config.model, *config.sweep)
+    return config.seed, *(part.name for part in parts)
 
 
 def is_begun(config: RunConfig) -> bool:

@@ -78,7 +78,7 @@ def _begun_runs(config: RunConfig, output: Path) -> Iterator[tuple[Path, RunConf
 
 
 def _parts(config: RunConfig) -> tuple[object, ...]:
-    """What no form changes, and what tells most studies of one name apart at once: comparing values takes five times as long."""
+    """What no form changes. It tells most studies of one name apart at once: comparing values takes five times as long."""
     parts = (*config.reward_models, *config.arms, config.model, *config.sweep)
     return (config.seed, *(part.name for part in parts))
 

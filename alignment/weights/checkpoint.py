@@ -15,6 +15,7 @@ from torch import Tensor
 from alignment.weights.joined_adapters import ADAPTER, ADAPTER_WEIGHTS, adapted_layers, join, require_joinable
 from alignment.weights.trainable import Trainable
 from harness.core.digests import model_digest
+from harness.core.edge.foreign import refused_by_system, words_of
 from harness.core.errors import TrainingError
 from harness.core.files import write_folder_whole
 from harness.core.run_record import Checkpoint
@@ -127,7 +128,8 @@ def _fill(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         write_folder_whole(folder, write)
     except OSError as error:
-        raise TrainingError(f"The checkpoint could not be written to {folder}: {error}. The state is kept.") from error
+        why = refused_by_system(error) or f"{words_of(error)}. Mend that and run the same command again."
+        raise TrainingError(f"The checkpoint could not be written, the state of the training is kept. {why}") from error
 
 
 def _copy_companions(checkpoint: Checkpoint, folder: Path) -> None:

@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 from alignment.weights.code_used import code_used
 from alignment.weights.replicated import Replicated
 from alignment.weights.trainable import ADAPTER_B
+from harness.core.edge.foreign import words_of
 from harness.core.edge.versions import code_digest
 from harness.core.errors import TrainingError
 from harness.core.files import write_text_whole, write_whole
@@ -77,10 +78,15 @@ def save_state(folder: Path, log: Sequence[LogRow], held: Mapping[str, Any], ide
         write_whole(path, lambda part: torch.save(state, part))
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
         raise TrainingError(
-            f"The training state could not be written to {path}: {error}. The state before it is kept; "
+            f"The training state could not be written to {path}: {_why(error)}. The state before it is kept; "
             "free disk space and run the same command again."
         ) from error
     remove_older_states(folder, step, keep)
+
+
+def _why(error: OSError | RuntimeError) -> str:
+    """Torch says of a full disk "[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"."""
+    return words_of(error) if isinstance(error, OSError) else f"the disk took no more ({words_of(error)})"
 
 
 def remove_older_states(folder: Path, step: int, keep: int) -> None:

@@ -79,8 +79,8 @@ def _begun_runs(config: RunConfig, output: Path) -> Iterator[tuple[Path, RunConf
 
 def _parts(config: RunConfig) -> tuple[object, ...]:
     """What no form changes. It tells most studies of one name apart at once: comparing values takes five times as long."""
-    parts = (*config.reward_models, *config.arms, config.model, *config.sweep)
-    return (config.seed, *(part.name for part in parts))
+    names = [[part.name for part in parts] for parts in (config.reward_models, config.arms, [config.model], config.sweep)]
+    return config.seed, names
 
 
 def is_begun(config: RunConfig) -> bool:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from safetensors import SafetensorError
+from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
 
 from alignment.aligners.dpo import Dpo
 from alignment.aligners.sft import Sft
@@ -255,9 +256,18 @@ def test_a_full_disk_under_the_state_keeps_the_one_before(llava_next, images, pa
         raise RuntimeError("unexpected pos 64 vs 0")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(TrainingError, match="could not be written"):
+    with pytest.raises(TrainingError, match="could not be written .*: the disk took no more .* free disk space"):
         Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
     assert [path.read_bytes() for path in (tmp_path / "state").iterdir()] == [before]
+
+
+def test_a_full_disk_under_the_checkpoint_says_what_to_do(llava_next, images, pairs, tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(PreTrainedModel, "save_pretrained", full)
+    with pytest.raises(TrainingError, match=r"state of the training is kept\. .*: The disk is full\. Free some space and run"):
+        Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
 
 
 def test_a_damaged_state_is_passed_over_for_the_one_before_it(llava_next, images, pairs, tmp_path):

@@ -12,8 +12,9 @@ from safetensors import safe_open
 from alignment.aligners._preference import preference, preference_of
 from alignment.aligners.dpo import Dpo
 from alignment.batching.collate import Row, collate, score_tokens, states
-from alignment.batching.logps import answer_logps
+from alignment.batching.logps import PairLogps, answer_logps
 from alignment.training import train as training
+from alignment.training.objectives import Totals
 from alignment.training.preference import Preference
 from alignment.training.step_of_pairs import step_of
 from alignment.weights.strategy import divide
@@ -189,6 +190,16 @@ def test_each_loss_has_its_own_beta_unless_one_is_given():
     assert preference("simpo").terms[0].beta == 2.5 and preference("dpo").terms[0].beta == 0.1
     mixed = preference([{"name": "dpo"}, {"name": "bco_pair", "beta": 0.3}], 0.2)
     assert [t.beta for t in mixed.terms] == [0.2, 0.3]
+
+
+@pytest.mark.parametrize("alpha", [1 + 1e-7, 1 - 1e-7])
+def test_an_alpha_beside_one_is_the_reverse_divergence(alpha):
+    # TRL 1.16: abs(alpha - 1) < 1e-6; (exp(1e-7 r) - 1) / 1e-7 in float32 is 0 or off by a nat
+    made = preference(f_divergence_type="alpha_divergence", f_alpha_divergence_coef=alpha, beta=0.5)
+    now, base = PairLogps(torch.tensor([-3.0]), torch.tensor([-4.0])), PairLogps(torch.tensor([-3.4]), torch.tensor([-3.7]))
+    loss = made.addend(now, base, Totals(1, 1)).loss.item()
+    assert loss == pytest.approx(-torch.tensor(0.5 * (0.4 + 0.3)).sigmoid().log().item())
+    assert made.facts()["f_alpha_divergence_coef"] == 1.0  # versions before made another loss of it
 
 
 def test_ld_dpo_needs_stored_pairs():

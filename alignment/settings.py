@@ -26,7 +26,8 @@ class Lora:
 
     r: int = 128  # the study's, with alpha 256
     alpha: int = 256
-    dropout: float = 0.0  # drawn for each pass: other draws with another micro_batch or number of processes
+    # drawn for each pass: other draws with another micro_batch or number of processes. TRL's DPO and KTO switch it off
+    dropout: float = 0.0
     targets: Sequence[str] | str | None = None
 
 
@@ -40,8 +41,8 @@ class Settings:
     batch_size: int = 32  # pairs an optimizer step
     micro_batch: int = 8  # rows a forward pass; changes speed and memory only, and what lora.dropout draws
     warmup_ratio: float = 0.03  # share of the steps in which the learning rate rises, rounded up to whole steps
-    schedule: str = "cosine"  # cosine, linear or constant
-    weight_decay: float = 0.0  # of AdamW
+    schedule: str = "cosine"  # cosine, linear or constant, behind the warm-up (transformers: constant_with_warmup)
+    weight_decay: float = 0.0  # of AdamW; vectors have none (transformers: biases and norms)
     clip: float = 1.0  # of the gradient's norm; 0 does not clip
     lora: Lora | None = None  # {r, alpha, dropout, targets}; experts of a mixture get none. None trains full weights
     projector_learning_rate: float | None = None  # None: frozen under LoRA, `learning_rate` with full weights

@@ -22,6 +22,7 @@ _NOT_PER_TOKEN = {"cpo": "the difference of two sums of log-probabilities", "orp
 _LARGEST = 2.0  # from here on it is a value of simpo's
 _NO_BETA = "The loss sft is a likelihood, on which beta has no effect. Take its beta out."
 _ALPHA = 0.5  # the default of f_alpha_divergence_coef
+_NEAR_ONE = 1e-6  # where TRL takes alpha for 1: (exp((alpha - 1) r) - 1) / (alpha - 1) is rounding there
 
 
 def preference(
@@ -51,7 +52,8 @@ def preference(
     terms = _terms(entries, beta)
     if beta not in (None, _default_beta("sft")) and all(term.name == "sft" for term in terms):
         raise ConfigError(_NO_BETA)
-    found = Preference(terms, f_divergence_type, f_alpha_divergence_coef, ld_alpha, use_weighting, sync)
+    alpha = 1.0 if abs(f_alpha_divergence_coef - 1) < _NEAR_ONE else f_alpha_divergence_coef
+    found = Preference(terms, f_divergence_type, alpha, ld_alpha, use_weighting, sync)
     _check(found)
     return found
 

@@ -54,8 +54,8 @@ class TokenLoss(NamedTuple):
     """Of N tokens, nothing reduced."""
 
     loss: Tensor  # (N,)
-    clipped: Tensor | None  # (N,) bool: whose ratio is beyond the clip, in the direction of its advantage; None: nothing clips
-    kl: Tensor | None  # (N,) k3 estimate of the divergence from the reference
+    clipped: Tensor | None  # (N,) bool, (A,) of ratios of answers: is the ratio beyond the clip, see `_clipped`; None: no clip
+    kl: Tensor | None  # (N,) k3 estimate of the divergence from the reference, as it is in the loss: perhaps times the ratio
 
 
 def token_loss(
@@ -78,9 +78,11 @@ def token_loss(
     """
     gain = advantage.to(policy)[answer]
     log_ratio = policy - old
+    of_answer = None
     if made.importance_sampling_level == "sequence":
         n = torch.bincount(answer, minlength=len(advantage)).clamp(min=1)
-        log_ratio = (log_ratio.new_zeros(len(advantage)).index_add(0, answer, log_ratio) / n)[answer]
+        of_answer = log_ratio.new_zeros(len(advantage)).index_add(0, answer, log_ratio) / n
+        log_ratio = of_answer[answer]
     ratio = log_ratio.exp()
     if made.loss_type == "vespo":
         loss = -_gamma_weights(policy.detach() - old, advantage.to(policy), answer, correction)[answer] * gain * policy
@@ -89,17 +91,20 @@ def token_loss(
     kl = None
     if reference is not None and made.beta:
         gap = reference - policy
-        kl = gap.exp() - gap - 1
-        loss = loss + made.beta * (kl * ratio if made.use_bias_correction_kl else kl)
-    return TokenLoss(loss, _clipped(made, ratio.detach(), gain), None if kl is None else kl.detach())
+        kl = (gap.exp() - gap - 1) * (ratio if made.use_bias_correction_kl else 1.0)
+        loss = loss + made.beta * kl
+    counted = (ratio, gain) if of_answer is None else (of_answer.exp(), advantage.to(policy))
+    return TokenLoss(loss, _clipped(made, *counted), None if kl is None else kl.detach())
 
 
 def _clipped(made: Surrogate, ratio: Tensor, gain: Tensor) -> Tensor | None:
-    """As TRL counts it: of cispo the weights at their cap, of answers with a positive advantage."""
+    """Ratios beyond the clip in the direction of their advantage, as TRL counts them: each token, or each answer where it has
+    one ratio; behind the cap `delta`; of cispo the weights at their cap, of answers with a positive advantage."""
     if made.loss_type in ("sapo", "vespo"):
         return None
     if made.loss_type == "cispo":
         return (ratio > made.high) & (gain > 0)
+    ratio = ratio if made.delta is None else ratio.clamp(max=made.delta)
     return ((ratio < 1 - made.epsilon) & (gain < 0)) | ((ratio > 1 + made.high) & (gain > 0))
 
 

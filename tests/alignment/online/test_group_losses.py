@@ -79,6 +79,37 @@ def test_cispo_counts_the_weights_at_their_cap_and_sapo_and_vespo_clip_nothing()
     assert clipped["cispo"].tolist() == [False, True, False] and clipped["sapo"] is None and clipped["vespo"] is None
 
 
+@pytest.mark.parametrize(("loss_type", "wanted"), [("grpo", [False, True]), ("cispo", [False, True])])
+def test_where_an_answer_has_one_ratio_answers_are_counted_and_not_their_tokens(loss_type, wanted):
+    # TRL 1.16, global_masked_mean: "one value per sequence"; the short answer is a half of them and not a quarter
+    made = Surrogate(loss_type, epsilon_high=1.5, importance_sampling_level="sequence", max_completion_length=32)
+    log_ratios, answer = torch.tensor([2.0, -1.9, 0.1, 1.5]), torch.tensor([0, 0, 0, 1])
+    found = token_loss(made, log_ratios, torch.zeros(4), None, torch.ones(2), answer)
+    assert found.clipped.tolist() == wanted and found.loss.shape == (4,)
+
+
+def test_a_ratio_is_counted_as_clipped_behind_its_cap():
+    # TRL 1.16 caps coef_1 before it counts: a cap within the clip leaves nothing beyond it, one outside changes nothing
+    ratios, gains = torch.tensor([2.0, 0.5]), torch.tensor([1.0, -1.0])
+    counts = []
+    for delta in (1.4, 1.6):
+        made = Surrogate("grpo", epsilon_high=0.5, delta=delta)
+        counts.append(token_loss(made, ratios.log(), torch.zeros(2), None, gains, torch.arange(2)).clipped.tolist())
+    assert counts == [[False, True], [True, True]]
+
+
+@pytest.mark.parametrize("corrected", [True, False])
+def test_the_logged_divergence_is_the_one_of_the_loss(corrected):
+    # TRL 1.16: per_token_kl times the ratio under use_bias_correction_kl, then both logged and added to the loss
+    policy, old, reference = (torch.tensor(values) for values in ([-1.0, -2.0], [-1.5, -1.0], [-0.5, -2.5]))
+    made = Surrogate("grpo", beta=0.1, use_bias_correction_kl=corrected)
+    found = token_loss(made, policy, old, reference, torch.zeros(2), torch.tensor([0, 1]))
+    gap = reference - policy
+    wanted = (gap.exp() - gap - 1) * ((policy - old).exp() if corrected else 1.0)
+    torch.testing.assert_close(found.kl, wanted)
+    torch.testing.assert_close(found.loss, 0.1 * wanted)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_losses_in_single_precision_are_those_of_trl(case):
     loss, _ = grouped(case, torch.float32)

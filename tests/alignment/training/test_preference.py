@@ -192,6 +192,16 @@ def test_each_loss_has_its_own_beta_unless_one_is_given():
     assert [t.beta for t in mixed.terms] == [0.2, 0.3]
 
 
+@pytest.mark.parametrize("alpha", [1 + 1e-7, 1 - 1e-7])
+def test_an_alpha_beside_one_is_the_reverse_divergence(alpha):
+    # TRL 1.16: abs(alpha - 1) < 1e-6; (exp(1e-7 r) - 1) / 1e-7 in float32 is 0 or off by a nat
+    made = preference(f_divergence_type="alpha_divergence", f_alpha_divergence_coef=alpha, beta=0.5)
+    now, base = PairLogps(torch.tensor([-3.0]), torch.tensor([-4.0])), PairLogps(torch.tensor([-3.4]), torch.tensor([-3.7]))
+    loss = made.addend(now, base, Totals(1, 1)).loss.item()
+    assert loss == pytest.approx(-torch.tensor(0.5 * (0.4 + 0.3)).sigmoid().log().item())
+    assert made.facts()["f_alpha_divergence_coef"] == 1.0  # versions before made another loss of it
+
+
 def test_ld_dpo_needs_stored_pairs():
     with pytest.raises(ConfigError, match="ld_alpha needs stored pairs"):
         preference_of("online_dpo", {"ld_alpha": 0.5})

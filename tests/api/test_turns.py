@@ -137,6 +137,7 @@ def test_all_that_calls_set_is_put_back(monkeypatch: pytest.MonkeyPatch, call: C
     for name in SET_BY_CALLS:
         monkeypatch.delenv(name, raising=False)
     before, during = dict(os.environ), list[str]()
+    transformers.utils.logging.enable_progress_bar()  # the command line, in other tests, has switched it off
 
     def work() -> None:
         during.append(os.environ["OMP_WAIT_POLICY"])

@@ -97,16 +97,15 @@ def test_an_edit_goes_to_the_one_question_that_has_its_label(store: Store) -> No
 
 
 def test_a_queue_has_the_questions_of_the_newest_run_without_answers_to_others(store: Store) -> None:
-    both(store)
-    (other,) = store.results("v1" if store.runs()[-1].id == "v0" else "v0")
-    store.begin(replace(store.runs()[0], id="a", name="a", created_at="2025-01-01"))
+    keep(store, "v1", Pope(splits=["random"]), SPEC, FIRST, SAYS)
+    (other,) = store.results("v1")
+    store.begin(replace(store.runs()[0], id="a", name="a", created_at="2030-01-01"))  # by a clock that was put back since
     store.add_result("a", 0, replace(other, label="elsewhere", checkpoint=Checkpoint("e", "e", "", "e" * 64)))
+    keep(store, "v0", Pope(splits=["random"]), SPEC, SHIFTED, SAYS)
     notes: list[str] = []
-    newest = store.runs()[-1].id
     cases = {case.item_id: case for case in queue(store, "pope", tell=notes.append)}
-    wanted = FIRST if newest == "v1" else SHIFTED
-    assert cases["0"].question == wanted[0].question and cases["0"].about == about(wanted[0], "label", free_text=False)
-    assert "different questions under 3 ids of pope (such as 0)" in notes[0] and newest in notes[0]
+    assert cases["0"].question == SHIFTED[0].question and cases["0"].about == about(SHIFTED[0], "label", free_text=False)
+    assert "different questions under 3 ids of pope (such as 0)" in notes[0] and "v0" in notes[0]
     answered = {witness.name: set(witness.answers) for witness in gather(store)["pope"].witnesses}
     assert answered == {"base": {"0", "1", "2"}, "elsewhere": set()}  # of one checkpoint the newest result counts
     assert "No data folder of these runs is on this machine (the newest: /nowhere)" in notes[1]

@@ -189,6 +189,7 @@ def test_of_several_processes_the_first_alone_speaks(
 def test_a_second_ctrl_c_on_the_way_out_shows_no_traceback(tmp_path: Path) -> None:
     code = (
         "import atexit, os, signal, sys, time; sys.argv = ['harness', 'list', 'runs']\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that a shell started in the background ignore it\n"
         "atexit.register(lambda: (os.kill(os.getpid(), signal.SIGINT), time.sleep(30)))\n"
         "from harness.cli import main\n"
         "main()"

@@ -1,8 +1,8 @@
 """Whole trainings beside TRL, step by step: losses, gradient norms, rewards, weights, for every option that both have.
 
     pip install 'mm-align-harness[peers]'        # trl==1.16.0, in an environment of its own
-    python -m tests.campaigns.beside_trl [--only NAME ...]
-    python -m tests.campaigns.beside_trl --write tests/alignment/data/beside_trl.json     # the slice of the suite
+    python -m tests.campaigns.trl.pairs [--only NAME ...]
+    python -m tests.campaigns.trl.pairs --write tests/alignment/data/beside_trl.json     # the slice of the suite
 
 The model is the golden LLaVA of tests/alignment/data, so that stored numbers hold on any machine. Both sides get the same
 pairs in the same order and the same initial adapters; everything else is each trainer's own. Departures that are known, with
@@ -15,12 +15,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import random
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,14 +26,22 @@ import torch
 
 from alignment.aligners.dpo import Dpo
 from alignment.weights.trainable import prepare
-from harness.core.digests import seed_of
-from harness.core.preference import PreferencePair
 from harness.models.transformers import TransformersModel
+from tests.campaigns.trl.golden import (
+    COSINE,
+    GOLDEN,
+    LORA,
+    SEED,
+    Weights,
+    departing_update,
+    departing_value,
+    golden_folder,
+    in_order,
+    made_pairs,
+    trained,
+)
 
-GOLDEN = Path(__file__).parents[1] / "alignment" / "data" / "golden_dpo"
-Weights = dict[str, torch.Tensor]
-SEED, PAIRS = 3, 8
-COSINE, COSINE_MIXED, LOOSE = 0.999, 0.95, 1e-2  # of the two updates, in float32 and with bfloat16 passes
+COSINE_MIXED, LOOSE = 0.95, 1e-2  # of the two updates with bfloat16 passes
 COMPARED = (
     "loss",
     "grad_norm",
@@ -47,7 +52,6 @@ COMPARED = (
     "logps/chosen",
     "logps/rejected",
 )
-LORA = {"r": 4, "alpha": 8}
 BASE = {"learning_rate": 1e-3, "batch_size": 4, "micro_batch": 4, "epochs": 3, "warmup_ratio": 0.0, "schedule": "constant"}
 
 
@@ -114,47 +118,12 @@ CASES: dict[str, Case] = {
 SLICE = ("dpo", "mpo", "aot", "ld_alpha", "lora with the projector", "linear and decay", "two rejected answers")
 
 
-def golden_folder(folder: Path, bos: bool = False) -> Path:
-    """The golden policy with its processor, as one checkpoint folder; its tokenizer puts BOS before every text where asked."""
-    shutil.copytree(GOLDEN / "policy", folder)
-    shutil.copytree(GOLDEN / "processor", folder, dirs_exist_ok=True)
-    if bos:
-        path = folder / "tokenizer.json"
-        tokenizer = json.loads(path.read_text(encoding="utf-8"))
-        known = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
-        text = {"Sequence": {"id": "A", "type_id": 0}}
-        begin = {"SpecialToken": {"id": "<s>", "type_id": 0}}
-        special = {"<s>": {"id": "<s>", "ids": [known["<s>"]], "tokens": ["<s>"]}}
-        whole = {"type": "TemplateProcessing", "single": [begin, text], "pair": [begin, text, text], "special_tokens": special}
-        path.write_text(json.dumps({**tokenizer, "post_processor": whole}), encoding="utf-8")
-    return folder
-
-
-def made_pairs(rejected: int = 1) -> list[PreferencePair]:
-    """Pairs on the golden images; the number of tokens differs from pair to pair."""
-    chance, images = random.Random(0), sorted(p.name for p in (GOLDEN / "images").glob("*.png"))
-    words = ("red", "blue", "white", "black", "cat", "dog", "tree", "lamp", "table", "near", "under", "behind")
-
-    def sentence() -> str:
-        return "There is a " + " ".join(chance.choices(words, k=chance.randint(2, 9))) + "."
-
-    def pair(number: int) -> PreferencePair:
-        chosen, others = sentence(), tuple(sentence() for _ in range(rejected))
-        return PreferencePair(str(number), images[number % len(images)], "", "Describe the image.", chosen, others, "t")
-
-    return [pair(number) for number in range(PAIRS)]
-
-
 def ours(case: Case, model: Path, folder: Path) -> tuple[list[dict[str, float]], Weights]:
     """(log, trained weights by name) of this project's trainer."""
     policy = TransformersModel(str(model), device="cpu", dtype=case.loaded)
     aligner = Dpo(**case.ours, training={**BASE, **case.training, "seed": SEED, "trackers": []})
     done = aligner.align(policy, made_pairs(case.rejected), GOLDEN / "images", folder)
-    return [dict(row) for row in done.log], _trained(policy.module)
-
-
-def _trained(module: Any) -> dict[str, torch.Tensor]:
-    return {n: p.detach().float().clone() for n, p in module.named_parameters() if p.requires_grad}
+    return [dict(row) for row in done.log], trained(policy.module)
 
 
 def theirs(case: Case, model: Path, folder: Path) -> tuple[list[dict[str, float]], Weights, Weights]:
@@ -169,7 +138,7 @@ def theirs(case: Case, model: Path, folder: Path) -> tuple[list[dict[str, float]
     settings = Dpo(**case.ours, training={**BASE, **case.training, "seed": SEED}).settings
     module = AutoModelForImageTextToText.from_pretrained(model, dtype=getattr(torch, case.loaded))
     made = prepare(module, settings)
-    before = _trained(module)
+    before = trained(module)
     processor = AutoProcessor.from_pretrained(model)
     if case.bos:
         processor.chat_template = "{{ bos_token }}" + processor.chat_template
@@ -181,7 +150,7 @@ def theirs(case: Case, model: Path, folder: Path) -> tuple[list[dict[str, float]
     )
     trainer.train()
     log = [row for row in trainer.state.log_history if "loss" in row]
-    return log, _trained(module), before
+    return log, trained(module), before
 
 
 def _config(case: Case, s: Any, folder: Path) -> Any:
@@ -221,7 +190,7 @@ def _dataset(case: Case, settings: Any) -> Any:
 
     pairs, rows = made_pairs(case.rejected), []
     steps = settings.steps(len(pairs))
-    for pair in _in_order(pairs, settings.batch_size, steps):
+    for pair in in_order(pairs, settings.batch_size, steps):
         for rejected in pair.rejected:
             rows.append(
                 {
@@ -234,33 +203,17 @@ def _dataset(case: Case, settings: Any) -> Any:
     return Dataset.from_list(rows)
 
 
-def _in_order(pairs: Sequence[PreferencePair], batch: int, steps: int) -> Iterator[PreferencePair]:
-    """As `alignment.training.loop` takes them: shuffled each epoch; a step's rows by length, which no mean depends on."""
-    per_epoch = math.ceil(len(pairs) / batch)
-    for step in range(steps):
-        epoch, place = divmod(step, per_epoch)
-        order = list(range(len(pairs)))
-        random.Random(seed_of(SEED, "epoch", epoch)).shuffle(order)
-        yield from (pairs[i] for i in order[place * batch : (place + 1) * batch])
-
-
 def departures(case: Case, mine: tuple[Any, Any], other: tuple[Any, Any, Any]) -> list[str]:
     """What differs by more than float32 explains."""
     (log, weights), (their_log, their_weights, before) = mine, other
-    found = [] if len(log) == len(their_log) else [f"{len(log)} steps here, {len(their_log)} there"]
+    found = [] if len(log) == len(their_log) > 0 else [f"{len(log)} steps here, {len(their_log)} there"]
     for step, (row, their) in enumerate(zip(log, their_log, strict=False), start=1):
         for name in COMPARED:
             if name.startswith("rewards/") and case.ours.get("loss") == "sft":  # alone it needs no reference here
                 continue
-            if abs(row[name] - their[name]) > case.within * max(1.0, abs(their[name])):
-                found.append(f"step {step}: {name} {row[name]:.6g} here, {their[name]:.6g} there")
-    if weights.keys() != their_weights.keys():
-        return [*found, f"other weights train: {sorted(weights.keys() ^ their_weights.keys())[:3]}"]
-    both = [torch.cat([(side[n] - before[n]).flatten() for n in before]) for side in (weights, their_weights)]
-    cosine = float(torch.nn.functional.cosine_similarity(*both, dim=0))
-    if cosine < (COSINE if case.within < LOOSE else COSINE_MIXED):
-        found.append(f"the updates of the weights have a cosine of {cosine:.5f}")
-    return found
+            found += departing_value(step, name, row[name], their[name], case.within * max(1.0, abs(their[name])))
+    least = COSINE if case.within < LOOSE else COSINE_MIXED
+    return found + departing_update(weights, their_weights, before, least)
 
 
 def main() -> int:
@@ -284,7 +237,7 @@ def main() -> int:
         made = {
             "trl": trl.__version__,
             "torch": torch.__version__,
-            "command": "python -m tests.campaigns.beside_trl --write FILE",
+            "command": "python -m tests.campaigns.trl.pairs --write FILE",
         }
         asked.write.write_text(json.dumps({"made with": made, "cases": stored}, indent=1) + "\n")
     print(f"{len(names) - wrong} of {len(names)} trainings equal TRL's")

@@ -1,4 +1,4 @@
-"""Trainings equal TRL's, step by step: logs that TRL 1.16 wrote, see tests/campaigns/trl/pairs.py for the command."""
+"""Trainings equal TRL's, step by step: logs that TRL 1.16 wrote, see tests/campaigns/beside_trl/pairs.py for the command."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.campaigns.trl import groups, pairs
-from tests.campaigns.trl.golden import golden_folder
-from tests.campaigns.trl.pairs import CASES, SLICE, ours
+from tests.campaigns.beside_trl import groups, pairs
+from tests.campaigns.beside_trl.golden import golden_folder
+from tests.campaigns.beside_trl.pairs import CASES, SLICE, ours
 
 STORED = json.loads((Path(__file__).parents[1] / "data" / "beside_trl.json").read_text())["cases"]
 

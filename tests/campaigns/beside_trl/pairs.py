@@ -1,8 +1,8 @@
 """Whole trainings beside TRL, step by step: losses, gradient norms, rewards, weights, for every option that both have.
 
     pip install 'mm-align-harness[peers]'        # trl==1.16.0, in an environment of its own
-    python -m tests.campaigns.trl.pairs [--only NAME ...]
-    python -m tests.campaigns.trl.pairs --write tests/alignment/data/beside_trl.json     # the slice of the suite
+    python -m tests.campaigns.beside_trl.pairs [--only NAME ...]
+    python -m tests.campaigns.beside_trl.pairs --write tests/alignment/data/beside_trl.json     # the slice of the suite
 
 The model is the golden LLaVA of tests/alignment/data, so that stored numbers hold on any machine. Both sides get the same
 pairs in the same order and the same initial adapters; everything else is each trainer's own. Departures that are known, with
@@ -27,7 +27,7 @@ import torch
 from alignment.aligners.dpo import Dpo
 from alignment.weights.trainable import prepare
 from harness.models.transformers import TransformersModel
-from tests.campaigns.trl.golden import (
+from tests.campaigns.beside_trl.golden import (
     COSINE,
     GOLDEN,
     LORA,
@@ -237,7 +237,7 @@ def main() -> int:
         made = {
             "trl": trl.__version__,
             "torch": torch.__version__,
-            "command": "python -m tests.campaigns.trl.pairs --write FILE",
+            "command": "python -m tests.campaigns.beside_trl.pairs --write FILE",
         }
         asked.write.write_text(json.dumps({"made with": made, "cases": stored}, indent=1) + "\n")
     print(f"{len(names) - wrong} of {len(names)} trainings equal TRL's")

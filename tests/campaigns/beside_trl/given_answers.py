@@ -13,7 +13,7 @@ from alignment.data.pairs import image_of
 from harness.core.evaluation import Answer, Request
 from harness.core.preference import PreferencePair
 from harness.models.transformers import TransformersModel
-from tests.campaigns.trl.golden import GOLDEN, made_pairs
+from tests.campaigns.beside_trl.golden import GOLDEN, made_pairs
 
 K = 3  # answers a prompt
 IMAGES = GOLDEN / "images"

@@ -1,7 +1,7 @@
 """Whole GRPO and RLOO trainings beside TRL's trainers, step by step, with the same answers and rewards.
 
     pip install 'mm-align-harness[peers]'        # trl==1.16.0, in an environment of its own
-    python -m tests.campaigns.trl.groups [--only NAME ...]
+    python -m tests.campaigns.beside_trl.groups [--only NAME ...]
 
 Model, pairs and order are those of `pairs.py`. No side draws its answers: both get the same token ids, K for each prompt, and
 rewards that are a digest of prompt and answer. Advantages, reference, ratios, losses, optimizer and schedule are each
@@ -26,8 +26,8 @@ from alignment.aligners.grpo import Grpo
 from alignment.aligners.rloo import Rloo
 from alignment.weights.trainable import prepare
 from harness.models.transformers import TransformersModel
-from tests.campaigns.trl.given_answers import IMAGES, NOUNS, Digest, Given, K, prompts, reward, token_ids
-from tests.campaigns.trl.golden import (
+from tests.campaigns.beside_trl.given_answers import IMAGES, NOUNS, Digest, Given, K, prompts, reward, token_ids
+from tests.campaigns.beside_trl.golden import (
     LORA,
     SEED,
     Weights,

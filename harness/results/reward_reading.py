@@ -64,7 +64,7 @@ def arm_notes(arm: Arm, arms: Sequence[Arm], names: Sequence[str]) -> tuple[str,
             found.append(f"{told} by the rewards of {at.align.reward}, {_NOT_READ}.")
         for step, name in (("after", at.after), ("reference", at.reference)):
             if name in by_name:
-                way = step if how in ("", "after") and (step == "after" or not how) else "between"
+                way = step if not how else "after" if how == step == "after" else "between"
                 waiting.append((by_name[name], way, f"{_WAYS[way].format(name)}, which was trained"))
     return tuple(found)
 

@@ -132,7 +132,11 @@ def _joined(result: BenchmarkResult, sample: Sample, parts: Mapping[str, Sequenc
     rows: dict[str, list[int]] = {}
     for row, score in enumerate(result.scores):
         rows.setdefault(of.get(score.item_id, score.item_id), []).append(row)
-    scores = tuple(replace(result.scores[own[0]], item_id=item_id) for item_id, own in rows.items())  # matched by their ids
+    first = {item_id: result.scores[own[0]] for item_id, own in rows.items()}  # differences go by the sample, not by a score
+    scores = tuple(
+        replace(score, item_id=item_id, correct=score.correct if len(rows[item_id]) == 1 else None)
+        for item_id, score in first.items()
+    )
     of_answer = np.array(["/" not in name for name in sample.names], dtype=np.bool_)
     sums = [sample.values[own].sum(axis=0) / np.where(of_answer, len(own), 1) for own in rows.values()]
     values = np.array(sums).reshape(len(rows), len(sample.names))

@@ -59,6 +59,25 @@ def test_both_sides_of_a_threshold_are_told_apart() -> None:
     assert met is not None and unmet is not None and met < 0.002 and unmet > 0.5
 
 
+@pytest.mark.parametrize(("seen_before", "seen_after", "known"), [(20, 20, True), (20, 2, False), (2, 20, False)])
+def test_a_part_of_which_one_side_alone_has_too_few_images_leaves_no_shift(
+    seen_before: int, seen_after: int, known: bool
+) -> None:
+    """The mean of two parts over the same 20 images, of which the first part counts these many."""
+    parts = tuple(ratio("score", [f"{name}/right"], [f"{name}/n"], group=name) for name in "ab")
+    mean = Formula("mean", lambda s: sum(part.compute(s) for part in parts) / 2, parts=parts)
+    image = np.arange(20)
+    before, after = (
+        Sample(
+            ("a/right", "a/n", "b/right", "b/n"),
+            np.column_stack([n & (image % k == 0), n, image % 3 == 0, image >= 0]) * 1.0,
+            image,
+        )
+        for n, k in ((image < seen_before, 2), (image < seen_after, 4))
+    )
+    assert (shift_of(before, after, mean) is not None) == known
+
+
 def test_images_that_count_on_one_side_alone_widen_the_scatter_by_what_they_may_hide() -> None:
     """Ten captions of ten words each, of which three name nothing afterwards: the variance of the mean is the jackknife's and
     that of the unseen."""

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 from harness.commands._app import app, echo
 from harness.core.edge.foreign import refused_by_system, words_of
 from harness.core.edge.launch import is_first_here, reported_once
-from harness.core.edge.signals import end_at_once
+from harness.core.edge.signals import silent_behind
 from harness.core.errors import ConfigError, HarnessError
 
 # Each registers its commands, in the order of `--help`.
@@ -24,6 +24,7 @@ from harness.commands.label_audit import audit, labels, revisions, rescore, rati
 from harness.commands import check, fetch, pairs  # noqa: F401
 
 
+@silent_behind()
 def main() -> None:
     """Run a command. Whatever ends it is one message without a traceback; `--debug` anywhere among the words shows that."""
     from harness.startup import start
@@ -55,8 +56,6 @@ def main() -> None:
         except BrokenPipeError:
             _closed_pipe()
         sys.exit(code)
-    finally:
-        end_at_once()
 
 
 def _write_all_characters() -> None:

@@ -27,7 +27,7 @@ from harness.core.digests import value_digest
 from harness.core.errors import ConfigError
 from harness.core.options.option import Option
 from harness.core.options.source import training_options
-from harness.core.options.types import read, typed
+from harness.core.options.types import kinds_of, read, typed
 
 # the settings that version 0.1 knew; one that came later has the new form only
 SETTINGS = (
@@ -38,7 +38,9 @@ SETTINGS = (
 FLAT = ("dpo", "sft")
 INSIDE_DPO = ("online_dpo", "mixed_dpo", "online_bdhs")
 _WITH_EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
-_TEXTS = ("name", "judge", "targets")  # keys of an aligner's mappings that hold no number: names, plug-ins, patterns
+_TEXTS = ("name", "targets", "metric")  # keys of such mappings that hold no number
+_HELD = {"dpo": ("aligner", "dpo"), "bdhs": ("source", "bdhs")}  # option of an aligner -> plug-in whose options it holds
+_OF_NUMBERS = ("sampling", "collapse", "damage", "reference_sync")  # options of aligners that hold numbers by name
 
 
 def nested(tree: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
@@ -87,17 +89,27 @@ def with_numbers(tree: Mapping[str, Any]) -> dict[str, Any]:
         for key in [key for key in spec if key not in OWN_KEYS.get(kind, ("name",))]:
             if key in table:
                 place[key] = _number(spec[key], table[key])
-            if kind == "aligner" and key not in _TEXTS:
-                place[key] = _training(place[key]) if key == "training" else _numbers_in(place[key])
+            if kind == "aligner":
+                place[key] = _inside(key, place[key], spec)
     return made
 
 
 def same_values(tree: Mapping[str, Any]) -> str:
-    """Digest of a configuration that two ways to write one number or text share: 1e-1 and 0.1, 1 and 1.0, 2014 and "2014"."""
+    """Digest of a configuration that two ways to write one number or text share: 1e-1 and 0.1, 1 and 1.0, 2014 and "2014".
+
+    So do a null and an absent option that is null by default. What an option of any type holds, or one that may be a whole
+    number or another (1 of it, 1.0 of all), counts as it is written.
+    """
     made = with_numbers(tree)
     for kind, where, spec in plugins_of(made):
-        place, table = _at(made, where), _options_of(kind, spec)
-        place |= typed({k: v for k, v in place.items() if k not in OWN_KEYS.get(kind, ("name",))}, table)
+        place, table = _at(made, where), {option.name: option for option in _options_of(kind, spec)}
+        own = typed({k: v for k, v in place.items() if k not in OWN_KEYS.get(kind, ("name",))}, table.values())
+        for name, value in own.items():
+            kinds = kinds_of(table[name].type) if name in table else ["any"]
+            if value is None and name in table and table[name].default is None:
+                del place[name]
+            else:
+                place[name] = value_digest(value) if "any" in kinds or {"int", "float"} <= {*kinds} else value
     return value_digest(_whole(made))
 
 
@@ -127,17 +139,32 @@ def _number(value: Any, option: Option) -> Any:  # Any: a YAML value
     return [new if isinstance(old, str) and isinstance(new, float) else old for old, new in zip(value, made, strict=True)]
 
 
-def _training(value: Any) -> Any:  # Any: a YAML value
-    """The same of the settings of the training loop, and of the mappings in it."""
+def _inside(key: str, value: Any, around: Mapping[str, Any]) -> Any:  # Any: a YAML value
+    """The same inside an option of an aligner, by the table of what it holds. Options of a user's own plug-in stay as they are:
+    what is a number in them nobody but the plug-in knows."""
+    if key == "loss" and isinstance(value, (list, tuple)):
+        return [_fitted(one, _options_of("loss", one)) if isinstance(one, Mapping) else one for one in value]
     if not isinstance(value, Mapping):
         return value
-    known = {option.name: option for option in training_options()}
-    found = {key: _number(one, known[key]) if key in known else one for key, one in value.items()}
-    return {key: _numbers_in(one) if isinstance(one, Mapping) else one for key, one in found.items()}
+    if key == "training":
+        found = _fitted(value, training_options())
+        return {k: _numbers_in(one) if isinstance(one, Mapping) else one for k, one in found.items()}
+    if key in _HELD:
+        found = _fitted(value, registry.options(*_HELD[key]))
+        return {k: _inside(k, one, found) for k, one in found.items()}
+    if key == "loss_options":
+        return _fitted(value, _options_of("loss", {"name": around.get("loss", "dpo")}))
+    return _numbers_in(value) if key in _OF_NUMBERS else value
+
+
+def _fitted(value: Mapping[str, Any], table: Sequence[Option]) -> dict[str, Any]:
+    """The mapping with numbers for texts where the table has a number; `weight` is that of a loss in a mixture."""
+    known = {option.name: option for option in (Option("weight", "float", 1.0, ""), *table)}
+    return {key: _number(one, known[key]) if key in known else one for key, one in value.items()}
 
 
 def _numbers_in(value: Any) -> Any:  # Any: a YAML value
-    """The same inside the mappings of an aligner, whose tables of options are its own: `loss_options: {flip: 1e-1}`."""
+    """The same inside a mapping of numbers, such as `lora: {dropout: 1e-1}`."""
     if isinstance(value, (list, tuple)):
         return [_numbers_in(one) if isinstance(one, (Mapping, list, tuple)) else one for one in value]
     if not isinstance(value, Mapping):

@@ -7,17 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from harness.cli import app, explained
+from harness.cli import app, explained, main
 from harness.commands.run import interruptible, typed
 from harness.config import schema
 from harness.config.check_paths import path_faults
-from harness.core.edge.signals import Interrupted, end_at_once, exit_code, stopped_by_signals
+from harness.core.edge.signals import Interrupted, exit_code, silent_behind, stopped_by_signals
 from harness.core.errors import ConfigError, StoreError
 from harness.results.run_state import how_it_stopped, state_of
 from harness.storage.run_folder import locked
@@ -203,7 +204,34 @@ def test_a_second_ctrl_c_on_the_way_out_shows_no_traceback(tmp_path: Path) -> No
 def test_ctrl_c_that_the_parent_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        end_at_once()
+        with silent_behind():
+            pass
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_command_in_one_process_is_interrupted_as_the_first_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        for _ in range(2):
+            with silent_behind():
+                assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+        monkeypatch.setattr("sys.ps1", ">>> ", raising=False)  # a notebook, which goes on
+        with silent_behind():
+            pass
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_command_in_another_thread_ends_with_its_own_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["harness", "no-such-command"])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with ThreadPoolExecutor(1) as pool, pytest.raises(SystemExit) as ended:
+            pool.submit(main).result()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ended.value.code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import yaml
 from harness.config import schema as config
 from harness.config.check_plugins import check_plugins
 from harness.config.written_forms import nested
+from harness.core import registry
 from harness.core.errors import ConfigError
+from harness.core.options.option import Option
 
 BASE: dict[str, Any] = {"model": {"name": "transformers", "path": "miniworld"}, "sweep": [{"name": "pope"}]}
 BDHS = {"name": "bdhs"}
@@ -113,3 +116,24 @@ def test_a_text_that_looks_like_a_number_stays_text_where_text_belongs() -> None
     sweep = [{"name": "pope", "items": ["1e5"], "label": "1e5"}]
     made = config.parse({"model": model, "sweep": sweep}, overrides=["model.device=1e5"])
     assert (made.model.options["device"], made.sweep[0].items, made.sweep[0].label) == ("1e5", ["1e5"], "1e5")
+
+
+def test_texts_inside_an_aligners_mappings_stay_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model's folder, a metric, patterns, and what the aligner of a user holds."""
+    bdhs = {"embedder": "1e5", "rho_th": "9e-1"}
+    training = {"lora": {"targets": "1e5", "dropout": "5e-2"}, "early_stop": {"metric": "1e5", "above": "9e-1"}}
+    made = options({"name": "online_bdhs", "bdhs": bdhs, "training": training})
+    assert made["bdhs"] == {"embedder": "1e5", "rho_th": 0.9}
+    assert made["training"] == {"lora": {"targets": "1e5", "dropout": 0.05}, "early_stop": {"metric": "1e5", "above": 0.9}}
+    known = registry.options
+    monkeypatch.setattr(registry, "options", lambda *which: (*known(*which), Option("words", "Mapping[str, str]", None, "")))
+    assert options({"name": "dpo", "words": {"yes": "1e5"}})["words"] == {"yes": "1e5"}
+
+
+@pytest.mark.parametrize("inside", [
+    {"beta": "1e-1"}, {"loss": "cdpo", "loss_options": {"flip": "1e-1"}}, {"loss": [{"name": "dpo", "weight": "1e-1"}]},
+])  # fmt: skip
+def test_numbers_as_text_inside_the_option_dpo(inside: dict[str, Any]) -> None:
+    number = json.loads(json.dumps(inside).replace('"1e-1"', "0.1"))
+    judge = {"name": "annotations"}
+    assert options({"name": "mixed_dpo", "dpo": inside, "judge": judge})["dpo"] == number

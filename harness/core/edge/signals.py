@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -38,11 +39,26 @@ def ended_by_signals() -> Iterator[None]:
         yield
 
 
-def end_at_once() -> None:
-    """From now on Ctrl-C ends the process without a word: everything is said, and Python, which is on its way out, would show a
-    traceback of whatever it closes."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else ignored, or somebody else's
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+@contextmanager
+def silent_behind() -> Iterator[None]:
+    """Behind it Ctrl-C ends the process without a word: everything is said, and Python, which is on its way out, would show a
+    traceback of whatever it closes. Inside, and in an interactive Python, which goes on, it raises KeyboardInterrupt."""
+    if threading.current_thread() is not threading.main_thread():  # others may not change handlers
+        yield
+        return
+    if _silenced and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # by a command before this one
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    _silenced.clear()
+    try:
+        yield
+    finally:
+        # else it is ignored, or somebody else's
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler and not hasattr(sys, "ps1"):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            _silenced.append(True)
+
+
+_silenced: list[bool] = []  # not empty: `silent_behind` has set what Ctrl-C does
 
 
 @contextmanager

@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import yaml
-
 from harness.config.schema import Arm, RunConfig, stored
 from harness.config.written_forms import same_values
 from harness.core.edge.launch import command_line
@@ -27,8 +25,11 @@ def run_of(config: RunConfig, base: str, output: Path, say: Callable[[str], None
     Raises DataError where an earlier version has begun it and not trained all rounds.
     """
     before = as_before(config)
-    folder = output / before.run_id(base)
-    if before == config or not (folder / "run.yaml").is_file():
+    if before == config:
+        return _as_begun(config, base, output)
+    before, run = _as_begun(before, base, output)
+    folder = output / run
+    if not (folder / "run.yaml").is_file():
         return _as_begun(config, base, output)
     later = [arm for arm in config.arms if arm.round is not None]
     left = [arm.name for arm in later if not (folder / config.place_of(arm) / "alignment.json").is_file()]
@@ -90,7 +91,11 @@ def is_begun(config: RunConfig) -> bool:
 
 
 def _values(config: RunConfig) -> str:
-    return same_values({**yaml.safe_load(config.as_yaml()), "table": None, "baseline": None, "gates": None})
+    """Explicit nulls count, which run.yaml leaves out: an option that is 5 by default is another one with null."""
+    asked = config.model_dump(exclude={"output", "fleet", "jobs", "table", "baseline", "gates"})
+    for arm in (*asked["reward_models"], *asked["arms"]):
+        del arm["resources"]
+    return same_values(asked)
 
 
 def as_before(config: RunConfig) -> RunConfig:

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
-from safetensors import SafetensorError
-from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from alignment.aligners.dpo import Dpo
 from alignment.aligners.sft import Sft
@@ -261,15 +260,6 @@ def test_a_full_disk_under_the_state_keeps_the_one_before(llava_next, images, pa
     assert [path.read_bytes() for path in (tmp_path / "state").iterdir()] == [before]
 
 
-def test_a_full_disk_under_the_checkpoint_says_what_to_do(llava_next, images, pairs, tmp_path, monkeypatch):
-    def full(*_: object, **__: object) -> None:
-        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
-
-    monkeypatch.setattr(PreTrainedModel, "save_pretrained", full)
-    with pytest.raises(TrainingError, match=r"state of the training is kept\. .*: The disk is full\. Free some space and run"):
-        Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
-
-
 def test_a_damaged_state_is_passed_over_for_the_one_before_it(llava_next, images, pairs, tmp_path):
     options = {**FAST, "keep_states": 2}
     whole = Dpo(training=options).align(TinyPolicy(llava_next), pairs, images, tmp_path / "whole")
@@ -330,7 +320,7 @@ def test_a_disk_that_fills_up_keeps_the_last_state(llava_next, images, pairs, tm
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("alignment.weights.checkpoint._copy_companions", full)
-    with pytest.raises(TrainingError, match="No space left"):
+    with pytest.raises(TrainingError, match=r"state of the training is kept\. .*: The disk is full\. Free some space and run"):
         Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
     assert not (tmp_path / training.CHECKPOINT).exists()
     monkeypatch.undo()

@@ -65,12 +65,12 @@ def in_turn(say: Callable[[str], None]) -> Iterator[None]:
     functions of its own while it opens a checkpoint, so that each of two would find the weights of both incomplete.
 
     say: is told where this call waits. Raises HarnessError in a process that was forked from one in which a call computed with
-    several threads: they are not there, and torch would wait for them for ever.
+    several threads: they are not there, and torch would wait for them without end.
     """
     if _calls.parents_threads > 1:
         raise HarnessError(
             "This process was forked from one that has computed with several threads, which do not come along: torch would "
-            "wait for them for ever. Start it by `multiprocessing.get_context('spawn')`, or fork before the first call."
+            "wait for them without end. Start it by `multiprocessing.get_context('spawn')`, or fork before the first call."
         )
     turn = _calls.turn
     if not turn.acquire(blocking=False):

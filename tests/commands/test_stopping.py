@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -201,37 +202,37 @@ def test_a_second_ctrl_c_on_the_way_out_shows_no_traceback(tmp_path: Path) -> No
     assert done.returncode == -signal.SIGINT and "Traceback" not in done.stderr and "no run store" in done.stderr
 
 
-def test_ctrl_c_that_the_parent_ignores_stays_ignored() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with silent_behind():
-            pass
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_a_second_command_in_one_process_is_interrupted_as_the_first_one(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def pythons_ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, as Python has it; behind the test it does what it did."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        for _ in range(2):
-            with silent_behind():
-                assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-            assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
-        monkeypatch.setattr("sys.ps1", ">>> ", raising=False)  # a notebook, which goes on
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("pythons_ctrl_c")
+def test_ctrl_c_that_the_parent_ignores_stays_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with silent_behind():
+        pass
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("pythons_ctrl_c")
+def test_a_second_command_in_one_process_is_interrupted_as_the_first_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
         with silent_behind():
-            pass
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    monkeypatch.setattr("sys.ps1", ">>> ", raising=False)  # a notebook, which goes on
+    with silent_behind():
+        pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures("pythons_ctrl_c")
 def test_a_command_in_another_thread_ends_with_its_own_status(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["harness", "no-such-command"])
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with ThreadPoolExecutor(1) as pool, pytest.raises(SystemExit) as ended:
-            pool.submit(main).result()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(SystemExit) as ended:
+        pool.submit(main).result()
     assert ended.value.code == 2

@@ -149,12 +149,18 @@ def test_the_mismatch_is_logged_and_a_large_one_is_reported(llava_next, images, 
     assert Grpo(Likes("o"), importance_sampling_correction=True).objective.corrects_sampling
 
 
-def test_tokens_are_weighed_by_what_the_sampler_overlooked(llava_next, images, pairs):
+@pytest.fixture
+def answered(llava_next, images, pairs):
+    """A policy, the row of a pair, its batch, and the log-probability of each of its tokens."""
     policy = Talker(llava_next)
     row = make_row(policy, pairs[0], images)
     batch = collate([row], policy.pad_token_id)
     with torch.no_grad():
-        now = score_tokens(policy, states(policy, batch), batch)
+        return policy, row, batch, score_tokens(policy, states(policy, batch), batch)
+
+
+def test_tokens_are_weighed_by_what_the_sampler_overlooked(answered):
+    policy, row, batch, now = answered
     known = {"advantages": torch.tensor([1.0, -1.0]), "sampled": now - torch.log(torch.tensor(2.0))}
     losses = []
     for options in (
@@ -167,12 +173,8 @@ def test_tokens_are_weighed_by_what_the_sampler_overlooked(llava_next, images, p
     assert losses == pytest.approx([-0.5, -1.0, -0.75], abs=1e-4)
 
 
-def test_the_penalty_is_not_weighed_by_what_the_sampler_overlooked(llava_next, images, pairs):
-    policy = Talker(llava_next)
-    row = make_row(policy, pairs[0], images)
-    batch = collate([row], policy.pad_token_id)
-    with torch.no_grad():
-        now = score_tokens(policy, states(policy, batch), batch)
+def test_the_penalty_is_not_weighed_by_what_the_sampler_overlooked(answered):
+    policy, row, batch, now = answered
     known = {"advantages": torch.zeros(2), "sampled": now - torch.log(torch.tensor(2.0)), "reference": now - 1}
     made = Grpo(Likes(), loss_type="grpo", beta=0.1, importance_sampling_correction=True).objective
     loss = made(policy, batch, known, made.totals([row])).loss.item()

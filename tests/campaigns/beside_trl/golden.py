@@ -53,6 +53,26 @@ def made_pairs(rejected: int = 1) -> list[PreferencePair]:
     return [pair(number) for number in range(PAIRS)]
 
 
+def as_trl_has_them(settings: Any, folder: Path) -> dict[str, Any]:
+    """The settings of our loop under the names of TRL's configurations, one epoch on a CPU that saves and shows nothing."""
+    return {
+        "output_dir": str(folder),
+        "num_train_epochs": 1,
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": settings.schedule,
+        "warmup_steps": 0,
+        "weight_decay": settings.weight_decay,
+        "max_grad_norm": settings.clip,
+        "logging_steps": 1,
+        "report_to": [],
+        "save_strategy": "no",
+        "use_cpu": True,
+        "gradient_checkpointing": settings.gradient_checkpointing,
+        "disable_tqdm": True,
+        "seed": SEED,
+    }
+
+
 def trained(module: Any) -> Weights:
     """The weights that are trained, by name, in float32."""
     return {n: p.detach().float().clone() for n, p in module.named_parameters() if p.requires_grad}

@@ -31,6 +31,7 @@ from tests.campaigns.beside_trl.golden import (
     LORA,
     SEED,
     Weights,
+    as_trl_has_them,
     departing_update,
     departing_value,
     golden_folder,
@@ -145,24 +146,10 @@ def _trainer(method: str, ids: Mapping[str, list[list[int]]]) -> type:
 def _config(case: Case, s: Any, folder: Path) -> Any:
     import trl
 
-    options: dict[str, Any] = {
-        "output_dir": str(folder),
+    options = as_trl_has_them(s, folder) | {
         "per_device_train_batch_size": case.at_once,
         "gradient_accumulation_steps": K * PROMPTS // case.at_once,
-        "num_train_epochs": 1,
-        "learning_rate": s.learning_rate,
-        "lr_scheduler_type": s.schedule,
-        "warmup_steps": 0,
-        "weight_decay": s.weight_decay,
-        "max_grad_norm": s.clip,
-        "logging_steps": 1,
-        "report_to": [],
-        "save_strategy": "no",
         "bf16": False,
-        "use_cpu": True,
-        "gradient_checkpointing": False,
-        "disable_tqdm": True,
-        "seed": SEED,
         "num_generations": K,
         "max_completion_length": 20,
         "temperature": case.temperature,

@@ -33,6 +33,7 @@ from tests.campaigns.beside_trl.golden import (
     LORA,
     SEED,
     Weights,
+    as_trl_has_them,
     departing_update,
     departing_value,
     golden_folder,
@@ -157,27 +158,13 @@ def _config(case: Case, s: Any, folder: Path) -> Any:
     from trl import DPOConfig
 
     mixed = s.dtype == "bfloat16" or case.loaded == "bfloat16"
-    options: dict[str, Any] = {
-        "output_dir": str(folder),
+    options = as_trl_has_them(s, folder) | {
         "per_device_train_batch_size": s.micro_batch * case.rejected,
         "gradient_accumulation_steps": s.batch_size // s.micro_batch,
-        "num_train_epochs": 1,
-        "learning_rate": s.learning_rate,
-        "lr_scheduler_type": s.schedule,
-        "warmup_steps": 0,
-        "weight_decay": s.weight_decay,
-        "max_grad_norm": s.clip,
-        "logging_steps": 1,
-        "report_to": [],
-        "save_strategy": "no",
         "bf16": mixed,
         "fp16": False,
-        "use_cpu": True,
         "max_length": None,
-        "gradient_checkpointing": s.gradient_checkpointing,
-        "disable_tqdm": True,
         "remove_unused_columns": False,
-        "seed": SEED,
         "beta": 0.1,
     }
     return DPOConfig(**options | dict(case.trl))

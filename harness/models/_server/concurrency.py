@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 T = TypeVar("T")
 Result = tuple[int, T | Exception]
@@ -106,6 +106,8 @@ class _RequestThreads(Generic[T]):
             return found
 
     def stop(self) -> None:
+        """Let go of who asks, which is a model that may hold its server, at once: a thread may end later."""
+        self._ask = _stopped
         for _ in range(self._size):
             self._todo.put(None)
 
@@ -115,3 +117,7 @@ class _RequestThreads(Generic[T]):
                 self._done.put((index, self._ask(index)))
             except Exception as error:
                 self._done.put((index, error))
+
+
+def _stopped(index: int) -> NoReturn:
+    raise RuntimeError(f"request {index} was not begun before the others were stopped")

@@ -1,4 +1,4 @@
-"""What the paper leaves open and no block of its studies repeats: the options' own defaults are what docs/study.md and reports say.
+"""What the paper prints or leaves open and no block of its studies repeats: the options' defaults are what docs/study.md says.
 
 A default that moves would change the studies' numbers under the same words.
 """
@@ -22,12 +22,14 @@ TAKEN = {
     ("source", "vlfeedback"): {"choice": "best_worst"},
     ("source", "corruption"): {"temperature": 0.0, "template": ""},
     ("aligner", "online_dpo"): {"candidates": 2, "ties": "drop"},
-    ("aligner", "mixed_dpo"): {"candidates": 2, "ties": "drop"},
+    ("source", "povid_noise"): {"noise_steps": 500},  # section 3.3
+    ("aligner", "mixed_dpo"): {"candidates": 2, "ties": "drop", "p": 0.5},  # equation 4
+    ("loss", "avg_dpo"): {"gamma": 0.5},  # equation 5
     ("aligner", "ppo"): {
         **{"beta": 0.05, "clip_range": 0.2, "value_weight": 0.1, "gae_lambda": 0.95, "epochs_a_batch": 2},
         "unfinished_penalty": 1.0,
     },
-    ("aligner", "rloo"): {"unfinished_penalty": 1.0},
+    ("aligner", "rloo"): {"unfinished_penalty": 1.0, "k": 4},
     ("aligner", "reward_model"): {"held_out": 0.1},
 }
 

@@ -1,7 +1,7 @@
 """Mixed DPO: each prompt of a step learns from its stored pair or from a fresh, ranked one, by a coin.
 
-arXiv:2407.02477, equation 4: alpha ~ Bernoulli(p) for every sample, p = 0.5. A hard switch, no weighted mean. A step's loss is the
-mean over its pairs: a stored row with K rejected answers is K of them (a note says so), a fresh pair is one.
+arXiv:2407.02477, equation 4: alpha ~ Bernoulli(p) for every sample, p = 0.5. A hard switch, no weighted mean. A step's loss
+is the mean over its pairs: a stored row with K rejected answers is K of them (a note says so), a fresh pair is one.
 
 A fresh pair that is a tie is dropped (`ties: drop`), and so is one with an empty or unjudged answer: its prompt is left out of
 the step, as its coin did not fall on the stored pair ("online/used" is the share of prompts that are left). Where nothing is
@@ -65,9 +65,9 @@ class MixedDpo(Aligner):
         if not (several := sum(len(pair.rejected) > 1 for pair in pairs)):
             return ()
         return (
-            f"mixed_dpo: {several:,} of {len(pairs):,} pairs have several rejected answers. Where the stored pair is taken, each of "
-            "them counts like a fresh pair, so that stored answers weigh more than p says. Give one rejected answer a pair for "
-            "equation 4 of the paper.",
+            f"mixed_dpo: {several:,} of {len(pairs):,} pairs have several rejected answers. Where the stored pair is taken, "
+            "each of them counts like a fresh pair, so that stored answers weigh more than p says. Give one rejected answer a "
+            "pair for equation 4 of the paper.",
         )
 
     def facts(self) -> dict[str, Any]:

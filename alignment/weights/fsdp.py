@@ -5,8 +5,8 @@ optimizer states among the processes (what DeepSpeed calls ZeRO-3); each layer i
 checkpoints are written whole, so that a training can be resumed and used with another number of processes.
 
 All processes must gather the same layers and sum the same gradients in the same order, or they wait for each other without end.
-Where some rows show an image and others none, a process may have no image in a pass in which another one has: the vision tower is
-then held whole, and the projector has a gradient in every pass, of 0 where no image is shown.
+Where some rows show an image and others none, a process may have no image in a pass in which another one has: the vision tower
+is then held whole, and the projector has a gradient in every pass, of 0 where no image is shown.
 """
 
 from __future__ import annotations

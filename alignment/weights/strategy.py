@@ -26,15 +26,15 @@ def divide(trained: Trainable, workers: Workers, online: bool, mixed: bool = Fal
 def _require_same_gradients(trained: Trainable, zero: bool) -> None:
     """Raise ConfigError where a process without an image would lack gradients that others have: they wait for each other."""
     if any(map(is_tower, trained.weights)):
-        part, cure = "vision tower", "Set training.freeze_vision: true (with lora: name no layer of the tower in lora.targets)"
+        part, cure = "vision tower", "Set training.freeze_vision: true (lora: no layer of the tower in lora.targets)"
     elif zero and any(map(is_projector, trained.weights)):
         part, cure = "projector", "Use lora without projector_learning_rate, or FSDP2 (`accelerate launch --use_fsdp`)"
     else:
         return
     raise ConfigError(
         f"Some pairs have an image and others none, and the {part} is trained: {'DeepSpeed' if zero else 'FSDP'} cannot add up "
-        f"gradients that a process without an image lacks. {cure}, leave out the pairs without an image, or start it with whole "
-        "weights (`accelerate launch --multi_gpu`; on a fleet without `resources.sharded`)."
+        f"gradients that a process without an image lacks. {cure}, leave out the pairs without an image, or start it with "
+        "whole weights (`accelerate launch --multi_gpu`; on a fleet without `resources.sharded`)."
     )
 
 

@@ -115,7 +115,8 @@ def test_a_tolerance_of_bdhs_as_text_is_the_same_study() -> None:
     def made(length: object) -> config.RunConfig:
         matched = {"length": length, "vocabulary": "1e5"}  # a file's name stays one
         arm = {"name": "a", "pairs": {"name": "bdhs", "matched": matched}, "align": {"name": "dpo"}}
-        return config.parse({"model": {"name": "transformers", "path": "miniworld"}, "arms": [arm], "sweep": [{"name": "pope"}]})
+        model = {"name": "transformers", "path": "miniworld"}
+        return config.parse({"model": model, "arms": [arm], "sweep": [{"name": "pope"}]})
 
     assert made("2e-1").digest == made(0.2).digest
     assert made("2e-1").arms[0].pairs.options["matched"] == {"length": 0.2, "vocabulary": "1e5"}

@@ -16,17 +16,28 @@ from harness.core import registry
 
 TAKEN = {
     ("source", "bdhs"): {
-        **{"temperature": 1.0, "top_p": 1.0, "max_new_tokens": 256, "cut_unit": "word", "splitter": "stop_and_space"},
-        **{"hidden_positions": "kept", "newline_tokens": "counted", "free_last_try": True, "yes_no_rule": "word"},
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "max_new_tokens": 256,
+        "cut_unit": "word",
+        "splitter": "stop_and_space",
+        "hidden_positions": "kept",
+        "newline_tokens": "counted",
+        "free_last_try": True,
+        "yes_no_rule": "word",
     },
     ("source", "vlfeedback"): {"choice": "best_worst"},
     ("source", "corruption"): {"temperature": 0.0, "template": ""},
-    ("aligner", "online_dpo"): {"candidates": 2, "ties": "drop"},
     ("source", "povid_noise"): {"noise_steps": 500},  # section 3.3
+    ("aligner", "online_dpo"): {"candidates": 2, "ties": "drop"},
     ("aligner", "mixed_dpo"): {"candidates": 2, "ties": "drop", "p": 0.5},  # equation 4
     ("loss", "avg_dpo"): {"gamma": 0.5},  # equation 5
     ("aligner", "ppo"): {
-        **{"beta": 0.05, "clip_range": 0.2, "value_weight": 0.1, "gae_lambda": 0.95, "epochs_a_batch": 2},
+        "beta": 0.05,
+        "clip_range": 0.2,
+        "value_weight": 0.1,
+        "gae_lambda": 0.95,
+        "epochs_a_batch": 2,
         "unfinished_penalty": 1.0,
     },
     ("aligner", "rloo"): {"unfinished_penalty": 1.0, "k": 4},

@@ -15,6 +15,7 @@ from alignment.training.preference import DIVERGENCES, Preference, Sync, Term
 from harness.core import registry
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.nearest import did_you_mean
+from harness.core.options.types import read
 
 _PER_TOKEN = ("simpo",)  # beta multiplies a mean log-probability
 _SMALLEST_PER_TOKEN = 0.5
@@ -107,7 +108,8 @@ def _terms(entries: Sequence[Mapping[str, Any]], beta: float | None) -> tuple[Te
             raise ConfigError(
                 f"An entry of loss is {entry!r}; it must be a mapping with a name, e.g. {{name: dpo, weight: 0.8}}."
             )
-        name, weight = registry.canonical("loss", entry["name"]), entry.get("weight", 1.0)
+        name = registry.canonical("loss", entry["name"])
+        weight, _ = read(entry.get("weight", 1.0), "float")
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not math.isfinite(weight) or weight < 0:
             raise ConfigError(f"The weight of the loss {name} is {weight!r}; it must be a number of at least 0.")
         made = registry.get("loss", name)

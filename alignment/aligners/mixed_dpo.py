@@ -1,6 +1,7 @@
 """Mixed DPO: each prompt of a step learns from its stored pair or from a fresh, ranked one, by a coin.
 
-arXiv:2407.02477, equation 4: alpha ~ Bernoulli(p) for every sample, p = 0.5. A hard switch, no weighted mean.
+arXiv:2407.02477, equation 4: alpha ~ Bernoulli(p) for every sample, p = 0.5. A hard switch, no weighted mean. A step's loss
+is the mean over its pairs: a stored row with K rejected answers is K of them (a note says so), a fresh pair is one.
 
 A fresh pair that is a tie is dropped (`ties: drop`), and so is one with an empty or unjudged answer: its prompt is left out of
 the step, as its coin did not fall on the stored pair ("online/used" is the share of prompts that are left). Where nothing is
@@ -10,7 +11,7 @@ report gives the number of such steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import comb
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from alignment.training.sample_supply import Score, Supply
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.plugins import Annotator
+from harness.core.preference import PreferencePair
 
 
 @registry.aligner
@@ -56,6 +58,17 @@ class MixedDpo(Aligner):
         self._p, self._ties, self._seed, self._candidates = p, ties, seed, candidates
         cure = "Use loss: dpo." if p < 1 else ""
         self.objective, self.settings = preference_of(self.name, dpo, cure), make_settings(training, seed=seed)
+
+    @staticmethod
+    def notes_on(pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
+        """How many pairs have several rejected answers, of which the stored ones weigh more than `p` says."""
+        if not (several := sum(len(pair.rejected) > 1 for pair in pairs)):
+            return ()
+        return (
+            f"mixed_dpo: {several:,} of {len(pairs):,} pairs have several rejected answers. Where the stored pair is taken, "
+            "each of them counts like a fresh pair, so that stored answers weigh more than p says. Give one rejected answer a "
+            "pair for equation 4 of the paper.",
+        )
 
     def facts(self) -> dict[str, Any]:
         judge = f"{self._judge.name} {self._judge.version}"

@@ -8,12 +8,13 @@ usable pair is skipped, and the report gives their number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alignment.aligners.mixed_dpo import MixedDpo
 from harness.core import registry
 from harness.core.plugins import Annotator
+from harness.core.preference import PreferencePair
 
 
 @registry.aligner
@@ -33,3 +34,8 @@ class OnlineDpo(MixedDpo):
         seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
         super().__init__(judge, 0.0, dpo, training, sampling, ties, candidates, seed)
+
+    @staticmethod
+    def notes_on(pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
+        """Nothing: of the stored pairs only the prompts are used."""
+        return ()

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from alignment.data.noun_counts import Vocabulary, n_words
+from harness.core import registry
 from harness.core.errors import ConfigError
-
-MATCH_KEYS = ("mentions", "length", "vocabulary", "unit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Match:
     """Tolerances: noun mentions may differ by `mentions`, words by the share `length` of the chosen answer's."""
 
     vocabulary: Vocabulary
-    mentions: int = 0
+    mentions: float = 0
     length: float = 0.1
     unit: str = "answer"  # what must match: "answer", or "sentence" by sentence (re-draws only those that do not)
 
@@ -32,12 +31,24 @@ class Match:
         return difference <= self.mentions and abs(n_words(rejected) - words) <= self.length * words + 1e-9
 
 
-def check_match(options: Mapping[str, Any]) -> None:
-    """Raise ConfigError for an unknown key or a value out of range."""
-    unknown = [key for key in options if key not in MATCH_KEYS]
-    if unknown:
-        raise ConfigError(f"matched has no key {', '.join(unknown)}; it takes {', '.join(MATCH_KEYS)}.")
-    if options.get("unit", "answer") not in ("answer", "sentence"):
-        raise ConfigError(f"matched.unit is {options['unit']!r}; choose answer or sentence.")
-    if options.get("mentions", 0) < 0 or options.get("length", 0.1) < 0:
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """The option `matched` of `bdhs`: see `Match`."""
+
+    mentions: float = 0
+    length: float = 0.1
+    unit: str = "answer"
+    vocabulary: str = ""  # file of nouns in the data folder; "" is the source's own
+
+
+def check_match(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The option with numbers that YAML reads as text in their type.
+
+    Raises ConfigError for an unknown key, a value of another type or one out of range.
+    """
+    made = registry.check_options("option", "matched", Tolerances, options)
+    if made.get("unit", "answer") not in ("answer", "sentence"):
+        raise ConfigError(f"matched.unit is {made['unit']!r}; choose answer or sentence.")
+    if made.get("mentions", 0) < 0 or made.get("length", 0.1) < 0:
         raise ConfigError("matched.mentions and matched.length are tolerances and cannot be negative.")
+    return made

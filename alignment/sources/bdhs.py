@@ -80,10 +80,11 @@ class Bdhs(ReadsPrompts):
     ) -> None:
         self.take(locals())
         self._check()
+        self._matched = None if matched is None else check_match(matched)
         self._vocabulary_name = str((matched or {}).get("vocabulary", vocabulary))
         self.embedder, self._epsilon_s, self._n_rejected = make_embedder(embedder), epsilon_s, n_rejected
         self.rejected_each = 1 if n_rejected == 1 else None  # of several, some may not be found
-        self._matched, self._keep_unmatched = matched, keep_unmatched
+        self._keep_unmatched = keep_unmatched
         decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p)
         veil = HiddenImage(rho_th, 0, hidden_positions, newline_tokens)
         self._rules = Rules(veil, noise_steps, n_tries, guided, free_last_try, cut_unit, yes_no_rule, splitter, decoding)
@@ -184,7 +185,7 @@ class Bdhs(ReadsPrompts):
             raise ConfigError(f"bdhs.noise_steps is {o['noise_steps']}; give 0 (none) to 1000 (the study's default is 500).")
         if o["n_tries"] < 1 or o["n_rejected"] < 1:
             raise ConfigError("bdhs.n_tries and n_rejected must be at least 1.")
-        check_match(matched := o["matched"] or {})
+        matched = o["matched"] or {}
         refuse_unused(
             "source",
             "bdhs",

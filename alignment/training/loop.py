@@ -232,7 +232,7 @@ class Loop:
         """Let `work` pass a micro-batch through the module, of each row the answers that `part` takes."""
         batch = collate([part(s.row) for s in chunk], self.policy.pad_token_id)
         known = {name: torch.cat([s.known[name] for s in chunk]) for name in chunk[0].known}
-        return self.shards.run(lambda: work(self.policy, batch, known))
+        return self.shards.run(lambda: work(self.policy, batch, known), bool(batch.vision))
 
 
 def _told(row: LogRow) -> str:

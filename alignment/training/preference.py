@@ -51,7 +51,8 @@ DIVERGENCES: dict[str, Divergence] = {
 }
 
 
-class Sync(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sync:
     """Every `every` steps the reference becomes mix * policy + (1 - mix) * reference."""
 
     every: int = 512
@@ -107,7 +108,7 @@ class Preference:
         options = {"f_divergence_type": self.divergence, "f_alpha_divergence_coef": self.alpha} if self.bent else {}
         options |= {} if self.ld_alpha is None else {"ld_alpha": self.ld_alpha}
         options |= {"use_weighting": True} if self.weighted else {}
-        options |= {"reference_sync": list(self.sync)} if self.sync is not None else {}
+        options |= {"reference_sync": [self.sync.every, self.sync.mix]} if self.sync is not None else {}
         first, *rest = self.terms
         if first.weight == 1 and [term.name for term in rest] in ([], ["sft"]):  # the form of the first release
             own = {name: value for name, value in first.options.items() if name != "beta"}

@@ -121,7 +121,8 @@ def train(
     trained, supply = _supply(policy, rows, image_root, cache or folder, objective, settings, progress, online, reference)
     require_no_randomness(policy, rows)
     stops: list[Rule] = [*rules, settings.early_stop] if settings.early_stop else [*rules]
-    shards = divide(trained, workers(), online is not None)
+    mixed = len({bool(pair.images) for pair in rows.pairs}) > 1
+    shards = divide(trained, workers(), online is not None, mixed)
     steps, stopped = Loop(policy, supply, objective, settings, shards, folder, asked, stops).run(progress)
     weights, heads = shards.module_state(), shards.heads_state()
     _require_finite(weights if weights is not None else trained.weights, steps)

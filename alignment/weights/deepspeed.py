@@ -63,7 +63,7 @@ class Zero(Replicated):
         )
         return optimizer
 
-    def run(self, work: Callable[[], T]) -> T:
+    def run(self, work: Callable[[], T], has_images: bool) -> T:
         done: T = self._engine(work)
         return done
 

@@ -26,8 +26,8 @@ class Replicated:
     def __init__(self, trained: Trainable, workers: Workers) -> None:
         self.trained, self.workers = trained, workers
 
-    def run(self, work: Callable[[], T]) -> T:
-        """Do `work`, which passes through the module, with the weights in place."""
+    def run(self, work: Callable[[], T], has_images: bool) -> T:
+        """Do `work`, which passes rows through the module, with the weights in place; has_images: some row shows one."""
         return work()
 
     def optimizer(self, settings: Settings) -> Optimizer:

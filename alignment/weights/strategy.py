@@ -5,18 +5,37 @@ from __future__ import annotations
 from alignment.weights.deepspeed import Zero, configuration
 from alignment.weights.fsdp import Sharded
 from alignment.weights.replicated import Replicated
-from alignment.weights.trainable import Trainable
+from alignment.weights.trainable import Trainable, is_projector, is_tower
 from alignment.weights.workers import Workers
 from harness.core.edge.launch import is_asked_for
 from harness.core.errors import ConfigError
 
 
-def divide(trained: Trainable, workers: Workers, online: bool) -> Replicated:
-    """The strategy that accelerate's configuration selects. Raises ConfigError for what cannot be divided."""
+def divide(trained: Trainable, workers: Workers, online: bool, mixed: bool = False) -> Replicated:
+    """The strategy that accelerate's configuration selects. Raises ConfigError for what cannot be divided.
+
+    mixed: some rows show an image and others none.
+    """
     check_division(workers, online, moving=bool(trained.anchor))
-    if is_asked_for("DEEPSPEED"):
-        return Zero(trained, workers)
-    return Sharded(trained, workers) if workers.count > 1 and is_asked_for("FSDP") else Replicated(trained, workers)
+    zero, fsdp = is_asked_for("DEEPSPEED"), workers.count > 1 and is_asked_for("FSDP")
+    if mixed and (zero or fsdp):
+        _require_same_gradients(trained, zero)
+    return Zero(trained, workers) if zero else Sharded(trained, workers, mixed) if fsdp else Replicated(trained, workers)
+
+
+def _require_same_gradients(trained: Trainable, zero: bool) -> None:
+    """Raise ConfigError where a process without an image would lack gradients that others have: they wait for each other."""
+    if any(map(is_tower, trained.weights)):
+        part, cure = "vision tower", "Set training.freeze_vision: true (lora: no layer of the tower in lora.targets)"
+    elif zero and any(map(is_projector, trained.weights)):
+        part, cure = "projector", "Use lora without projector_learning_rate, or FSDP2 (`accelerate launch --use_fsdp`)"
+    else:
+        return
+    raise ConfigError(
+        f"Some pairs have an image and others none, and the {part} is trained: {'DeepSpeed' if zero else 'FSDP'} cannot add up "
+        f"gradients that a process without an image lacks. {cure}, leave out the pairs without an image, or start it with "
+        "whole weights (`accelerate launch --multi_gpu`; on a fleet without `resources.sharded`)."
+    )
 
 
 def check_division(workers: Workers, online: bool, moving: bool, sharded: bool | None = None) -> None:

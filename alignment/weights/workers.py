@@ -15,6 +15,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from harness.core.edge.foreign import words_of
@@ -50,12 +51,20 @@ class Workers:
         return found
 
     def sum_gradients(self, weights: Iterable[nn.Parameter]) -> None:
-        """Put the sum over processes in the place of each gradient; a process without one counts as zero."""
+        """Put the sum over processes in the place of each gradient; a process without one counts as zero.
+
+        A weight without one in any process (the projector's in a step without an image) stays without: an optimizer leaves it
+        as it is, while zeros would move it by its momentum and decay.
+        """
         if self.count == 1:
             return
         from torch import distributed
 
-        for weight in weights:
+        all_weights = list(weights)
+        device = all_weights[0].device if all_weights else None
+        used = torch.tensor([weight.grad is not None for weight in all_weights], dtype=torch.int32, device=device)
+        distributed.all_reduce(used)
+        for weight in (weight for weight, processes in zip(all_weights, used.tolist(), strict=True) if processes):
             if weight.grad is None:
                 weight.grad = weight.data.new_zeros(weight.shape)
             grad: Tensor = weight.grad

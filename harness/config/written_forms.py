@@ -38,9 +38,10 @@ SETTINGS = (
 FLAT = ("dpo", "sft")
 INSIDE_DPO = ("online_dpo", "mixed_dpo", "online_bdhs")
 _WITH_EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
-_TEXTS = ("name", "targets", "metric")  # keys of such mappings that hold no number
+_TEXTS = ("name", "targets", "metric", "vocabulary", "unit")  # keys of such mappings that hold no number
 _HELD = {"dpo": ("aligner", "dpo"), "bdhs": ("source", "bdhs")}  # option of an aligner -> plug-in whose options it holds
 _OF_NUMBERS = ("sampling", "collapse", "damage", "reference_sync")  # options of aligners that hold numbers by name
+_MATCHED = ("source", "bdhs", "matched")  # and of a source
 
 
 def nested(tree: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
@@ -91,6 +92,8 @@ def with_numbers(tree: Mapping[str, Any]) -> dict[str, Any]:
                 place[key] = _number(spec[key], table[key])
             if kind == "aligner":
                 place[key] = _inside(key, place[key], spec)
+            if (kind, spec.get("name"), key) == _MATCHED:
+                place[key] = _numbers_in(place[key])
     return made
 
 

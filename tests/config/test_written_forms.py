@@ -111,6 +111,17 @@ def test_a_number_that_yaml_reads_as_text_is_the_same_study(text: dict[str, Any]
     assert parsed({"name": "dpo", **text}).digest == parsed({"name": "dpo", **number}).digest
 
 
+def test_a_tolerance_of_bdhs_as_text_is_the_same_study() -> None:
+    def made(length: object) -> config.RunConfig:
+        matched = {"length": length, "vocabulary": "1e5"}  # a file's name stays one
+        arm = {"name": "a", "pairs": {"name": "bdhs", "matched": matched}, "align": {"name": "dpo"}}
+        model = {"name": "transformers", "path": "miniworld"}
+        return config.parse({"model": model, "arms": [arm], "sweep": [{"name": "pope"}]})
+
+    assert made("2e-1").digest == made(0.2).digest
+    assert made("2e-1").arms[0].pairs.options["matched"] == {"length": 0.2, "vocabulary": "1e5"}
+
+
 def test_a_text_that_looks_like_a_number_stays_text_where_text_belongs() -> None:
     model = {"name": "transformers", "path": "miniworld"}
     sweep = [{"name": "pope", "items": ["1e5"], "label": "1e5"}]

@@ -1,6 +1,7 @@
 """Online and mixed DPO: two answers of the policy as it is, in the annotator's order; ties and silence are counted."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -246,3 +247,9 @@ def test_before_the_first_step_policy_and_reference_are_equal(llava_next, images
     row = made.align(Talker(llava_next), pairs, images, tmp_path).log[0]
     assert row["loss"] == pytest.approx(0.6931472, abs=1e-4)
     assert row["rewards/chosen"] == pytest.approx(0, abs=1e-4) and row["rewards/rejected"] == pytest.approx(0, abs=1e-4)
+
+
+def test_mixed_dpo_tells_that_several_stored_answers_weigh_more_than_p_says(pairs):
+    several = [replace(pairs[0], rejected=("a lamp", "a dog")), *pairs[1:]]
+    assert MixedDpo.notes_on(pairs) == OnlineDpo.notes_on(several) == ()
+    assert "1 of 4 pairs have several rejected answers" in MixedDpo.notes_on(several)[0]

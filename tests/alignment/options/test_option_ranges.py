@@ -120,3 +120,14 @@ def test_an_option_that_a_likelihood_does_not_take_is_refused(options: dict[str,
 def test_options_that_a_mixture_with_a_likelihood_takes_are_not_refused() -> None:
     Dpo(sft_weight=0.5, f_divergence_type="js_divergence", ld_alpha=0.5)
     Dpo(loss="cpo", loss_options={"cpo_alpha": 0.0}, use_weighting=True)
+
+
+def test_numbers_inside_a_mapping_are_read_as_elsewhere() -> None:
+    made = Dpo(reference_sync={"every": 3, "mix": "5e-1"}, loss=[{"name": "dpo", "weight": "1e-1"}]).objective
+    assert made.sync is not None and made.sync.mix == 0.5 and made.terms[0].weight == 0.1
+
+
+@pytest.mark.parametrize("sync", [{"every": "3"}, {"every": 1.5}, {"mix": "half"}, {"mix": True}])
+def test_a_moving_reference_by_what_is_no_number_is_refused(sync: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=rf"'reference_sync': {next(iter(sync))} is "):
+        Dpo(reference_sync=sync)

@@ -8,6 +8,8 @@ import pytest
 
 from alignment.settings import learning_rate_factor, make_settings
 from alignment.training.loop import Loop
+from alignment.weights.trainable import prepare
+from tests.alignment.tiny import TinyPolicy
 
 
 @pytest.mark.parametrize(("epochs", "pairs", "steps"), [
@@ -41,3 +43,15 @@ def test_each_epoch_has_every_prompt_once_in_an_order_of_its_own() -> None:
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
     assert len(set(map(tuple, epochs))) == 3 and epochs[0] != list(range(10))
     assert batches(10) == found != batches(10, seed=1)
+
+
+def test_vectors_have_no_weight_decay_and_the_projector_has_a_rate_of_its_own(policy: TinyPolicy) -> None:
+    """As transformers groups them, biases and norms being vectors."""
+    settings = make_settings({"weight_decay": 0.1, "learning_rate": 1e-3, "projector_learning_rate": 1e-4})
+    trained = prepare(policy.module, settings)
+    groups = {id(weight): group for group in trained.groups(settings) for weight in group["params"]}
+    assert groups.keys() == {id(weight) for weight in trained.weights.values()}
+    for name, weight in trained.weights.items():
+        projects = "multi_modal_projector" in name or "image_newline" in name
+        found = groups[id(weight)]
+        assert (found["weight_decay"], found["lr"]) == (0.1 * (weight.ndim > 1), 1e-4 if projects else 1e-3), name

@@ -98,6 +98,13 @@ def test_a_single_try_is_taken_as_it_comes_and_is_guided(tmp_path):
     assert build(tmp_path, bird, n_tries=1, epsilon_s=0.01, free_last_try=False)[1]["dropped"] == {"too similar": 1}
 
 
+@pytest.mark.parametrize(("epsilon_s", "calls"), [(0.5, 2), (0.51, 1)])
+def test_an_answer_exactly_as_similar_as_epsilon_s_is_drawn_again(tmp_path, epsilon_s, calls):
+    """Algorithm 1 accepts below it. One of two words differs: the cosine is one half."""
+    _, _, model = build(tmp_path, lambda r: "cat bird.", ("cat dog.",), guided=False, epsilon_s=epsilon_s, n_tries=2)
+    assert len(model.calls) == calls
+
+
 @pytest.mark.parametrize("options", [{"guided": False}, {"free_last_try": False, "n_tries": 2}, {"n_tries": 1}])
 def test_free_last_tries_are_counted_only_where_the_last_try_is_freer_than_the_others(tmp_path, options):
     assert "free_last_tries" not in build(tmp_path, bird, **options)[1]
@@ -107,6 +114,14 @@ def test_a_retry_has_another_mask_and_other_cuts(tmp_path):
     _, _, model = build(tmp_path, nothing_new, n_tries=40)
     assert len({call[0].hidden_image for call in model.calls}) == 40
     assert len({call[0].prefix for call in model.calls}) > 3
+
+
+def test_whether_yes_becomes_no_is_drawn_anew_in_every_try(tmp_path):
+    """Algorithm 1, lines 11-13, stand inside its loop."""
+    said = "Yes, a cat sleeps on the mat"
+    _, _, model = build(tmp_path, lambda r: said + ".", (said + ".",), n_tries=40, epsilon_s=0.01, free_last_try=False)
+    openings = Counter(call[0].prefix.partition(",")[0] for call in model.calls if call[0].prefix)
+    assert openings.keys() == {"Yes", "No"} and min(openings.values()) > 8
 
 
 def test_without_a_free_last_try_a_rephrasing_is_dropped_and_counted(tmp_path):

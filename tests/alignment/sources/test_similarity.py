@@ -88,7 +88,14 @@ def test_a_match_allows_what_its_tolerances_allow():
     assert Match(NOUNS, mentions=0, length=0.25).fits("a man waits here now", "a man waits here")  # 1 word of 4
 
 
-@pytest.mark.parametrize("wrong", [{"unit": "word"}, {"mentions": -1}, {"length": -0.1}])
+def test_a_tolerance_that_yaml_reads_as_text_is_a_number():
+    assert check_match({"mentions": 1, "length": "2e-1"}) == {"mentions": 1, "length": 0.2}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"unit": "word"}, {"mentions": -1}, {"length": -0.1}, {"length": "0.2"}, {"mentions": None}, {"length": float("nan")}],
+)
 def test_tolerances_that_nothing_could_meet_are_refused(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         check_match(wrong)

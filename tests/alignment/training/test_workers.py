@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,59 @@ def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tm
     one, two = weights(alone.folder), weights(tmp_path / "two" / "checkpoint")
     assert one.keys() == two.keys()
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
+
+
+MIXED = """
+from dataclasses import replace
+from tests.alignment.training import test_train
+pairs = test_train.make_pairs()
+test_train.make_pairs = lambda: [replace(pair, image="") if i % 2 else pair for i, pair in enumerate(pairs)]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("started", "training"),
+    [
+        pytest.param({}, {}, id="whole weights"),
+        pytest.param(FSDP, {"lora": ADAPTERS, "projector_learning_rate": 1e-3}, id="fsdp2 with adapters and projector"),
+    ],
+)
+def test_a_process_without_an_image_goes_along(llava_next, images, tmp_path, started, training):
+    """Every other pair has no image: processes have one in different passes, and some steps show none at all."""
+    options = {"training": {**TRAINING, "batch_size": 2, "micro_batch": 1, "weight_decay": 0.1, **training}}
+    mixed = [replace(pair, image="") if i % 2 else pair for i, pair in enumerate(make_pairs())]
+    alone = Dpo(**options).align(TinyPolicy(llava_next), mixed, images, tmp_path / "one")
+    log = trained_together(MIXED + SCRIPT, llava_next, images, tmp_path, options, **started)
+    assert [row["loss"] for row in log] == pytest.approx([row["loss"] for row in alone.log], abs=1e-5)
+    one, two = weights(alone.folder), weights(tmp_path / "two" / "checkpoint")
+    assert one.keys() == two.keys() and all(torch.allclose(one[name], two[name], atol=5e-5) for name in one)
+
+
+def test_a_weight_that_no_process_has_a_gradient_of_stays_without(monkeypatch: Any) -> None:
+    """The projector's, in a step that shows no image: zeros would move it by its momentum."""
+    sums: list[torch.Tensor] = []
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda tensor: sums.append(tensor.mul_(2)))
+    used, unused = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+    used.grad = torch.ones(2)
+    Workers(0, 2).sum_gradients([used, unused])
+    assert used.grad.tolist() == [2, 2] and unused.grad is None and len(sums) == 2
+
+
+@pytest.mark.parametrize(
+    ("env", "name", "says"),
+    [
+        (FSDP, "model.vision_tower.layers.0.weight", "the vision tower is trained: FSDP cannot.*freeze_vision: true"),
+        (ZERO, "model.multi_modal_projector.weight", "the projector is trained: DeepSpeed cannot.*Use lora without"),
+    ],
+)
+def test_gradients_that_a_process_without_an_image_lacks_are_refused_where_they_are_divided(monkeypatch, env, name, says):
+    monkeypatch.setattr("alignment.weights.strategy.configuration", lambda workers: {})  # with DeepSpeed or without
+    for key, value in env.items():
+        monkeypatch.setenv(key, value)
+    trained = Trainable(torch.nn.Linear(1, 1), {name: torch.nn.Parameter(torch.ones(1))}, None)
+    with pytest.raises(ConfigError, match=says):
+        divide(trained, Workers(0, 2), online=False, mixed=True)
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from itertools import cycle
 
 import pytest
 
-from harness.config.gate_policy import parse_policy
+from harness.config.gate_policy import load_policy, parse_policy
 from reports.comparison.compare import compare
 from reports.writers.html import write
 from tests.reports.in_browser import IN_BROWSER, watched
@@ -220,3 +220,10 @@ def test_without_script_every_flip_is_there_and_the_filters_are_not(browser, tmp
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.locator(".part > .body:visible").count() == page.locator(".part").count()
     context.close()
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_on_a_phone_a_long_gate_is_folded_and_its_verdict_is_not(opened, make, images, n):
+    records = [replace(make.record(f"run{i}", seed=i, data_folder=images), config_yaml=f"beta: {i}") for i in range(n)]
+    page = opened(write(compare(records, policy=load_policy("default"))), 390, whole=False)
+    assert page.is_visible("#gate .lead") and page.is_visible("#gate > .body") == (n == 1)

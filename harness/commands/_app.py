@@ -38,7 +38,7 @@ class _App(typer.Typer):
 
 
 app = _App(
-    help="Align an image-text model and say honestly whether it helped.",
+    help="Align an image-text model and measure whether it helped.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -81,7 +81,7 @@ def options(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error; may stand anywhere")] = False,
 ) -> None:
-    """Align an image-text model and say honestly whether it helped."""
+    """Align an image-text model and measure whether it helped."""
 
 
 def group(name: str, about: str) -> typer.Typer:

@@ -30,7 +30,7 @@ def import_run(
 ) -> None:
     """Score answers of lmms-eval or VLMEvalKit as a run.
 
-    Its reports say what of its protocol is not known. Exit code 1: items have no answer in the log, or no verdict.
+    Reports name what the log does not tell of the protocol. Exit code 1: items have no answer in the log, or no verdict.
     """
     from harness.commands._terminal import show_comparison
     from harness.config.check_paths import check_folder_to_write

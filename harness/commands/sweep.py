@@ -55,7 +55,7 @@ def sweep(
         str | None, typer.Option("--until", help="`decided`: ask images in random order and stop when the gate is decided")
     ] = None,
     policy: Annotated[
-        str | None, typer.Option("--policy", help="policy of `--until decided`: a file, or `default` (as without it)")
+        str | None, typer.Option("--policy", help="policy of `--until decided`: a file, or `default` (used if not given)")
     ] = None,
     against: Annotated[
         str | None, typer.Option("--against", metavar="RUN", help="run of the base that `--until decided` compares with")
@@ -71,7 +71,7 @@ def sweep(
 ) -> None:
     """Evaluate a checkpoint or server without training.
 
-    Several checkpoints are one run each, compared at the end; with `--fleet` they are under way together.
+    Several checkpoints are one run each, compared at the end; with `--fleet` they are evaluated at the same time.
 
     Options of a benchmark or of the model are changes, as in `run`: sweep.pope.splits=[adversarial]
     model.dtype=bfloat16. Exit code 1: done, but some items could not be answered. With `--until decided --against RUN` the

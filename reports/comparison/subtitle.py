@@ -11,7 +11,8 @@ from reports.text.formatting import listing, title_of
 from reports.text.settings import settings_of
 from reports.values.table import Column
 
-_MOST = 4
+_MOST = 4  # names in a list
+_LONGEST = 100  # characters of a title of several names
 _PLAIN = ("checkpoint", "data", "final", "model", "snapshot")  # folder names that name nothing
 
 
@@ -21,7 +22,8 @@ def title(records: Sequence[RunRecord], labels: Sequence[str] | None) -> str:
         names = [label.removesuffix(f": {record.name}") for label, record in zip(labels, records, strict=True)]
     else:
         names = [str(settings_of(record).get("name") or record.name) for record in records]
-    return listing(list(dict.fromkeys(names)), _MOST)
+    named = list(dict.fromkeys(names))
+    return next((text for most in range(_MOST, 1, -1) if len(text := listing(named, most)) <= _LONGEST), listing(named, 1))
 
 
 def subtitle(records: Sequence[RunRecord], base: SweepResult, short: Sequence[Column]) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def of_gate(verdict: str, checkpoints: Sequence[CheckpointGate]) -> str:
     words = {PASS: "passed", FAIL: "failed", INCONCLUSIVE: "inconclusive"}
     parts = [f"{verdicts.count(v)} {word}" for v, word in words.items() if v in verdicts]
     if len(parts) == 1:
-        return f"All {len(checkpoints)} checkpoints: {parts[0].partition(' ')[2]}."
+        return f"{'Both' if len(checkpoints) == 2 else f'All {len(checkpoints)}'} checkpoints: {parts[0].partition(' ')[2]}."
     return f"Of {len(checkpoints)} checkpoints: {listing(parts)}."
 
 

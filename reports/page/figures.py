@@ -9,10 +9,14 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from reports.page.svg import Plot, mark, padded, tick_text, ticks
-from reports.text.formatting import row_name
+from reports.text.column_labels import short_names
+from reports.text.formatting import row_name, shortened
 from reports.values.comparison import Curve
 from reports.values.paired import Difference
 from reports.values.table import Cell, Column, Row, members
+
+_LONGEST = 24  # characters of a name in a figure
+_ASIDE = 4  # pixels between whiskers at one place
 
 
 def legend_mark(index: int) -> Markup:
@@ -59,13 +63,11 @@ def forests(row: Row, columns: Sequence[Column]) -> Markup:
         plot.text(plot.px(v), height - 7, tick_text(v), "tick middle")
     better = {"lower": ", lower is better", "higher": ", higher is better"}.get(row.better, "")
     plot.text(0, 11, f"{row_name(row)}{better}", "label")
-    for i, (column, cell) in enumerate(shown):
+    for i, (label, (_, cell)) in enumerate(zip(clipped([c.label for c, _ in shown]), shown, strict=True)):
         d, style = cell.difference, cell.significant or "inconclusive"
         if d is None or d.value is None:
             continue
-        plot.text(
-            plot.left - 8, plot.py(i + 0.5) + 4, clipped(column.label), "who end" if cell.significant else "who end soft-text"
-        )
+        plot.text(plot.left - 8, plot.py(i + 0.5) + 4, label, "who end" if cell.significant else "who end soft-text")
         if d.low is not None and d.high is not None:
             plot.segment(scale * d.low, i + 0.5, scale * d.high, i + 0.5, f"whisker {style}")
         x, y = plot.px(scale * d.value), plot.py(i + 0.5)
@@ -73,13 +75,14 @@ def forests(row: Row, columns: Sequence[Column]) -> Markup:
     return plot.svg(f"differences in {row_name(row)}")
 
 
-def clipped(label: str, most: int = 24) -> str:
-    return label if len(label) <= most else label[: most - 1] + "\u2026"
+def clipped(labels: Sequence[str]) -> list[str]:
+    """The names of one figure, as long as there is room for."""
+    return [shortened(name, _LONGEST) for name in short_names(labels, _LONGEST)]
 
 
 def room_for(labels: Sequence[str]) -> int:
     """Pixels for names on the left."""
-    return 16 + round(6.1 * max(len(clipped(label)) for label in labels))
+    return 16 + round(6.1 * max(map(len, clipped(labels))))
 
 
 def _shift(cell: Cell) -> list[float]:
@@ -119,10 +122,10 @@ def names_beside(plot: Plot, places: Sequence[tuple[int, float, float]], labels:
     """Names in a list on the right, each led to its point: however close the points are, no name covers another."""
     heights = _apart([plot.py(y) for _, _, y in places], plot.top + 6, plot.height - plot.bottom - 4)
     edge = plot.width - plot.right + 14
-    for (i, x, y), label, height in zip(places, labels, heights, strict=True):
+    for (i, x, y), label, height in zip(places, clipped(labels), heights, strict=True):
         line = {"x": plot.px(x), "y": plot.py(y), "edge": edge - 5, "height": round(height, 1)}
         plot.add('<path class="leader c{c}" d="M{x} {y}L{edge} {height}"/>', c=i % 6, **line)
-        plot.text(edge, height + 4, clipped(label), "name")
+        plot.text(edge, height + 4, label, "name")
 
 
 def _apart(wanted: Sequence[float], top: float, bottom: float, gap: float = 15) -> list[float]:
@@ -186,8 +189,8 @@ def dots(rows: Sequence[Row], columns: Sequence[Column], title: str) -> Markup:
 
 
 def curves(lines: Sequence[Curve], indices: Sequence[int], x_label: str, title: str, width: int) -> Markup:
-    """Several curves of one name over the same axis; bands of one or two, whiskers of three, where they
-    have intervals; none of more."""
+    """Several curves of one name over the same axis; bands of one or two, whiskers of three, where they have intervals; none of
+    more. Curves with whiskers stand a little aside of each other, so that whiskers at the same place can be distinguished."""
     xs = [x for curve in lines for x in curve.x]
     ys = [y for curve in lines for side in (curve.y, curve.low, curve.high) for y in side if math.isfinite(y)]
     if not xs or not ys:
@@ -198,13 +201,16 @@ def curves(lines: Sequence[Curve], indices: Sequence[int], x_label: str, title: 
     for curve, index in zip(lines, indices, strict=True):
         if curve.low and len(lines) <= 2:
             plot.band(curve.x, curve.low, curve.high, f"c{index % 6}")
-        for x, low, high in zip(curve.x, curve.low, curve.high, strict=False) if len(lines) == 3 else ():
+    whiskers = len(lines) == 3
+    for place, (curve, index) in enumerate(zip(lines, indices, strict=True)):
+        first = len(plot.parts)
+        for x, low, high in zip(curve.x, curve.low, curve.high, strict=False) if whiskers else ():
             plot.segment(x, low, x, high, f"whisker thin c{index % 6}")
-    for curve, index in zip(lines, indices, strict=True):
         plot.line(curve.x, curve.y, f"c{index % 6}")
-        if len(curve.x) < 12:
-            for x, y in zip(curve.x, curve.y, strict=True):
-                plot.point(x, y, index, 3)
+        for x, y in zip(curve.x, curve.y, strict=True) if len(curve.x) < 12 else ():
+            plot.point(x, y, index, 3)
+        if whiskers and curve.low:
+            plot.put_aside(first, _ASIDE * (place - 1))
     return plot.svg(title)
 
 
@@ -213,9 +219,10 @@ def curves_apart(lines: Sequence[Curve], indices: Sequence[int], title: str) -> 
     xs = [x for curve in lines for x in curve.x]
     ys = [y for curve in lines for side in (curve.y, curve.low, curve.high) for y in side if math.isfinite(y)]
     drawn = []
-    for curve, index in zip(lines[1:], indices[1:], strict=True):
+    names = clipped([curve.column for curve in lines])
+    for curve, index, own in zip(lines[1:], indices[1:], names[1:], strict=True):
         plot = Plot((min(xs), max(xs)), padded(ys), width=200, height=150, left=30, top=22, bottom=24)
-        plot.axes("", clipped(curve.column), 4, 3)
+        plot.axes("", own, 4, 3)
         plot.line(lines[0].x, lines[0].y, "c0")
         plot.band(curve.x, curve.low, curve.high, f"c{index % 6}")
         plot.line(curve.x, curve.y, f"c{index % 6}")

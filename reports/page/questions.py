@@ -75,8 +75,8 @@ def _by_level(question: Question, row: Row, table: Table) -> Markup:
     plot.text(0, 11, titled(row), "label")
     if base is not None:
         plot.segment(base, 0, base, len(cells), "path")
-    for i, level in enumerate(cells):
-        plot.text(plot.left - 8, plot.py(i + 0.5) + 4, clipped(names[i]), "who end")
+    for i, (level, own) in enumerate(zip(cells, clipped(names), strict=True)):
+        plot.text(plot.left - 8, plot.py(i + 0.5) + 4, own, "who end")
         for j, cell in enumerate(level):
             if cell is None or cell.value is None:
                 continue

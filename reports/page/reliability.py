@@ -27,16 +27,18 @@ _SMALLEST, _LARGEST = 2.0, 7.0  # px
 def reliability_views(comparison: Comparison) -> list[tuple[str, list[tuple[Markup, str]]]]:
     """benchmark -> (image, what it says in words) of every column."""
     places = {column.label: i for i, column in enumerate(comparison.short.columns)}
+    names = clipped(list(places))
     by_benchmark: dict[str, list[tuple[Markup, str]]] = {}
     for r in comparison.reliability:
-        drawn = _image(r, places[r.column]), _caption(comparison, r, places[r.column])
+        place = places[r.column]
+        drawn = _image(r, place, names[place]), _caption(comparison, r, place)
         by_benchmark.setdefault(title_of(r.benchmark), []).append(drawn)
     return list(by_benchmark.items())
 
 
-def _image(r: Reliability, index: int) -> Markup:
+def _image(r: Reliability, index: int, name: str) -> Markup:
     plot = Plot((0, 1), (0, 1), width=220, height=226, left=30, right=10, top=24, bottom=32)
-    plot.axes("p(yes)", clipped(r.column), 4, 4)
+    plot.axes("p(yes)", name, 4, 4)
     plot.segment(0, 0, 1, 1, "path")
     most = max(b.n for b in r.bins)
     for b in r.bins:

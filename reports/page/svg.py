@@ -108,6 +108,11 @@ class Plot:
         """A mark whose shape and colour both tell the column."""
         self.parts.append(mark(self.px(x), self.py(y), index, size))
 
+    def put_aside(self, first: int, pixels: float) -> None:
+        """Move all parts from the `first` on to the right; to the left where `pixels` is negative."""
+        moved = Markup("").join(self.parts[first:])
+        self.parts[first:] = [Markup('<g transform="translate({} 0)">{}</g>').format(pixels, moved)] if pixels else [moved]
+
     def svg(self, title: str, style: str = "plot") -> Markup:
         """The finished figure; `title` is read by screen readers."""
         size = Markup('viewBox="0 0 {} {}" width="{}" height="{}"').format(self.width, self.height, self.width, self.height)

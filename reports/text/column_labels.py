@@ -64,3 +64,25 @@ def own_name(record: RunRecord, records: Sequence[RunRecord]) -> str:
 
 def stated(record: RunRecord, setting: str) -> str:
     return str(settings_of(record).get(setting, ""))
+
+
+def short_name(label: str, most: int) -> str:
+    """A name of at most `most` characters, cut in its middle: names of checkpoints often begin alike and end differently."""
+    if len(label) <= most:
+        return label
+    head = (most - 1) // 2
+    return f"{label[:head]}\u2026{label[len(label) - (most - 1 - head) :]}"
+
+
+def short_names(labels: Sequence[str], most: int) -> list[str]:
+    """Names of a figure or a table, each of at most `most` characters and different from one another where the labels are.
+
+    Where names that are cut in their middle are the same, the beginning that all long ones share goes first.
+    """
+    found = [short_name(label, most) for label in labels]
+    if len(set(found)) == len(set(labels)):
+        return found
+    long = [label for label in labels if len(label) > most]
+    shared = next((i for i, letters in enumerate(zip(*long, strict=False)) if len(set(letters)) > 1), 0)
+    shorter = [f"\u2026{label[shared:]}" if len(label) > most and shared > 1 else label for label in labels]
+    return [short_name(label, most) for label in shorter]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from reports.values.table import Cell, Row, Table
 
 MOST = 5  # facts named in a sentence, checkpoints named without figures
+LONGEST = 200  # characters of names in a list: of longer ones how many
 NAMED = 3  # checkpoints named for one metric; of more, how many and the extremes
 
 
@@ -83,6 +84,7 @@ def names_of(table: Table, places: Sequence[int]) -> str:
     others = [table.columns[j].label for j in range(1, len(table.columns)) if j not in places]
     if not others:
         return f"both {noun_of(table)}s" if len(places) == 2 else f"all {len(places)}"
-    if len(places) <= MOST:
-        return listing([table.columns[j].label for j in places])
+    named = listing([table.columns[j].label for j in places])
+    if len(places) <= MOST and len(named) <= LONGEST:
+        return named
     return f"all but {listing(others)}" if len(others) <= 2 else f"{len(places)} of {len(table.columns) - 1}"

@@ -24,6 +24,7 @@ from reports.page.pair_yields import explanations, pairs_view, provenance
 from reports.page.thumbnails import Thumbnails
 from reports.published.published_rows import SOURCE
 from reports.questions import words as question_words
+from reports.text.column_labels import short_name
 from reports.text.explored import explored
 from reports.text.flag_lines import flag_banner, flag_lines
 from reports.text.formatting import listing, protocol_text, shortened, title_of, unknown_protocol_text
@@ -62,8 +63,14 @@ def write(comparison: Comparison) -> str:
         flagged=flag_lines(comparison),
         alarming=flag_banner(comparison),
         captions=comparison.captions[: cards.MOST_CAPTIONS],
+        contents=[],  # (id, title) of each section, in the order of the page
     )
     return f"{text}\n"  # as every text file ends; jinja takes the last one away
+
+
+def called(label: str, most: int) -> str:
+    """A name of a column, safe to lay out; what it ends with stays, since names often begin alike."""
+    return shortened(short_name(label, most), most)
 
 
 @lru_cache(maxsize=1)
@@ -77,7 +84,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"said": cards.said, "pretty": title_of, "short": shortened}
+    environment.filters |= {"said": cards.said, "pretty": title_of, "short": shortened, "called": called}
     environment.globals |= {
         "audit": audit,
         "gate_words": gate,

@@ -87,7 +87,7 @@ def check_fitness(outcome: Outcome, methods: config.RunConfig, world: Path, tmp_
     by_folder = ["judges", "check", str(tmp_path / "pairs.jsonl"), *place, "--reward-model"]
     said = CliRunner().invoke(app, [*by_folder, str(outcome.folder / "reward_models" / "rm")]).output
     assert "The reward model rm: agrees with people on" in said and "judged alike in both orders" in said
-    assert "without their image" not in said
+    assert "without the image" not in said
     pipeline.run(methods, "test")
     sentence = next(line for line in said.splitlines() if line.startswith("The reward")).partition(": ")[2]
     for name in ("report.md", "report.html", "report.json"):

@@ -5,7 +5,7 @@ from itertools import cycle
 
 import pytest
 
-from harness.config.gate_policy import parse_policy
+from harness.config.gate_policy import load_policy, parse_policy
 from reports.comparison.compare import compare
 from reports.writers.html import write
 from tests.reports.in_browser import IN_BROWSER, watched
@@ -20,13 +20,16 @@ def opened(browser, tmp_path):
     asked: list[str] = []
     pages = []
 
-    def open_page(html: str, width: int = 1280):
+    def open_page(html: str, width: int = 1280, whole: bool = True):
+        """`whole`: with all sections shown, on a narrow screen too."""
         file = tmp_path / "report.html"
         file.write_text(html, encoding="utf-8")
         page = browser.new_page(viewport={"width": width, "height": 800})
         pages.append(page)
         watched(page, said, asked)
         page.goto(file.as_uri())
+        if whole and page.locator(".unfold").is_visible():
+            page.click(".unfold")
         return page
 
     yield open_page
@@ -158,6 +161,30 @@ def test_on_a_phone_the_chart_of_few_checkpoints_fits_and_its_text_can_be_read(o
     assert charts and all(right <= 390 and size > 9.9 for right, size in charts), charts
 
 
+def test_on_a_phone_sections_are_folded_under_their_titles(opened, compared):
+    page = opened(write(compared), 390, whole=False)
+    assert page.is_visible("#results > .body") and not page.is_visible("#captions > .body")
+    assert page.evaluate("document.documentElement.scrollHeight") < 8000  # 21,000 with all sections
+    page.click(".contents a[href='#captions']")
+    page.wait_for_selector("#captions > .body", state="visible")
+    page.click("#captions .fold")
+    assert not page.is_visible("#captions > .body")
+
+
+def test_a_section_that_is_folded_on_a_phone_is_printed(opened, compared):
+    page = opened(write(compared), 390, whole=False)
+    page.emulate_media(media="print")
+    assert page.locator(".part > .body:visible").count() == page.locator(".part").count()
+    assert not page.is_visible(".contents")
+
+
+def test_every_section_is_in_the_contents(opened, compared):
+    page = opened(write(compared))
+    linked = page.eval_on_selector_all(".contents a", "links => links.map(link => link.hash.slice(1))")
+    assert linked == page.eval_on_selector_all(".part", "parts => parts.map(part => part.id)")
+    assert page.locator(".fold:visible, .unfold:visible").count() == 0  # of narrow screens alone
+
+
 def test_a_long_reference_answer_does_not_widen_a_phone(opened, make, record):
     def wordy(result):
         return replace(result, items=tuple(replace(i, truth=i.truth | {"label": "a reference " * 20}) for i in result.items))
@@ -190,4 +217,13 @@ def test_without_script_every_flip_is_there_and_the_filters_are_not(browser, tmp
     page.goto((tmp_path / "r.html").as_uri())
     assert page.locator(".flip:visible").count() == 60
     assert page.locator(".filters:visible").count() == 0
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.locator(".part > .body:visible").count() == page.locator(".part").count()
     context.close()
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_on_a_phone_a_long_gate_is_folded_and_its_verdict_is_not(opened, make, images, n):
+    records = [replace(make.record(f"run{i}", seed=i, data_folder=images), config_yaml=f"beta: {i}") for i in range(n)]
+    page = opened(write(compare(records, policy=load_policy("default"))), 390, whole=False)
+    assert page.is_visible("#gate .lead") and page.is_visible("#gate > .body") == (n == 1)

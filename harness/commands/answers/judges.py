@@ -216,7 +216,7 @@ def _show(who: str, found: Fitness, blind: int = 0) -> None:
     if blind:
         from harness.core.edge.text import count
 
-        echo(f"{count(blind, 'pair')} {'was' if blind == 1 else 'were'} judged without their image, which is not there.")
+        echo(f"{count(blind, 'pair')} {'was' if blind == 1 else 'were'} judged without the image: the file does not exist.")
 
 
 def _judge(name: str, changes: list[str], output: Path) -> Annotator:

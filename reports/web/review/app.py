@@ -20,7 +20,7 @@ from harness.core.errors import ConfigError, StoreError
 from harness.labels.cases import JUDGEMENTS, Vote
 from harness.labels.votes import UNDO, check_name
 from reports.web.guard import Access, posted
-from reports.web.review.case_view import buttons, case_view, judgement_name, read_marks, statement
+from reports.web.review.case_view import buttons, case_view, judgement_name, letters, read_marks, statement
 from reports.web.review.desk import Desk
 from reports.web.site import Site
 
@@ -177,7 +177,14 @@ def _tables(site: Site, desk: Desk) -> None:
 
 def _page(site: Site, desk: Desk, request: Request, template: str, **values: Any) -> Response:
     reviewer = _known_reviewer(request, desk)
-    values = {"result": "", "judgement_name": judgement_name, "statement": statement, "buttons": buttons, **values}
+    values = {
+        "result": "",
+        "judgement_name": judgement_name,
+        "statement": statement,
+        "buttons": buttons,
+        "letters": letters,
+        **values,
+    }
     return site.page(request, template, desk=desk, reviewer=reviewer, **values)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Span
 from harness.labels.cases import NOUN, VERDICT, Box, Case, Vote
+from reports.text.formatting import shortened
 from reports.web.review.desk import Desk
 
 MOST_CAPTION = 20_000  # characters of a caption that are shown: each word is an element of the page
@@ -38,10 +39,14 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A box on the image; `asked`: the question names it."""
+    """A box on the image, with its name. `asked`: the question names it; `x`, `y`: where the name's line begins, in pixels of
+    the image."""
 
     box: Box
     asked: bool
+    name: str
+    x: float
+    y: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ def case_view(desk: Desk, position: int, reviewer: str, adjudicating: bool = Fal
     case, standing = desk.cases[position], desk.standing(position)
     judged = desk.has_judged(position, reviewer)
     size = desk.shelf.size(case.image)
-    boxes = tuple(Drawn(box, bool(re.search(rf"\b{re.escape(box.name)}\b", case.question))) for box in case.boxes)
+    boxes = drawn_boxes(case.boxes, case.question, letters(size)) if size else ()
     return CaseView(
         case=case,
         id=desk.ids[position],
@@ -85,10 +90,34 @@ def case_view(desk: Desk, position: int, reviewer: str, adjudicating: bool = Fal
         judged=judged,
         settled=standing.settled,
         size=size,
-        boxes=boxes if size else (),
+        boxes=boxes,
         answers=alike(case.answers) if judged else (),
         others=tuple(standing.votes.values()) if adjudicating and judged else (),
     )
+
+
+def letters(size: tuple[int, int]) -> float:
+    """Height of a name on an image of this width and height, in its pixels."""
+    return max(size) / 42
+
+
+def drawn_boxes(boxes: Iterable[Box], question: str, height: float) -> tuple[Drawn, ...]:
+    """Each name stands above the upper left corner of its box, a line lower where it would cover another name."""
+    found: list[Drawn] = []
+    for box in boxes:
+        name = shortened(box.name, 40) + (" (crowd)" if box.crowd else "")
+        asked = bool(re.search(rf"\b{re.escape(box.name)}\b", question))
+        drawn = Drawn(box, asked, name, box.x + height / 4, max(box.y - 0.3 * height, height))
+        while any(_covers(drawn, other, height) for other in found):
+            drawn = replace(drawn, y=drawn.y + height)
+        found.append(drawn)
+    return tuple(found)
+
+
+def _covers(one: Drawn, other: Drawn, height: float) -> bool:
+    """A letter is about 0.6 of its height wide."""
+    left, right = sorted((one, other), key=lambda drawn: drawn.x)
+    return abs(one.y - other.y) < 0.95 * height and right.x < left.x + 0.6 * height * len(left.name)
 
 
 def alike(answers: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:

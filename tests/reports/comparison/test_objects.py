@@ -64,7 +64,7 @@ def test_a_page_does_not_call_types_of_questions_objects(compared) -> None:
     (view,) = objects_views(comparison)
     assert view.about == "type of question"
     page = html.write(comparison)
-    section = page[page.index("GQA by type of question") :].partition("</section>")[0]
+    section = page[page.index("GQA by type of question</h2>") :].partition("</section>")[0]
     assert "wrongly no" in section and "absent" not in section and "Object" not in section
 
 
@@ -87,7 +87,7 @@ def test_counts_that_are_halves_are_not_rounded_to_whole_numbers(compared) -> No
     ((_, ((_, (line,)),), _),) = confusion_views(found)
     assert (line.tp, line.fn, line.fp, line.tn) == ("1.0", "0.0", "0.5", "0.5")
     page = html.write(found)
-    section = page[page.index("MME by object") :].partition("</section>")[0]
+    section = page[page.index("MME by object</h2>") :].partition("</section>")[0]
     assert '0.5 + 0.0 <span class="soft">of 1.0</span>' in section
 
 

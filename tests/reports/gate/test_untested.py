@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from harness.core.evaluation import Score
 from harness.core.run_record import BenchmarkResult, RunRecord
 from reports.comparison.compare import gated
-from reports.values.gate import RuleResult
+from reports.gate.words import of_gate
+from reports.values.gate import INCONCLUSIVE, CheckpointGate, RuleResult
 from tests.reports.gate.test_gate import IMPROVE, policy
 
 # addends of a caption: mentions, invented
@@ -60,3 +62,9 @@ def test_few_images_are_counted(make: Any) -> None:
     assert found.images == 3 and found.why == "no difference can be tested: 3 images count, too few for a test"
     alone = rule(make, {1: RIGHT, 2: WRONG, 3: RIGHT}, {1: RIGHT, 2: WRONG}, {"intervals resample": "objects"})
     assert alone.why == "no difference can be tested: 2 objects count, too few for a test"
+
+
+def test_two_checkpoints_of_one_verdict_are_both() -> None:
+    alike = [cast(CheckpointGate, SimpleNamespace(verdict=INCONCLUSIVE))] * 3
+    assert of_gate(INCONCLUSIVE, alike[:2]) == "Both checkpoints: inconclusive."
+    assert of_gate(INCONCLUSIVE, alike) == "All 3 checkpoints: inconclusive."

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from harness.core.errors import StoreError
-from harness.labels.cases import caption_field
-from reports.web.review.case_view import alike, tokens
+from harness.labels.cases import Box, caption_field
+from reports.web.review.case_view import alike, drawn_boxes, tokens
 from reports.web.review.desk import Desk, Tables, mixed
 from reports.web.shelf import Shelf
 from tests.reports.web.desks import CAPTION, Memory, caption_case, draw_images, label_case, new_client, new_desk, secret_of
@@ -337,3 +337,15 @@ def test_progress_shows_alpha_and_what_still_needs_a_vote(ann, bob):
     html = ann.get("/progress").text
     assert "Krippendorff’s α: 0.00" in html  # 4 judgements, 1 right: 1 - 3 * 2 / (16 - 1 - 9)
     assert "1 case for another reviewer; 1 need no further vote" in html and "from ten cases with two votes on" in html
+
+
+def test_no_name_of_a_box_covers_another_one() -> None:
+    boxes = [
+        Box("apple", 250, 100, 70, 70),
+        Box("bed", 270, 100, 120, 160),
+        Box("cup", 80, 150, 60, 60),
+        Box("oven", 80, 150, 9, 9),
+    ]
+    drawn = drawn_boxes(boxes, "Is there a bed in the image?", 12)
+    assert [one.asked for one in drawn] == [False, True, False, False]
+    assert [one.y for one in drawn] == pytest.approx([96.4, 108.4, 146.4, 158.4])

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tiny_models
 import torch
+import transformers
 from PIL import Image
 
 from harness.miniworld.world.write import write_world
@@ -21,6 +22,8 @@ from tests.small_world import SMALL
 
 torch.set_num_threads(1)  # threads of workers that share two cores wait for each other and cost several times the work
 os.fsync = lambda handle: None  # what tests write need not outlive a power cut, and a disk takes milliseconds for each file
+# transformers writes every configuration that it reads as text, for a message that is logged nowhere: a tenth of loading.
+transformers.PreTrainedConfig.__repr__ = object.__repr__  # type: ignore[method-assign]
 _imported = 0  # modules at the last `gc.freeze`
 
 

@@ -45,9 +45,13 @@ def _command(app: typer.Typer, registered: tuple[Hashable, ...]) -> Any:  # Any:
 typer.testing._get_command = lambda app: _command(app, _registered(app))
 
 
+FIRST = ("fleet", "end_to_end")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The fleet's tests come first: they wait longest, and at the end each worker would start the session that they share."""
-    items.sort(key=lambda item: "fleet" not in item.path.parts)
+    """The fleet's tests come first: they wait longest, and at the end each worker would start the session that they share. Then
+    whole runs, of which one takes longer than a hundred others: in the last minute it would keep one worker alone."""
+    items.sort(key=lambda item: next((n for n, name in enumerate(FIRST) if name in item.path.parts), len(FIRST)))
 
 
 def pytest_collection_finish() -> None:

@@ -10,6 +10,8 @@ PIP := $(PY) -m pip --disable-pip-version-check -qq
 run: $(VENV)/.ready
 	$(PY) -m harness run
 
+# Compiled modules are kept, whatever the environment says: each of some hundred processes would compile them again.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.ready
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal -rfEs
 

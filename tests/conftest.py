@@ -6,13 +6,17 @@ import fcntl
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tiny_models
 import torch
+import transformers
+import typer.testing
 from PIL import Image
 
 from harness.miniworld.world.write import write_world
@@ -21,12 +25,33 @@ from tests.small_world import SMALL
 
 torch.set_num_threads(1)  # threads of workers that share two cores wait for each other and cost several times the work
 os.fsync = lambda handle: None  # what tests write need not outlive a power cut, and a disk takes milliseconds for each file
+# transformers writes every configuration that it reads as text, for a message that is logged nowhere: a tenth of loading.
+transformers.PreTrainedConfig.__repr__ = object.__repr__  # type: ignore[method-assign]
 _imported = 0  # modules at the last `gc.freeze`
 
 
+_new_command = typer.testing._get_command  # reads the signatures of all commands, 30 ms
+
+
+def _registered(app: typer.Typer) -> tuple[Hashable, ...]:
+    return len(app.registered_commands), *(_registered(group.typer_instance) for group in app.registered_groups)
+
+
+@cache
+def _command(app: typer.Typer, registered: tuple[Hashable, ...]) -> Any:  # Any: a class of typer's own click
+    return _new_command(app)
+
+
+typer.testing._get_command = lambda app: _command(app, _registered(app))
+
+
+FIRST = ("fleet", "end_to_end")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The fleet's tests come first: they wait longest, and at the end each worker would start the session that they share."""
-    items.sort(key=lambda item: "fleet" not in item.path.parts)
+    """The fleet's tests come first: they wait longest, and at the end each worker would start the session that they share. Then
+    whole runs, of which one takes longer than a hundred others: in the last minute it would keep one worker alone."""
+    items.sort(key=lambda item: next((n for n, name in enumerate(FIRST) if name in item.path.parts), len(FIRST)))
 
 
 def pytest_collection_finish() -> None:

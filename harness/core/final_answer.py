@@ -108,8 +108,7 @@ def _may_hold_marks(text: str) -> bool:
 
 def reasoning(text: str) -> str | None:
     """What `final_answer` cuts off, without its marks; None where it is not reasoning."""
-    found = final_answer(text)
-    if not found.reasoned:
+    if not _may_hold_marks(text) or not (found := final_answer(text)).reasoned:
         return None
     cut = " ".join(text[a:b] for a, b in _between(list(found.kept), len(text)))
     return _WRAPPER.sub(" ", _FINAL.sub(" ", _CHANNEL.sub(" ", _MARK.sub(" ", cut)))).strip()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import mimetypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,7 +37,7 @@ class Site:
         self.app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
         self.guarded = Guard(self.app, access)
         self._static = _static_files(package)
-        self._templates = _environment(package, {name: text_digest(text)[:12] for name, text in self._static.items()})
+        self._templates = _environment(package, tuple((name, text_digest(text)[:12]) for name, text in self._static.items()))
         self.app.add_exception_handler(HTTPException, self._refused)
         self.app.add_exception_handler(HarnessError, self._failed)
         self.app.add_exception_handler(RequestValidationError, self._malformed)
@@ -96,7 +97,9 @@ def _static_files(package: str) -> dict[str, str]:
     return found
 
 
-def _environment(package: str, versions: Mapping[str, str]) -> Environment:
+@lru_cache(maxsize=4)
+def _environment(package: str, versions: tuple[tuple[str, str], ...]) -> Environment:
+    """The pages of a package, compiled once a process; `versions`: name and version of each static file."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -108,7 +111,8 @@ def _environment(package: str, versions: Mapping[str, str]) -> Environment:
     )
     environment.filters |= {"said": cards.said, "pretty": title_of, "short": shortened, "plain": _plain}
     environment.globals |= {"count": count, "ending": ending, "paging": paging}
-    environment.globals |= {"static": lambda file: f"/static/{file}?v={versions[file]}"}
+    version = dict(versions)
+    environment.globals |= {"static": lambda file: f"/static/{file}?v={version[file]}"}
     for template in environment.list_templates(extensions=["html"]):
         environment.get_template(template)  # read now, so that no visitor waits for it
     return environment

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -22,10 +25,22 @@ from transformers.models.llava_next.image_processing_pil_llava_next import Llava
 
 from alignment.batching.collate import Row
 from alignment.batching.policy import PromptInputs
+from harness.core.digests import folder_state
 from harness.core.run_record import Checkpoint
 from harness.models._checkpoint.packed_attention import dense_mask, pack, packed_mask, unpack, use_segments
 
 GOLDEN = Path(__file__).parent / "data" / "golden_dpo"
+
+
+# Read once while its files stay as they are: copies of a tiny model take a seventh of the time.
+@lru_cache(maxsize=4)
+def _loaded_model(folder: Path, state: Hashable, dtype: torch.dtype) -> nn.Module:
+    return AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype).eval()
+
+
+@lru_cache(maxsize=4)
+def _loaded_processor(folder: Path, state: Hashable) -> Any:
+    return AutoProcessor.from_pretrained(folder, backend="pil")
 
 
 class TinyPolicy:
@@ -34,13 +49,16 @@ class TinyPolicy:
     def __init__(
         self, folder: Path, processor: Path | None = None, dtype: torch.dtype = torch.float32, dense: bool = False
     ) -> None:
-        self.module: nn.Module = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype).eval()
+        self.module: nn.Module = deepcopy(_loaded_model(folder, folder_state(folder), dtype))
         self.dtype = dtype
         self.segments = not dense and use_segments(self.module.model.language_model)
-        self.processor = AutoProcessor.from_pretrained(processor or folder, backend="pil")
+        its = processor or folder
+        self.processor = deepcopy(_loaded_processor(its, folder_state(its)))
         self.tokenizer = self.processor.tokenizer
         self.pad_token_id: int = self.tokenizer.pad_token_id
         self.checkpoint = Checkpoint("tiny", str(folder), str(folder), "digest-of-" + folder.name)
+
+        self._prompts: dict[tuple[Any, ...], PromptInputs] = {}  # a training asks for each of its few prompts in every step
 
     def facts(self) -> dict[str, str]:
         return {"template": str(self.processor.chat_template), "dtype": str(self.dtype)}  # as loaded
@@ -49,6 +67,13 @@ class TinyPolicy:
         return self.prompt_with([image] if image else [], text)
 
     def prompt_with(self, images: Sequence[Path], text: str) -> PromptInputs:
+        key = (text, self.processor.chat_template, *((i, i.stat().st_mtime_ns, i.stat().st_size) for i in images))
+        if key not in self._prompts:
+            self._prompts[key] = self._prompt_with(images, text)
+        made = self._prompts[key]
+        return PromptInputs(made.input_ids.clone(), {name: tensor.clone() for name, tensor in made.vision.items()})
+
+    def _prompt_with(self, images: Sequence[Path], text: str) -> PromptInputs:
         content = [{"type": "image"} for _ in images] + [{"type": "text", "text": text}]
         written = self.processor.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False

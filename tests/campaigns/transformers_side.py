@@ -145,13 +145,14 @@ class Plain:
         return torch.cat(made.logits)
 
     @torch.inference_mode()
-    def generate(self, request: Request, before: Sequence[int], limit: int, ends: Sequence[int]) -> list[int]:
-        """Tokens that `generate` chooses by itself, the one that ended the answer included."""
+    def generate(self, request: Request, before: Sequence[int], limit: int, ends: Sequence[int]) -> tuple[list[int], Tensor]:
+        """Tokens that `generate` chooses by itself, the one that ended the answer included, and the logits (n, V) of each."""
         forget_lengths(self.module)
         inputs = self.inputs(request, before)
-        made = self.module.generate(**inputs, max_new_tokens=limit, do_sample=False, eos_token_id=list(ends))
-        tokens: list[int] = made[0, inputs["input_ids"].shape[1] :].tolist()
-        return tokens
+        more = {"output_logits": True, "return_dict_in_generate": True}
+        made = self.module.generate(**inputs, max_new_tokens=limit, do_sample=False, eos_token_id=list(ends), **more)
+        tokens: list[int] = made.sequences[0, inputs["input_ids"].shape[1] :].tolist()
+        return tokens, torch.cat(made.logits)
 
 
 def _content(request: Request) -> list[dict[str, str]]:

@@ -10,8 +10,10 @@ import pytest
 
 from harness.config import schema as config
 from harness.config.schema import RunConfig
+from harness.miniworld.world.write import write_world
 from harness.run import pipeline
 from tests.conftest import made_once
+from tests.small_world import OF_RUNS
 
 _BDHS = {"name": "bdhs", "limit": 24, "n_tries": 2, "max_new_tokens": 24}
 _DPO = {"name": "dpo", "training": {"epochs": 1, "batch_size": 8, "learning_rate": 3e-5, "save_every": 1}}
@@ -23,15 +25,15 @@ SMALL: dict[str, Any] = {
     "sweep": [
         {"name": "pope", "limit_images": 6},
         {"name": "chair", "limit_images": 6, "max_new_tokens": 48},
-        {"name": "mmhal_bench", "judge": {"name": "keywords"}},
+        {"name": "mmhal_bench", "judge": {"name": "keywords"}, "limit": 16},  # two of each of its types
     ],
 }
 
 
 @pytest.fixture(scope="session")
-def world(whole_world: Path) -> Path:
-    """An output folder whose miniature world is already written."""
-    return whole_world
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose `miniworld` is a small miniature world; read it, do not write into it."""
+    return made_once(tmp_path_factory, "world-of-runs", lambda folder: write_world(folder / "miniworld", OF_RUNS))
 
 
 @pytest.fixture

@@ -144,7 +144,8 @@ def test_another_baseline_of_a_finished_run_costs_no_sweep(world: Path, tmp_path
 @pytest.mark.slow
 def test_two_processes_make_the_run_of_one(world: Path, tmp_path: Path) -> None:
     """Started as accelerate and torchrun start them: one does all but training alone, both train."""
-    made = {**METHODS, "arms": METHODS["arms"][:2], "data": str(world / "miniworld")}
+    swept = [{"name": "pope", "limit_images": 1}]
+    made = {**METHODS, "arms": METHODS["arms"][:2], "sweep": swept, "data": str(world / "miniworld")}
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(made))
     alone = pipeline.run(config.parse(made | {"output": str(tmp_path / "one")}), "test")

@@ -27,18 +27,18 @@ def says(body: dict[str, Any], before: int) -> Said:
     return reply("1", tokens=(100, 3, 0))
 
 
-def study(world: Path, tmp_path: Path, corrupts: Server, ranks: Server) -> config.RunConfig:
+def study(whole_world: Path, tmp_path: Path, corrupts: Server, ranks: Server) -> config.RunConfig:
     prices = {"name": "openai", "price_in": 1.0, "price_out": 2.0, "concurrency": 1}
     pairs = {"name": "corruption", "limit": 8, "model": {**prices, "url": corrupts.url}}
     judge = {"name": "chat", "model": {**prices, "url": ranks.url}}
     align = {"name": "online_dpo", "judge": judge, "sampling": {"max_new_tokens": 8}, "training": TRAINING}
-    where = {"data": str(world / "miniworld"), "output": str(tmp_path / "runs")}
+    where = {"data": str(whole_world / "miniworld"), "output": str(tmp_path / "runs")}
     arms = [{"name": "paid", "pairs": pairs, "align": align}]
     return config.parse(SMALL | where | {"name": "paid", "arms": arms, "sweep": [{"name": "pope", "limit_images": 1}]})
 
 
 def test_pairs_and_annotations_of_a_run_that_was_killed_twice_are_in_the_store_and_in_all_forms_of_the_report(
-    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed_at(where: str, number: int) -> Any:  # Any: a progress report
         def killed(what: str, done: int, total: int) -> None:
@@ -48,7 +48,7 @@ def test_pairs_and_annotations_of_a_run_that_was_killed_twice_are_in_the_store_a
         return killed
 
     with serving(says) as corrupts, serving(says) as ranks:
-        chosen = study(world, tmp_path, corrupts, ranks)
+        chosen = study(whole_world, tmp_path, corrupts, ranks)
         for where, number in (("corruption", 3), ("loss", 1)):
             with monkeypatch.context() as patch, pytest.raises(Killed):
                 patch.setattr(server_cost.GrowingCost, "__exit__", lambda self, *_: None)  # SIGKILL leaves no time for it

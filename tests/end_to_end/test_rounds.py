@@ -26,10 +26,10 @@ ARM = {"name": "dpo", "rounds": 2, "pairs": {**_BDHS, "limit": 8}, "align": {"na
 STUDY = {**SMALL, "name": "rounds", "arms": [ARM], "sweep": [{"name": "pope", "limit_images": 2}]}
 
 
-def test_two_rounds_are_two_checkpoints_on_pairs_of_their_own(world: Path, tmp_path: Path) -> None:
+def test_two_rounds_are_two_checkpoints_on_pairs_of_their_own(whole_world: Path, tmp_path: Path) -> None:
     kept = {**ARM, "name": "kept", "after": "dpo-round1", "reference": "base"}
     arms = [ARM, {key: value for key, value in kept.items() if key != "rounds"}]
-    study = STUDY | {"data": str(world / "miniworld"), "output": str(tmp_path), "arms": arms}
+    study = STUDY | {"data": str(whole_world / "miniworld"), "output": str(tmp_path), "arms": arms}
     outcome = pipeline.run(config.parse(study), "test")
     with Store(tmp_path / "store.sqlite") as store:
         assert {r.label for r in store.results(outcome.run_id)} == {"base", "dpo-round1", "dpo-round2", "kept"}

@@ -96,7 +96,7 @@ def test_killed_ten_times_and_started_again_ends_in_the_same_report(small: RunCo
     rng, kills = random.Random(0), 0
     while kills < 10:
         process = _started(["run", str(path)])
-        _wait_until_at_work(process, killed, rng.uniform(0.1, 2.5))
+        _wait_until_at_work(process, killed, rng.uniform(0.1, 1.5))
         if not process.is_alive():
             break
         process.kill()

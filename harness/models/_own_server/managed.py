@@ -18,6 +18,7 @@ from harness.core.errors import ModelError
 from harness.models._own_server import process
 from harness.models._own_server.arguments import command
 from harness.models._own_server.served import Served
+from harness.models._server.client import trusted
 
 _POLL_S, _ANSWER_S = 0.2, 5.0
 
@@ -85,7 +86,7 @@ class ManagedServer:
     def _get(self, page: str) -> httpx2.Response | None:
         """A page of the server; None where it is not there (yet)."""
         try:
-            reply = httpx2.get(httpx2.URL(self.url).join(page), timeout=_ANSWER_S, trust_env=False)
+            reply = httpx2.get(httpx2.URL(self.url).join(page), timeout=_ANSWER_S, trust_env=False, verify=trusted())
         except httpx2.HTTPError:
             return None
         return reply if reply.status_code == 200 else None

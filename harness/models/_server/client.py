@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import random
+import ssl
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import httpx2  # the transport under `openai`, which wraps only what goes wrong before a body arrives
-from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI
+from openai import APIConnectionError, APIStatusError, APITimeoutError, DefaultHttpxClient, OpenAI
 
 from harness.core.edge.text import without_surrogates
 from harness.core.errors import ModelError
 from harness.models._server.adaptive_concurrency import AdaptiveConcurrency
 from harness.models._server.circuit_breaker import CircuitBreaker
-from harness.models._server.refusals import NOT_NOW, Again, Refusal, Unanswerable
+from harness.models._server.refusals import NOT_NOW, Again, Refusal, Unanswerable, gave_up
 from harness.models._server.spend_cap import CapReached, Held, SpendCap
 from harness.models._server.usage import OtherModels, Spent, model_named
 
@@ -34,6 +37,16 @@ _BODY = 8 << 20  # bytes of a reply; an answer of 4,096 tokens has some 20 thous
 _LIST_S = 10.0
 _SECRET = 16  # characters of a key that stands in no honest answer
 _FORBIDDEN = 3  # requests refused with HTTP 403 before any was answered: the key; later it is one prompt that is moderated
+
+
+def trusted() -> ssl.SSLContext:
+    """The certificates that servers are checked against, read once: every client would read all of them again (20 ms)."""
+    return _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))  # which httpx2 reads
+
+
+@cache
+def _trusted(*named: str | None) -> ssl.SSLContext:
+    return httpx2.create_ssl_context()
 
 
 class Server:
@@ -54,7 +67,8 @@ class Server:
         self.url, self._key, self._timeout_s, self._retries = url, key, timeout_s, retries
         self.concurrency, self._cap, self._spent = AdaptiveConcurrency(most), cap, spent
         timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _LIST_S))
-        self._client = OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout)
+        http = DefaultHttpxClient(verify=trusted())
+        self._client = OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout, http_client=http)
         # It reads OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS, of an account that this server may not know.
         self._client.organization, self._client.project, self._client._custom_headers = None, None, {}
         weakref.finalize(self, self._client.close)  # the client has reference cycles: its sockets would stay open for long
@@ -96,7 +110,7 @@ class Server:
     def version(self) -> str:
         """A vLLM server's version, served beside /v1; "" elsewhere."""
         try:
-            answer = httpx2.get(httpx2.URL(self.url).join("/version"), timeout=_LIST_S)
+            answer = httpx2.get(httpx2.URL(self.url).join("/version"), timeout=_LIST_S, verify=trusted())
             return self.printable(str(answer.json()["version"]))
         except (httpx2.HTTPError, ValueError, KeyError, TypeError):
             return ""
@@ -135,7 +149,7 @@ class Server:
                 patience_s = LONGEST_WAIT_S if self._circuit.shaky else PATIENCE_S  # no other request was answered either
                 if failed >= tries or waited_s + wait_s > patience_s:
                     self._circuit.failed(str(again), again.reached)
-                    raise Unanswerable(_gave_up(again, waited_s), transient=True) from None
+                    raise Unanswerable(gave_up(again, waited_s), transient=True) from None
                 waited_s += self._waited(again, wait_s)
 
     def _back_off(self, tried: int) -> float:
@@ -239,15 +253,3 @@ class Server:
             text = text.replace(self._key, "(key)")
         line = "".join(c if c.isprintable() else " " for c in text)
         return " ".join(line.split())[:200]
-
-
-def _gave_up(again: Again, waited_s: float) -> str:
-    """Why a request is not tried again."""
-    if not again.busy:
-        return str(again)
-    more = (
-        f"asks to wait {again.after_s:.0f} s more"
-        if again.after_s and again.after_s >= 1
-        else f"is still busy after {waited_s:.0f} s"
-    )
-    return f"{again}; it {more}. Run again later, or lower `concurrency`"

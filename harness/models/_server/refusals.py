@@ -144,3 +144,15 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return max(wait_s, 0.0) if math.isfinite(wait_s) else None
+
+
+def gave_up(again: Again, waited_s: float) -> str:
+    """Why a request is not tried again."""
+    if not again.busy:
+        return str(again)
+    more = (
+        f"asks to wait {again.after_s:.0f} s more"
+        if again.after_s and again.after_s >= 1
+        else f"is still busy after {waited_s:.0f} s"
+    )
+    return f"{again}; it {more}. Run again later, or lower `concurrency`"

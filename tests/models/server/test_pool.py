@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import httpcore2
 import pytest
 
 from harness.core.errors import ConfigError
@@ -61,3 +62,16 @@ def test_an_address_twice_or_no_address_is_refused() -> None:
     for url in (["http://localhost:1/v1", "http://localhost:1"], [], [3]):
         with pytest.raises(ConfigError, match="url"):
             OpenAIModel(url)  # type: ignore[arg-type]
+
+
+def test_the_certificates_that_the_environment_names_are_read_once_for_all_servers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read, from_disk = [], httpcore2.default_ssl_context
+    monkeypatch.setattr(httpcore2, "default_ssl_context", lambda **of: read.append(of) or from_disk(**of))
+    for place in ("one", "other"):
+        (tmp_path / place).mkdir()
+        monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / place))
+        with serving() as one, serving() as two:
+            OpenAIModel([one.url, two.url])
+    assert len(read) == 2

@@ -29,7 +29,7 @@ def _arm(name: str, rate: float, **seeds: Any) -> dict[str, Any]:
 
 ARMS = [_arm("dpo", 3e-4, seeds=[0, 1]), _arm("hot", 1e-2)]
 FIRST = [{"name": "pope", "limit_images": 10}, {"name": "chair", "limit_images": 10, "max_new_tokens": 40}]
-STUDY = {**SMALL, "arms": ARMS, "sweep": [*FIRST, {**SMALL["sweep"][2], "max_new_tokens": 32}]}
+STUDY = {**SMALL, "arms": ARMS, "sweep": [*FIRST, {**SMALL["sweep"][2], "limit": None, "max_new_tokens": 32}]}
 DPO, HOT = ("dpo-seed0", "dpo-seed1"), "hot"
 
 

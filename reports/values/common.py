@@ -58,9 +58,9 @@ def on_common_items(there: Sides, unjudged: bool = False) -> Common:
     there = alike(there)
     places = [compared_items(result.scores, unjudged) for result, _ in there]
     common = [item for item in places[0] if all(item in place for place in places[1:])]
-    if all(list(place) == common for place in places) and all(len(r.scores) == len(common) for r, _ in there):
-        if all(np.array_equal(sample.cluster, there[0][1].cluster) for _, sample in there[1:]):
-            return Common([sample for _, sample in there])  # the usual case
+    whole = all(list(place) == common for place in places) and all(len(r.scores) == len(common) for r, _ in there)
+    if whole and all(np.array_equal(sample.cluster, there[0][1].cluster) for _, sample in there[1:]):
+        return Common([sample for _, sample in there])  # the usual case
     samples = _cut(there, places, common)
     kept = set(common)
     alone = [[at for item, at in place.items() if item not in kept] for place in places]

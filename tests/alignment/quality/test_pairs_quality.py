@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from alignment.quality.near_duplicates import difference_hash, near_pairs, repeated
+from alignment.quality.near_duplicates import copies, difference_hash, near_pairs, repeated
 from alignment.quality.report import lines, quality
 from alignment.quality.text_probe import giveaways, text_probe
 from harness.cli import app
+from harness.core.digests import parts_digest
 from harness.core.preference import PreferencePair
 from harness.storage.run_store import Store, StoredRun
 from tests.pair_files import write_pairs
@@ -144,3 +147,53 @@ def test_a_missing_file_and_a_missing_data_folder_are_named_with_what_to_give(tm
     assert "There is no data folder at data. Name another: `data: FOLDER` in a study, `data=FOLDER` (or `--data FOLDER`" in str(
         CliRunner().invoke(app, ["pairs", "p.jsonl"]).exception
     )
+
+
+def test_the_probe_is_a_naive_bayes_of_words_that_one_side_alone_has():
+    """Worked out pair by pair: log (1 + chosen with the word) / (1 + rejected with it) over the pairs of the other folds."""
+    draw = random.Random(4)
+    pairs = [
+        PreferencePair(
+            f"{n}",
+            f"{n // 2}.png",
+            "",
+            "Q",
+            " ".join(draw.choices("AABCDE", k=3)),
+            (" ".join(draw.choices("ABCDEE", k=3)),),
+            "t",
+        )
+        for n in range(60)
+    ]
+    sides = [(set(p.chosen.lower().split()), set(p.rejected[0].lower().split())) for p in pairs]
+    folds = [int(parts_digest("fold", p.image)[:8], 16) % 5 for p in pairs]
+
+    def weight(word: str, fold: int) -> float:
+        there = [side for side, other in zip(sides, folds, strict=True) if other != fold]
+        return math.log((1 + sum(word in c - r for c, r in there)) / (1 + sum(word in r - c for c, r in there)))
+
+    right = 0.0
+    for (chosen, rejected), fold in zip(sides, folds, strict=True):
+        margin = math.fsum(weight(w, fold) for w in chosen) - math.fsum(weight(w, fold) for w in rejected)
+        right += 0.5 if abs(margin) < 1e-9 else float(margin > 0)
+    probe = text_probe(pairs)
+    assert probe is not None and probe.accuracy == pytest.approx(right / 60) and 0.4 < probe.accuracy < 0.9
+    assert probe.low < probe.accuracy < probe.high
+
+
+def test_answer_lengths_are_counted_in_at_most_twelve_bins(tmp_path):
+    """Of 0 to 25 words: bins of three, of which the second ends with 5 and the ninth with 26."""
+    pair = PreferencePair("1", "", "", "Q", "a red cat", (" ".join("w" * 25), "a red dog"), "t")
+    lengths = quality([pair], tmp_path).lengths
+    assert [(top, *counts) for top, *counts in lengths if any(counts)] == [(5, 2, 1), (26, 0, 1)] and len(lengths) == 9
+
+
+@pytest.mark.parametrize(("n", "said"), [(20, False), (19, True)])
+def test_copies_are_told_where_they_are_more_than_one_pair_in_twenty(n, said):
+    pairs = [PreferencePair(str(i), f"{max(i, 1)}.png", "", "Q", "yes", ("no",), "t") for i in range(n)]
+    assert copies(pairs[1:]) == () and bool(copies(pairs)) == said  # 0 is a copy of 1
+    turned = replace(pairs[0], chosen="no", rejected=("yes",))
+    assert [f"2 of {n}" in line and "contradict" in line for line in copies([turned, *pairs[1:]])] == [True]
+
+
+def test_repeated_prompts_stand_by_how_often_they_occur():
+    assert repeated(["b", "a", "A.", "c", "B", "a?"]) == [("a", 3), ("b", 2)]

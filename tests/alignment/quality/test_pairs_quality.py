@@ -152,18 +152,8 @@ def test_a_missing_file_and_a_missing_data_folder_are_named_with_what_to_give(tm
 def test_the_probe_is_a_naive_bayes_of_words_that_one_side_alone_has():
     """Worked out pair by pair: log (1 + chosen with the word) / (1 + rejected with it) over the pairs of the other folds."""
     draw = random.Random(4)
-    pairs = [
-        PreferencePair(
-            f"{n}",
-            f"{n // 2}.png",
-            "",
-            "Q",
-            " ".join(draw.choices("AABCDE", k=3)),
-            (" ".join(draw.choices("ABCDEE", k=3)),),
-            "t",
-        )
-        for n in range(60)
-    ]
+    texts = [[" ".join(draw.choices(words, k=3)) for words in ("AABCDE", "ABCDEE")] for _ in range(60)]
+    pairs = [PreferencePair(str(n), f"{n // 2}.png", "", "Q", one, (other,), "t") for n, (one, other) in enumerate(texts)]
     sides = [(set(p.chosen.lower().split()), set(p.rejected[0].lower().split())) for p in pairs]
     folds = [int(parts_digest("fold", p.image)[:8], 16) % 5 for p in pairs]
 

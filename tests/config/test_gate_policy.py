@@ -113,6 +113,12 @@ def test_a_policy_that_contradicts_itself_is_refused(rules: list[Any], message: 
     assert message in refusal(*rules)
 
 
+def test_two_metrics_may_have_their_own_directions() -> None:
+    ways = {"pope.yes_rate": "lower", "chair.length": "higher"}
+    rules = [{"metric": metric, "role": "improve", "better": better} for metric, better in ways.items()]
+    assert {rule.metric: rule.better for rule in parse_policy({"rules": rules}).rules} == ways
+
+
 def test_all_faults_come_at_once() -> None:
     assert refusal({**GUARD, "margin": -1}, {"metric": "x", "role": "improve"}).startswith("2 faults")
 

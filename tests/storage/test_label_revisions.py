@@ -116,6 +116,18 @@ def test_an_unknown_revision_is_an_error_that_names_those_there_are(tmp_path: Pa
         read("repope", tmp_path)
 
 
+def test_a_shipped_revision_is_read_by_its_name_unless_one_of_ones_own_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_revisions, "SHIPPED", tmp_path / "shipped")
+    (tmp_path / "shipped").mkdir()
+    theirs = replace(MINE, edits=MINE.edits[:1])
+    (tmp_path / "shipped" / "mine.jsonl").write_text(dumps(theirs), encoding="utf-8")
+    assert label_revisions.shipped() == ["mine"] and read("mine", tmp_path / "runs") == theirs
+    write(MINE, tmp_path / "runs")
+    assert read("mine", tmp_path / "runs") == MINE
+
+
 def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a valid name"):
         write(replace(MINE, name="../elsewhere"), tmp_path)

@@ -32,6 +32,7 @@ MEASURED = {
         made("accuracy", headline=True),
         made("consistency", headline=True),
     ),
+    "hallusion": (made("tilt", bounds=(-1.0, 1.0), better="lower"),),
     "mme": (made("total", unit="points", headline=True), made("answers", unit="count", better="lower")),
 }  # fmt: skip
 
@@ -72,11 +73,17 @@ def test_a_metric_with_a_rule_of_its_own_is_taken_out_of_its_kind() -> None:
         ("mme.total", "2 points", (1, 2.0, 0.0)),
         ("mme.answers", "3 count", (-1, 3.0, 0.0)),
         ("mme.total", "5 % of base", (1, 0.0, 0.05)),
+        ("hallusion.tilt", "150 points", (-1, 1.5, 0.0)),  # of 200
     ],
 )
 def test_a_margin_is_on_the_scale_of_its_metric(metric: str, margin: str, on_its_scale: tuple[int, float, float]) -> None:
     (target,) = found(guard(metric, margin))
     assert (target.sign, target.margin, target.relative) == pytest.approx(on_its_scale)
+
+
+def test_a_length_has_the_direction_that_its_rule_gives() -> None:
+    (target,) = found({**guard("chair.length", "3 words"), "better": "lower"})
+    assert (target.sign, target.margin, target.relative) == (-1, 3.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -85,10 +92,11 @@ def test_a_margin_is_on_the_scale_of_its_metric(metric: str, margin: str, on_its
         (guard("gqa.accuracy", "2 words"), "has another unit than the metric; give points or % of base"),
         (guard("mme.answers", "2 points"), "give count or % of base"),
         (guard("gqa.accuracy", "100 points"), "is the metric's whole scale"),
+        (guard("hallusion.tilt", "200 points"), "is the metric's whole scale"),
         ({**guard("gqa.accuracy", "2 points"), "better": "lower"}, "its better direction is higher, the policy says lower"),
         (guard("gqa.yes_rate", "2 points"), "has no better direction of its own"),
         (guard("gqa.recall", "2 points"), "Headline metrics of gqa: gqa.yes_rate, gqa.error, gqa.accuracy, gqa.consistency$"),
-        (guard("pope.f1", "2 points"), "the run has no benchmark 'pope'; it has chair, gqa, mme"),
+        (guard("pope.f1", "2 points"), "the run has no benchmark 'pope'; it has chair, gqa, hallusion, mme"),
     ],
 )
 def test_a_rule_that_does_not_fit_its_metric_is_refused(rule: dict[str, Any], says: str) -> None:

@@ -161,13 +161,34 @@ def test_the_probe_is_a_naive_bayes_of_words_that_one_side_alone_has():
         there = [side for side, other in zip(sides, folds, strict=True) if other != fold]
         return math.log((1 + sum(word in c - r for c, r in there)) / (1 + sum(word in r - c for c, r in there)))
 
-    right = 0.0
-    for (chosen, rejected), fold in zip(sides, folds, strict=True):
-        margin = math.fsum(weight(w, fold) for w in chosen) - math.fsum(weight(w, fold) for w in rejected)
-        right += 0.5 if abs(margin) < 1e-9 else float(margin > 0)
+    margins = [
+        math.fsum(weight(w, fold) for w in chosen) - math.fsum(weight(w, fold) for w in rejected)
+        for (chosen, rejected), fold in zip(sides, folds, strict=True)
+    ]
+    right = sum(0.5 if abs(margin) < 1e-9 else float(margin > 0) for margin in margins)
     probe = text_probe(pairs)
     assert probe is not None and probe.accuracy == pytest.approx(right / 60) and 0.4 < probe.accuracy < 0.9
+    tied = [0.5 if abs(m) < 1e-9 else float(m > 0) for m in margins]
+    off = [sum(tied[2 * i : 2 * i + 2]) - 2 * probe.accuracy for i in range(30)]  # of each image from its share
+    assert probe.high - probe.low == pytest.approx(2 * 1.96 * math.sqrt(sum(d * d for d in off)) / 60, rel=0.2)
     assert probe.low < probe.accuracy < probe.high
+
+
+def test_the_most_telling_word_is_the_least_likely_one_by_chance():
+    """40 to 0 is 6.2 standard errors, 60 to 30 is 3.1."""
+    words = [(f"{'once ' * (n < 40)}{'often' * (n >= 40)}", "often" * (n < 30)) for n in range(100)]
+    pairs = [
+        PreferencePair(str(n), f"{n}.png", "", "Q", one or ".", (other or ".",), "t") for n, (one, other) in enumerate(words)
+    ]
+    probe = text_probe(pairs)
+    assert probe is not None and probe.giveaways == (("once", 40, 0), ("often", 60, 30))
+
+
+def test_twenty_pairs_with_both_sides_are_enough():
+    pairs = made(20, True, random.Random(0))
+    one_sided = [replace(pairs[0], id="x", rejected=()), replace(pairs[0], id="y", chosen="")]
+    probe = text_probe([*pairs, *one_sided])
+    assert probe is not None and probe.pairs == 20 and probe == text_probe(pairs)
 
 
 def test_answer_lengths_are_counted_in_at_most_twelve_bins(tmp_path):

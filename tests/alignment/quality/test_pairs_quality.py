@@ -208,3 +208,14 @@ def test_copies_are_told_where_they_are_more_than_one_pair_in_twenty(n, said):
 
 def test_repeated_prompts_stand_by_how_often_they_occur():
     assert repeated(["b", "a", "A.", "c", "B", "a?"]) == [("a", 3), ("b", 2)]
+
+
+def test_a_hash_has_a_bit_for_each_cell_that_is_brighter_than_its_right_neighbour(tmp_path):
+    """Nine cells a row: even rows fall from left to right, odd rows rise, the last one is of one grey."""
+    rows = [[90 - 10 * x if y % 2 == 0 else 10 * x for x in range(9)] for y in range(7)] + [[7] * 9]
+    Image.frombytes("L", (9, 8), bytes(cell for row in rows for cell in row)).save(tmp_path / "a.png")
+    assert difference_hash(tmp_path / "a.png") == sum(0xFF << 8 * y for y in (0, 2, 4, 6))
+
+
+def test_hashes_are_near_up_to_four_bits():
+    assert near_pairs({"a": 0, "b": 0b1111}) == [("a", "b")] and near_pairs({"a": 0, "b": 0b11111}) == []

@@ -41,7 +41,7 @@ class GateRule(_Strict):
 
     metric: str | None = Field(None, description="BENCHMARK.METRIC, with a slice BENCHMARK.METRIC[SLICE]")
     kind: Literal["hallucination", "helpfulness", "ability", "length"] | None = Field(
-        None, description="every headline metric of this kind, instead of `metric`"
+        None, description="the first metric of this kind of each benchmark, instead of `metric`"
     )
     role: Literal["improve", "guard", "watch"] = Field(
         description="improve: must get better; guard: must not get worse by the margin; watch: shown only"

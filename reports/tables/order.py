@@ -32,10 +32,11 @@ ALPHA = 0.05
 
 
 def comparable(results: Sequence[BenchmarkResult | None], samples: Sequence[Sample | None]) -> list[tuple[int, Sample]]:
-    """Columns of which the same items as of the first were answered and judged, in the same order, with their samples."""
+    """Columns of which the same items as of the first were answered and judged, in the same order and of the same clusters,
+    with their samples."""
     there = [(i, s) for i, s in enumerate(samples) if s is not None and len(s)]
     first = next((result for i, _ in there if (result := results[i]) is not None), None)
-    return [(i, s) for i, s in there if _same_answered(first, results[i])]
+    return [(i, s) for i, s in there if _same_answered(first, results[i]) and np.array_equal(s.cluster, there[0][1].cluster)]
 
 
 def together(formula: Formula, alike: Sequence[tuple[int, Sample]]) -> dict[int, Linear]:

@@ -58,7 +58,8 @@ def on_common_items(there: Sides, unjudged: bool = False) -> Common:
     there = alike(there)
     places = [compared_items(result.scores, unjudged) for result, _ in there]
     common = [item for item in places[0] if all(item in place for place in places[1:])]
-    if all(list(place) == common for place in places) and all(len(r.scores) == len(common) for r, _ in there):
+    whole = all(list(place) == common for place in places) and all(len(r.scores) == len(common) for r, _ in there)
+    if whole and all(np.array_equal(sample.cluster, there[0][1].cluster) for _, sample in there[1:]):
         return Common([sample for _, sample in there])  # the usual case
     samples = _cut(there, places, common)
     kept = set(common)
@@ -70,7 +71,7 @@ def on_common_items(there: Sides, unjudged: bool = False) -> Common:
 
 def _cut(there: Sides, places: Sequence[Mapping[str, int]], common: Sequence[str]) -> list[Sample]:
     rows = [[place[item] for item in common] for place in places]
-    cluster = there[0][1].rows(rows[0]).cluster  # an item is of one image, whoever answered
+    cluster = _clusters(there, rows)
     if all(result.together is None and not _joint(one.names).any() for result, one in there):
         return [Sample(one.names, one.rows(own).values, cluster) for own, (_, one) in zip(rows, there, strict=True)]
     scores = [_counted_again(result, own) for own, (result, _) in zip(rows, there, strict=True)]
@@ -108,6 +109,37 @@ def _broken_groups(
     for one in samples:
         counted[at] &= one.values == 0
     return Sample(names, counted.astype(np.float64), np.zeros(len(row), dtype=np.intp))
+
+
+def _clusters(there: Sides, rows: Sequence[Sequence[int]]) -> NDArray[np.intp]:
+    """The cluster of each common item, (I,): where a side resamples objects and another one images, items that either of them
+    has in one cluster are in one, so that the sides are drawn together. `rows`: of the common items, by side.
+
+    A side that does not know an item's image says nothing of its cluster where another side does.
+    """
+    named = [_named(result, own) for own, (result, _) in zip(rows, there, strict=True)]
+    known = np.any(named, axis=0)
+    fresh = [one.n_clusters + np.arange(len(known)) for _, one in there]
+    codes = [
+        np.where(known & ~its, alone, one.cluster[list(own)])
+        for its, alone, own, (_, one) in zip(named, fresh, rows, there, strict=True)
+    ]
+    joined = np.unique(codes[0], return_inverse=True)[1]
+    for _ in range(len(joined)):  # until no side's cluster is in two
+        before = joined
+        for own in codes:
+            least = np.full(own.max(initial=-1) + 1, len(joined), dtype=np.intp)
+            np.minimum.at(least, own, joined)
+            joined = least[own]
+        if np.array_equal(before, joined):
+            break
+    return np.unique(joined, return_inverse=True)[1].astype(np.intp)
+
+
+def _named(result: BenchmarkResult, rows: Sequence[int]) -> NDArray[np.bool_]:
+    """Which items' image or group is known, (I,)."""
+    unknown = {item.id for item in result.items if not item.cluster}
+    return np.array([result.scores[row].item_id not in unknown for row in rows], dtype=np.bool_)
 
 
 def _joint(names: Iterable[str]) -> NDArray[np.bool_]:

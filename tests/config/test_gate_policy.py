@@ -58,12 +58,24 @@ def test_a_margin_is_a_number_and_a_unit(text: str, margin: Margin) -> None:
         ("2 px", "has the unit 'px'"),
         ("two points", "is not a number with a unit"),
         ("inf points", "is not a number with a unit"),
+        ("1e999 points", "is not a number with a unit"),
         ("0 points", "0 can never be shown to be kept"),
         ("100 % of base", "would accept the loss of everything"),
     ],
 )
 def test_a_margin_of_another_sign_or_unit_is_refused(margin: Any, message: str) -> None:
     assert message in refusal({**GUARD, "margin": margin})
+
+
+def test_an_improvement_may_be_asked_for_by_more_than_nothing_at_all() -> None:
+    (rule,) = parse_policy({"rules": [{"metric": "pope.f1", "role": "improve", "margin": "0 points"}]}).rules
+    assert rule.margin == Margin(0.0, "points")
+
+
+@pytest.mark.parametrize("alpha", [0, -0.1, 0.5, 1, 5, "0.05", float("nan")])
+def test_an_alpha_that_is_no_chance_below_one_half_is_refused(alpha: Any) -> None:
+    """5, meant as per cent, would pass everything."""
+    assert "alpha" in refusal(GUARD, alpha=alpha)
 
 
 @pytest.mark.parametrize(("text", "says"), [("", "must hold keys and values"), ("[1]", "must hold"), (None, "is a folder")])
@@ -85,6 +97,9 @@ def test_a_policy_file_without_a_policy_is_refused(tmp_path: Path, text: str | N
         ([{"role": "improve"}], "give either `metric` (BENCHMARK.METRIC) or `kind`"),
         ([{"metric": "f1", "role": "improve"}], "'f1' is not BENCHMARK.METRIC"),
         ([{**GUARD, "need": "any"}], "`any` is for improve rules over a `kind`"),
+        ([{"metric": "pope.f1", "role": "improve", "need": "any"}], "`any` is for improve rules over a `kind`"),
+        ([{"kind": "ability", "role": "guard", "margin": "1 point", "need": "any"}], "`any` is for improve rules"),
+        ([{"kind": "ability", "role": "improve"}] * 2, "kind ability has 2 rules of the role improve; give it one"),
         ([{"kind": "length", "role": "guard", "margin": "5 % of base"}], "is longer or shorter better"),
         ([{"metric": "pope.f1", "role": "gaurd", "margin": "1 point"}], "role"),
         ([{**GUARD, "margins": "1 point"}], "Did you mean 'margin'"),
@@ -96,6 +111,12 @@ def test_a_policy_file_without_a_policy_is_refused(tmp_path: Path, text: str | N
 )
 def test_a_policy_that_contradicts_itself_is_refused(rules: list[Any], message: str) -> None:
     assert message in refusal(*rules)
+
+
+def test_two_metrics_may_have_their_own_directions() -> None:
+    ways = {"pope.yes_rate": "lower", "chair.length": "higher"}
+    rules = [{"metric": metric, "role": "improve", "better": better} for metric, better in ways.items()]
+    assert {rule.metric: rule.better for rule in parse_policy({"rules": rules}).rules} == ways
 
 
 def test_all_faults_come_at_once() -> None:

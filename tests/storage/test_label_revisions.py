@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import threading
 from contextlib import suppress
@@ -74,12 +75,36 @@ def test_a_control_set_has_a_size_of_at_least_1(control: object) -> None:
         loads(text.replace('{"sample":1}', json.dumps(control)).replace('{"sample": 1}', json.dumps(control)), "mine.jsonl")
 
 
+def test_a_control_set_is_whole_numbers_and_may_be_left_out() -> None:
+    with pytest.raises(DataError, match="control is"):
+        loads(dumps(replace(MINE, control={"sample": 1, "seed": "x"})), "mine.jsonl")  # type: ignore[dict-item]
+    without = replace(MINE, control={})
+    assert "control" not in dumps(without) and loads(dumps(without), "mine.jsonl") == without
+
+
+def test_a_revision_of_an_earlier_version_reads_and_keeps_its_text_and_digest() -> None:
+    """Written by hand: an edit without the question that it is of, and the digest of its line's values, keys sorted."""
+    line = {"benchmark": "pope", "item_id": "1", "field": "label", "old": "no", "new": "flipped"}
+    line |= {"reviewer": "Ada", "reason": "", "at": ""}
+    digest = hashlib.sha256(json.dumps([line], sort_keys=True).encode()).hexdigest()
+    header = {"revision": "mine", "format": 1, "source": "Ada", "benchmarks": ["pope"], "edits": 1, "digest": digest}
+    found = loads(f"{json.dumps(header)}\n{json.dumps(line)}\n", "mine.jsonl")
+    assert found.digest == digest and [json.loads(one) for one in dumps(found).splitlines()] == [header, line]
+
+
+def test_the_benchmarks_of_a_revision_stand_in_one_order() -> None:
+    edits = tuple(replace(edit(), benchmark=name) for name in "fbdace")
+    assert json.loads(dumps(Revision("mine", "", edits)).split("\n")[0])["benchmarks"] == list("abcdef")
+
+
 def test_an_edit_that_stands_twice_is_not_counted_twice() -> None:
     with pytest.raises(DataError, match="mine.jsonl, line 4 edits the same label as line 2, and alike. Keep one of them."):
         loads(dumps(MINE) + dumps(MINE).split("\n")[1], "mine.jsonl")
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"question_id": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"question_id": 1}', '{"revision": 3, "format": 1}', '{"revision": "x", "format": 2}']
+)
 def test_another_file_is_no_revision(text: str) -> None:
     with pytest.raises(DataError, match="is not a label revision"):
         loads(text, "coco_repope_random.json")
@@ -91,9 +116,23 @@ def test_an_unknown_revision_is_an_error_that_names_those_there_are(tmp_path: Pa
         read("repope", tmp_path)
 
 
+def test_a_shipped_revision_is_read_by_its_name_unless_one_of_ones_own_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_revisions, "SHIPPED", tmp_path / "shipped")
+    (tmp_path / "shipped").mkdir()
+    theirs = replace(MINE, edits=MINE.edits[:1])
+    (tmp_path / "shipped" / "mine.jsonl").write_text(dumps(theirs), encoding="utf-8")
+    assert label_revisions.shipped() == ["mine"] and read("mine", tmp_path / "runs") == theirs
+    write(MINE, tmp_path / "runs")
+    assert read("mine", tmp_path / "runs") == MINE
+
+
 def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a valid name"):
         write(replace(MINE, name="../elsewhere"), tmp_path)
+    with pytest.raises(DataError, match="is not a valid name"):
+        loads(dumps(replace(MINE, name="../elsewhere")), "a file of somebody else's")
 
 
 def test_two_revisions_that_contradict_each_other_are_both_set_aside_for_that_label() -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from alignment.quality.near_duplicates import difference_hash, near_pairs, repeated
+from alignment.quality.near_duplicates import copies, difference_hash, near_pairs, repeated
 from alignment.quality.report import lines, quality
 from alignment.quality.text_probe import giveaways, text_probe
 from harness.cli import app
+from harness.core.digests import parts_digest
 from harness.core.preference import PreferencePair
 from harness.storage.run_store import Store, StoredRun
 from tests.pair_files import write_pairs
@@ -144,3 +147,75 @@ def test_a_missing_file_and_a_missing_data_folder_are_named_with_what_to_give(tm
     assert "There is no data folder at data. Name another: `data: FOLDER` in a study, `data=FOLDER` (or `--data FOLDER`" in str(
         CliRunner().invoke(app, ["pairs", "p.jsonl"]).exception
     )
+
+
+def test_the_probe_is_a_naive_bayes_of_words_that_one_side_alone_has():
+    """Worked out pair by pair: log (1 + chosen with the word) / (1 + rejected with it) over the pairs of the other folds."""
+    draw = random.Random(4)
+    texts = [[" ".join(draw.choices(words, k=3)) for words in ("AABCDE", "ABCDEE")] for _ in range(60)]
+    pairs = [PreferencePair(str(n), f"{n // 2}.png", "", "Q", one, (other,), "t") for n, (one, other) in enumerate(texts)]
+    sides = [(set(p.chosen.lower().split()), set(p.rejected[0].lower().split())) for p in pairs]
+    folds = [int(parts_digest("fold", p.image)[:8], 16) % 5 for p in pairs]
+
+    def weight(word: str, fold: int) -> float:
+        there = [side for side, other in zip(sides, folds, strict=True) if other != fold]
+        return math.log((1 + sum(word in c - r for c, r in there)) / (1 + sum(word in r - c for c, r in there)))
+
+    margins = [
+        math.fsum(weight(w, fold) for w in chosen) - math.fsum(weight(w, fold) for w in rejected)
+        for (chosen, rejected), fold in zip(sides, folds, strict=True)
+    ]
+    right = sum(0.5 if abs(margin) < 1e-9 else float(margin > 0) for margin in margins)
+    probe = text_probe(pairs)
+    assert probe is not None and probe.accuracy == pytest.approx(right / 60) and 0.4 < probe.accuracy < 0.9
+    tied = [0.5 if abs(m) < 1e-9 else float(m > 0) for m in margins]
+    off = [sum(tied[2 * i : 2 * i + 2]) - 2 * probe.accuracy for i in range(30)]  # of each image from its share
+    assert probe.high - probe.low == pytest.approx(2 * 1.96 * math.sqrt(sum(d * d for d in off)) / 60, rel=0.2)
+    assert probe.low < probe.accuracy < probe.high
+
+
+def test_the_most_telling_word_is_the_least_likely_one_by_chance():
+    """40 to 0 is 6.2 standard errors, 60 to 30 is 3.1."""
+    words = [(f"{'once ' * (n < 40)}{'often' * (n >= 40)}", "often" * (n < 30)) for n in range(100)]
+    pairs = [
+        PreferencePair(str(n), f"{n}.png", "", "Q", one or ".", (other or ".",), "t") for n, (one, other) in enumerate(words)
+    ]
+    probe = text_probe(pairs)
+    assert probe is not None and probe.giveaways == (("once", 40, 0), ("often", 60, 30))
+
+
+def test_twenty_pairs_with_both_sides_are_enough():
+    pairs = made(20, True, random.Random(0))
+    one_sided = [replace(pairs[0], id="x", rejected=()), replace(pairs[0], id="y", chosen="")]
+    probe = text_probe([*pairs, *one_sided])
+    assert probe is not None and probe.pairs == 20 and probe == text_probe(pairs)
+
+
+def test_answer_lengths_are_counted_in_at_most_twelve_bins(tmp_path):
+    """Of 0 to 25 words: bins of three, of which the second ends with 5 and the ninth with 26."""
+    pair = PreferencePair("1", "", "", "Q", "a red cat", (" ".join("w" * 25), "a red dog"), "t")
+    lengths = quality([pair], tmp_path).lengths
+    assert [(top, *counts) for top, *counts in lengths if any(counts)] == [(5, 2, 1), (26, 0, 1)] and len(lengths) == 9
+
+
+@pytest.mark.parametrize(("n", "said"), [(20, False), (19, True)])
+def test_copies_are_told_where_they_are_more_than_one_pair_in_twenty(n, said):
+    pairs = [PreferencePair(str(i), f"{max(i, 1)}.png", "", "Q", "yes", ("no",), "t") for i in range(n)]
+    assert copies(pairs[1:]) == () and bool(copies(pairs)) == said  # 0 is a copy of 1
+    turned = replace(pairs[0], chosen="no", rejected=("yes",))
+    assert [f"2 of {n}" in line and "contradict" in line for line in copies([turned, *pairs[1:]])] == [True]
+
+
+def test_repeated_prompts_stand_by_how_often_they_occur():
+    assert repeated(["b", "a", "A.", "c", "B", "a?"]) == [("a", 3), ("b", 2)]
+
+
+def test_a_hash_has_a_bit_for_each_cell_that_is_brighter_than_its_right_neighbour(tmp_path):
+    """Nine cells a row: even rows fall from left to right, odd rows rise, the last one is of one grey."""
+    rows = [[90 - 10 * x if y % 2 == 0 else 10 * x for x in range(9)] for y in range(7)] + [[7] * 9]
+    Image.frombytes("L", (9, 8), bytes(cell for row in rows for cell in row)).save(tmp_path / "a.png")
+    assert difference_hash(tmp_path / "a.png") == sum(0xFF << 8 * y for y in (0, 2, 4, 6))
+
+
+def test_hashes_are_near_up_to_four_bits():
+    assert near_pairs({"a": 0, "b": 0b1111}) == [("a", "b")] and near_pairs({"a": 0, "b": 0b11111}) == []

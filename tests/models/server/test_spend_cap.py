@@ -168,6 +168,26 @@ def test_a_cap_needs_prices_and_a_positive_amount(options: dict[str, Any]) -> No
         OpenAIModel(server.url, **options)
 
 
+@pytest.mark.parametrize(
+    ("cap", "prices"), [(0.0, (1.0, 1.0)), (float("inf"), (1.0, 1.0)), (1.0, (None, 1.0)), (1.0, (1.0, None))]
+)
+def test_a_cap_of_nothing_or_of_no_end_or_with_half_a_price_is_refused(cap: float, prices: tuple[float, float]) -> None:
+    with pytest.raises(ConfigError, match="max_cost"):
+        SpendCap(cap, *prices)
+
+
+def test_a_refusal_is_no_reply_that_was_lost_and_half_a_count_is_no_cost() -> None:
+    cap, spent = SpendCap(1.0, 1.0, 2.0), Spent(1.0, 2.0)
+    with cap.hold(HI) as held:
+        held.is_free()
+    held.count(spent)
+    assert (spent.requests, spent.lost, spent.cost) == (0, 0, 0.0)
+    with cap.hold(HI) as held:
+        cap.settle(held, {"usage": {"prompt_tokens": 80}})
+    held.count(spent)
+    assert held.cost == pytest.approx(0.002) and (spent.requests, spent.lost, spent.cost) == (1, 0, None)
+
+
 def test_a_storm_of_faults_never_passes_the_cap_and_keeps_every_answer_that_was_paid() -> None:
     lucky = random.Random(0)
     charged = [0.0]

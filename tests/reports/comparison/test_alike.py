@@ -126,3 +126,20 @@ def test_another_prompt_for_all_images_is_no_other_question_where_a_truth_has_ch
 def test_sides_of_the_same_items_are_returned_as_they_are() -> None:
     there = [side([item("1")]), side([item("1", label="yes")])]
     assert alike(there) is there
+
+
+def test_sides_that_resample_images_and_objects_are_drawn_together_by_what_either_has_in_one_cluster() -> None:
+    """Rows of (image, object): of the six items the first four are one object's or one image's by way of each other."""
+    rows = [("a", "dog"), ("a", "cat"), ("b", "cat"), ("b", "cat"), ("c", "cup"), ("d", "cup")]
+    one, other = ([replace(item(str(n)), group=row[k]) for n, row in enumerate(rows)] for k in (0, 1))
+    for there in ([side(one), side(other)], [side(other), side(one)], [side(one), side(other), side([*other, item("9")])]):
+        assert [s.cluster[:6].tolist() for s in on_common_items(there).samples] == [[0, 0, 0, 0, 1, 1]] * len(there)
+    results, samples = zip(side(one), side(other), side(one))
+    assert [i for i, _ in comparable(results, samples)] == [0, 2]  # no rank beside the others
+
+
+def test_items_are_drawn_by_the_images_that_one_side_shows() -> None:
+    shown = [item("1", "a.jpg"), item("2", "a.jpg", "Is there a cat?"), item("3", "b.jpg")]
+    hidden = [replace(one, image="") for one in shown]
+    for there in ([side(shown), side(hidden)], [side(hidden), side(shown)]):
+        assert [s.cluster.tolist() for s in on_common_items(there).samples] == [[0, 0, 1]] * 2

@@ -52,6 +52,23 @@ def test_a_relative_margin_is_part_of_the_difference() -> None:
     assert shift is not None and shift.value == pytest.approx(-0.01 + 0.0375)
 
 
+def test_a_margin_relative_to_a_base_below_zero_is_a_share_of_its_size() -> None:
+    """5 yes and 15 no, then 4 and 16: -0.6 + 0.5 + 10 % of 0.5."""
+    tilt = Formula("tilt", lambda s: (s["yes"] - s["no"]) / (s["yes"] + s["no"]), bounds=(-1.0, 1.0))
+    before, after = (Sample(("yes", "no"), np.eye(2)[(np.arange(20) >= n).astype(int)], np.arange(20)) for n in (5, 4))
+    shift = shift_of(before, after, tilt, relative=0.1)
+    assert shift is not None and shift.value == pytest.approx(-0.05) and shift.images.mean() == pytest.approx(-0.05)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_metric_that_is_unknown_without_one_of_the_images_has_no_shift(side: int) -> None:
+    """Twenty images count above the line, and one of them alone below it, on one side."""
+    right, rare = np.ones(20), np.arange(20) == 0
+    sides = [Sample(("right", "n"), np.column_stack([right, n * 1.0]), np.arange(20)) for n in (rare, right)]
+    assert shift_of(sides[1], sides[1], ACCURACY) is not None
+    assert shift_of(*(sides if side else sides[::-1]), ACCURACY) is None
+
+
 def test_both_sides_of_a_threshold_are_told_apart() -> None:
     shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 3, 5)), ACCURACY)
     assert shift is not None

@@ -18,8 +18,8 @@ from harness.core.stats.samples import Floats
 # 4: images of unequal weight, the edges, and differences of few changed images; 5: a gate's margins relative to the base;
 # 7: a gate's images that were not drawn; 9: differences of groups with a member that one side lacks;
 # 10: metrics over parts of which one has too few images; the range of LLaVA-Bench's relative score (no share) and of
-# HallusionBench's yes_difference (-1 to 1); CHAIR corrected by marks, over images
-VERSION = 10
+# HallusionBench's yes_difference (-1 to 1); CHAIR corrected by marks, over images; 11: sides that resample other units
+VERSION = 11
 RESAMPLES = 10_000
 LEVEL = 0.95
 FEWEST_CLUSTERS = 5  # fewer tell nothing about how clusters scatter

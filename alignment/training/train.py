@@ -121,8 +121,7 @@ def train(
     trained, supply = _supply(policy, rows, image_root, cache or folder, objective, settings, progress, online, reference)
     require_no_randomness(policy, rows)
     stops: list[Rule] = [*rules, settings.early_stop] if settings.early_stop else [*rules]
-    mixed = len({bool(pair.images) for pair in rows.pairs}) > 1
-    shards = divide(trained, workers(), online is not None, mixed)
+    shards = divide(trained, workers(), online is not None, _are_mixed(rows))
     steps, stopped = Loop(policy, supply, objective, settings, shards, folder, asked, stops).run(progress)
     weights, heads = shards.module_state(), shards.heads_state()
     _require_finite(weights if weights is not None else trained.weights, steps)
@@ -147,6 +146,11 @@ def _require_trainable(policy: Policy, pairs: Sequence[PreferencePair], online: 
             f"{begun} pairs give the beginning of their answer (context); an aligner that makes its own answers begins them "
             "itself. Use one that trains on stored pairs, e.g. dpo."
         )
+
+
+def _are_mixed(rows: Rows) -> bool:
+    """Whether some rows show an image and others none."""
+    return len({bool(pair.images) for pair in rows.pairs}) > 1
 
 
 def _supply(

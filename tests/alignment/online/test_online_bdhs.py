@@ -1,11 +1,15 @@
 """Online BDHS draws from the policy as it is, resumes bit for bit, and scores fresh answers under the policy as loaded."""
 
+from dataclasses import replace
+
 import pytest
 
 from alignment.aligners.mixed_dpo import MixedDpo
-from alignment.aligners.online_bdhs import OnlineBdhs, _figures
+from alignment.aligners.online_bdhs import OnlineBdhs, _figures, _Fresh
 from alignment.aligners.online_dpo import OnlineDpo
 from alignment.batching.rows import make_rows
+from alignment.data.bdhs_drafts import Draft
+from alignment.data.prompts import Prompt
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError
 from tests.alignment.talker import FAST, Talker, whole_and_killed
@@ -89,3 +93,12 @@ def test_what_a_step_logs_of_its_draws():
     """Of four prompts one found no answer that fits; the others took 1, 2 and 3 tries, the last one free."""
     found = _figures([(1, False), None, (2, False), (3, True)])
     assert found == {"online/stored": 0.25, "online/tries": 2.0, "online/free": pytest.approx(1 / 3)}
+
+
+def test_the_stored_answer_stands_first_beside_the_fresh_one_and_alone_where_none_fitted(pairs):
+    """Equation 5's gamma weighs the external answer, 1 - gamma the policy's own."""
+    stored = replace(pairs[0], rejected=("a lamp", "a dog"))
+    fresh = Draft(Prompt("1", "", "", None, "", "A cat."), 0, (), (), text="a car")
+    beside, alone = (_Fresh(None, None, None, None, None, keep_stored, seed=0) for keep_stored in (True, False))
+    assert [beside._pair(stored, draft).rejected for draft in (fresh, None)] == [("a lamp", "a car"), ("a lamp", "a dog")]
+    assert [alone._pair(stored, draft).rejected for draft in (fresh, None)] == [("a car",), ("a lamp",)]

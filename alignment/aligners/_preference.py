@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from reprlib import repr as short
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from alignment.batching.logps import PairLogps
+from alignment.batching.logps import PairLogps, PairLoss, each
 from alignment.losses._mixtures import MIXTURES
 from alignment.settings import check_beta
 from alignment.training.preference import DIVERGENCES, Preference, Sync, Term
 from harness.core import registry
+from harness.core.edge.foreign import refused_as
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.nearest import did_you_mean
 from harness.core.options.types import read
@@ -182,12 +185,7 @@ def _try(term: Term, weighted: bool) -> None:
             f"beta of {term.name} is {term.beta}: it multiplies {_NOT_PER_TOKEN[term.name]}, so that 0.1 is usual; "
             "values of 2 and more are those of simpo, which multiplies a mean per token."
         )
-    zero, one = torch.zeros(2), torch.ones(2)
-    pairs = PairLogps(zero - 2, zero - 3, one, one, torch.tensor([0, 1]))
-    try:
-        made = term.loss(pairs, pairs, **term.options)
-    except TrainingError as error:
-        raise ConfigError(str(error)) from error
+    made = _of_made_up_pairs(term)
     if weighted and made.token_loss is not None and made.token_loss.any():
         raise ConfigError(
             f"use_weighting cannot be used with the loss {term.name}: it would weigh the preference and not the "
@@ -195,3 +193,27 @@ def _try(term: Term, weighted: bool) -> None:
         )
     if not made.loss.isfinite().all():
         raise ConfigError(f"The loss {term.name} is not a finite number for ordinary pairs with {dict(term.options)}.")
+
+
+def _of_made_up_pairs(term: Term) -> PairLoss:
+    """The loss of two pairs whose log-probabilities carry gradients. Raises ConfigError where it is not one number a pair: a
+    mean would be divided by the pairs again, and a matrix add up to another loss."""
+    zero, one = torch.zeros(2), torch.ones(2)
+    fixed = PairLogps(zero - 2, zero - 3, one, one, torch.tensor([0, 1]))
+    policy = each(fixed, lambda value: value)._replace(chosen=(zero - 2).requires_grad_(), rejected=(zero - 3).requires_grad_())
+    who = f"The loss {term.name}"
+    with torch.enable_grad(), refused_as(ConfigError, f"{who} fails for two made-up pairs", "Correct the loss."):
+        try:
+            made: object = term.loss(policy, fixed, **term.options)
+        except TrainingError as error:
+            raise ConfigError(str(error)) from error
+    if not isinstance(made, PairLoss):
+        raise ConfigError(f"{who} returns {short(made)}, not a PairLoss. Correct the loss.")
+    for name in ("loss", "chosen_reward", "rejected_reward"):
+        value = getattr(made, name)
+        if not isinstance(value, Tensor) or value.shape != (2,):
+            shown = f"the shape {tuple(value.shape)}" if isinstance(value, Tensor) else short(value)
+            raise ConfigError(f"{who}: `{name}` of two pairs is {shown}; it must be a tensor of one number a pair.")
+    if not any(value is not None and value.requires_grad for value in (made.loss, made.token_loss)):
+        raise ConfigError(f"{who}: its loss carries no gradient, so that nothing would be learned. Do not detach it.")
+    return made

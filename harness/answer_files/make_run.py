@@ -27,9 +27,9 @@ from harness.core.final_answer import final_answer
 from harness.core.flags import UNJUDGED
 from harness.core.plugins import Benchmark, Data, Judge
 from harness.core.run_record import AS_WRITTEN, FACT_FILES, FACT_FROM_FILES, STRANGERS, Checkpoint
+from harness.evaluation.asked_items import items_of
 from harness.evaluation.protocol import VERSION, as_written, benchmark_facts, benchmark_version, item_digest
 from harness.evaluation.scoring import build, judge_of, score_answer, together
-from harness.evaluation.sweep import items_of
 from harness.results.report_files import Outcome
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store

@@ -57,7 +57,7 @@ def run(
     Returns None in a process that only helped to train. Raises HarnessError for everything the user can fix.
     """
     study, mini = study_of(study, "the study"), yes_or_no(mini, "mini")
-    own = {"baseline": baseline, "output": str(output) if output is not None else None}
+    own = {"baseline": baseline, "output": text_of(output, "output") if output is not None else None}
     listed = as_texts(changes)
     config, _ = read_study(study, listed, own, mini=mini)
     return _carried_out(config, as_call(run, study, listed, mini=mini, **own), progress)

@@ -89,9 +89,9 @@ def load_benchmark(
     """
     start()
     from harness.config import schema
+    from harness.evaluation.asked_items import items_of
     from harness.evaluation.cached_judge import CachedJudge, InMemory
     from harness.evaluation.scoring import build, judge_of
-    from harness.evaluation.sweep import items_of
     from harness.run.data import open_data
 
     registry.get("benchmark", text_of(name, "the benchmark"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,24 @@ def as_texts(changes: Changes) -> list[str]:
     import yaml
 
     if not isinstance(changes, Mapping):
-        if isinstance(changes, str) or not all(isinstance(change, str) for change in changes):
+        each = [] if isinstance(changes, str) or not isinstance(changes, Iterable) else list(changes)  # a generator gives once
+        if isinstance(changes, str) or not isinstance(changes, Iterable) or not all(isinstance(change, str) for change in each):
             raise ConfigError(f"changes is {shown(changes)}. Give a mapping {{key: value}} or a list of texts 'key=value'.")
-        return list(changes)
+        return each
     values = {key: plain(value, f"the change of {key}") for key, value in changes.items()}
     flow = {key: yaml.safe_dump(value, default_flow_style=True, width=10**9) for key, value in values.items()}
     return [f"{key}={text.strip().removesuffix('...').strip()}" for key, text in flow.items()]
 
 
 def plain(value: Any, what: str) -> Any:  # Any: a YAML value
+    """As `_plain`. Raises ConfigError also for a list or mapping that holds itself."""
+    try:
+        return _plain(value, what)
+    except RecursionError as error:
+        raise ConfigError(f"{what} is nested too deep: a list or mapping in it may hold itself.") from error
+
+
+def _plain(value: Any, what: str) -> Any:  # Any: a YAML value
     """The value in types that YAML has: numbers of numpy and torch become Python's, arrays and tuples lists, paths texts.
 
     Raises ConfigError, with `what` the value is of, for a type that has no such form.
@@ -40,16 +49,16 @@ def plain(value: Any, what: str) -> Any:  # Any: a YAML value
     if isinstance(value, str | os.PathLike):
         return str(value)
     if isinstance(value, Mapping):
-        return {plain(key, what): plain(one, what) for key, one in value.items()}
+        return {_plain(key, what): _plain(one, what) for key, one in value.items()}
     if isinstance(value, list | tuple | range):
-        return [plain(one, what) for one in value]
+        return [_plain(one, what) for one in value]
     listed = value.tolist() if hasattr(value, "tolist") else value  # numpy, torch and pandas
     if listed is value or type(listed) is type(value):
         raise ConfigError(
             f"{what} is {shown(value)}, of the type {type(value).__name__}. "
             "Give a number, a text, true or false, None, or a list or mapping of these."
         )
-    return plain(listed, what)
+    return _plain(listed, what)
 
 
 def text_of(value: Any, what: str) -> str:
@@ -61,8 +70,14 @@ def text_of(value: Any, what: str) -> str:
 
 
 def folder_of(value: Any, what: str) -> Path:
-    """A folder by its path."""
-    return Path(text_of(value, what)).expanduser()
+    """A folder by its path. Raises ConfigError for a home folder of nobody."""
+    path = Path(text_of(value, what))
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{what} is {path}: there is no user {path.parts[0].removeprefix('~')!r} here. Give the path."
+        ) from error
 
 
 def listed(value: Any, what: str) -> list[str]:

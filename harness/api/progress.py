@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+from harness.api.turns import watched
 from harness.core.edge.text import shown
 from harness.core.errors import ConfigError
 
@@ -68,4 +69,4 @@ def both_of(progress: Show | None) -> tuple[Show, Callable[[str], None]]:
             f"progress is {shown(progress)}. Give a function of (what, done, total), `harness.silent` for nothing, or None for "
             "bars."
         )
-    return given, given.say if isinstance(given, ShowsLines) else silent.say
+    return watched(given), watched(given.say) if isinstance(given, ShowsLines) else silent.say

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from reports.values.comparison import Comparison
 
+_log = logging.getLogger("harness")
 _ITEMS = (
     "run", "checkpoint", "benchmark", "item", "image", "group", "question", "truth", "answer", "n_tokens", "stopped",
     "yes_log_odds", "option_log_probs", "reading", "correct", "flag", "why", "judge", "judge_value", "judge_reply", "missing",
@@ -54,6 +56,13 @@ class Results:
 
         return compare(self.records)
 
+    @cached_property
+    def _caveats(self) -> list[str]:
+        """What must be known of the metrics, which a table does not tell."""
+        return list(
+            dict.fromkeys(f"{record.run_id or record.name}: {line}" for record in self.records for line in record.caveats)
+        )
+
     def items(self) -> pd.DataFrame:
         """One row for each checkpoint, benchmark and item: question, truth, answer, how it was read, and the verdict.
 
@@ -70,11 +79,14 @@ class Results:
         """One row for each checkpoint and metric: value, 95 % interval, difference to the baseline, p values.
 
         The columns of `metrics.csv`; shares are in 0..1. None: unknown, and `why` gives the
-        reason where a value or its interval is. Seeds of a method have a row each, and a method has none. Metrics are those
+        reason where a value or its interval is. What must be known of them beside (a benchmark that has changed since) is
+        logged as a warning of the logger "harness". Seeds of a method have a row each, and a method has none. Metrics are those
         under the official labels; what label revisions change is in `comparison.audit`.
         """
         from reports.writers.csv import COLUMNS, rows_of
 
+        for line in self._caveats:
+            _log.warning("%s", line)
         return _frame(COLUMNS, rows_of(self.comparison))
 
     def training(self) -> pd.DataFrame:
@@ -88,9 +100,11 @@ class Results:
         Raises ConfigError for csv and latex of a comparison with label revisions or published rows, which they do not have.
         """
         from harness.core import registry
+        from harness.results.report_files import written
 
-        require_shown(text_of(style, "style"), self._beside)
-        return str(registry.get("report", style)(self.comparison))
+        registry.get("report", text_of(style, "style"))
+        require_shown(style, self._beside)
+        return written(style, self.comparison)
 
     @own_errors()
     def export(self, style: str, folder: str | Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +70,10 @@ class Run(Results):
                 whole[key] = whole[key].astype(object).where(whole[f"{key}s"].isna(), whole[f"{key}s"])
         return whole[list(_PAIRS)]
 
+    def __reduce__(self) -> tuple[type[Run], tuple[Path, StoredRun]]:
+        """In another process it is read from the store again."""
+        return Run, (self.output.absolute(), self._stored)
+
     def _stored_records(self) -> list[RunRecord]:
         with open_store(self.output) as store:
             return records_of(store, self.id)
@@ -126,6 +130,18 @@ class RunStore:
             return Run(self.output, store.run(named))
 
     __getitem__ = run
+
+    def __iter__(self) -> Iterator[Run]:
+        """The runs, oldest first."""
+        return (self.run(id) for id in self.runs()["id"])
+
+    def __len__(self) -> int:
+        return len(self.runs())
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a run of this id or name, or this `Run`."""
+        runs = self.runs()
+        return (name.id if isinstance(name, Run) else name) in {*runs["id"], *runs["name"]}
 
     def items(self) -> pd.DataFrame:
         """`Run.items` of every run below each other: one row for each checkpoint, benchmark and item."""

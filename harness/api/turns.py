@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from harness.core.errors import HarnessError
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 # the first two, `models._device.onednn_linear` the others.
 SET_BY_CALLS = ("OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
 
+CALLBACK_S = 30.0  # a progress callback that has not come back for so long may wait for the one who waits for its call
+_LOOKS_EVERY = 1.0  # seconds
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 class _Calls:
     """The calls that run in this process: the turn of the one that computes, and how many there are."""
@@ -25,6 +31,7 @@ class _Calls:
         self.turn = threading.RLock()  # a progress callback may call again
         self.lock, self.running = threading.Lock(), 0
         self.before: Mapping[str, str | None] = {}
+        self.in_callbacks = dict[int, float]()  # thread in which a progress callback works -> since when, by `monotonic`
         self.threads = self.parents_threads = 1  # most that torch computed with in a call, here and in a process forked from
 
 
@@ -75,11 +82,41 @@ def in_turn(say: Callable[[str], None]) -> Iterator[None]:
     turn = _calls.turn
     if not turn.acquire(blocking=False):
         say("waiting for another call in this process; start processes of their own to work side by side")
-        turn.acquire()
+        while not turn.acquire(timeout=_LOOKS_EVERY):
+            _require_moving()
     try:
         yield
     finally:
         turn.release()
+
+
+def _require_moving() -> None:
+    """Raise HarnessError where the progress callback of the call that computes has not come back for long."""
+    waits = [time.monotonic() - since for since in list(_calls.in_callbacks.values())]
+    if waits and max(waits) > CALLBACK_S:
+        raise HarnessError(
+            f"Another call in this process computes, and its progress callback has not come back for {max(waits):.0f} s. A "
+            "callback that waits for a call in another thread would wait without end, since one call computes at a time: make "
+            "that call in the callback itself, or after it."
+        )
+
+
+def watched(callback: Callable[P, T]) -> Callable[P, T]:
+    """The same function, which notes while it works, so that who waits for its call can tell."""
+
+    def call(*args: P.args, **named: P.kwargs) -> T:
+        calls, thread = _calls, threading.get_ident()
+        before = calls.in_callbacks.get(thread)  # of a callback that calls again
+        calls.in_callbacks[thread] = time.monotonic()
+        try:
+            return callback(*args, **named)
+        finally:
+            if before is None:
+                del calls.in_callbacks[thread]
+            else:
+                calls.in_callbacks[thread] = before
+
+    return call
 
 
 def note_threads(number: int) -> None:

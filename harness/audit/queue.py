@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from harness.audit.judges.judge_queue import verdict_queue
-from harness.config.schema import BenchmarkConfig
 from harness.core import registry
 from harness.core.edge.processes import without_collecting
 from harness.core.edge.text import count
@@ -16,7 +16,7 @@ from harness.core.errors import ConfigError
 from harness.core.evaluation import Item, Score
 from harness.core.nearest import did_you_mean
 from harness.core.plugins import Progress, no_progress
-from harness.evaluation.scoring import unjudged
+from harness.evaluation.scoring import measured_by
 from harness.labels.cases import Case, about
 from harness.labels.claims import Auditable, Claim, Evidence, ImpliedLabel, Witness
 from harness.labels.labelled_items import LabelledItems
@@ -79,9 +79,9 @@ def queue(
     return rank_labels(own.evidence, own.witnesses, others, sample=sample, seed=seed)
 
 
-def auditable(spec: BenchmarkConfig) -> Auditable | None:
-    """The benchmark behind a configuration where its labels can be audited."""
-    benchmark = unjudged(spec)
+def auditable(options: Mapping[str, Any]) -> Auditable | None:
+    """The benchmark of a stored result where its labels can be audited; None also where it cannot be made here."""
+    benchmark = measured_by(options)
     return benchmark if isinstance(benchmark, Auditable) else None
 
 
@@ -98,7 +98,7 @@ def gather(store: Store, runs: Sequence[str] = (), progress: Progress = no_progr
         progress("reading runs", n, len(chosen))
     found: dict[str, Gathered] = {}
     for name, own in rows.items():
-        benchmark = auditable(BenchmarkConfig.model_validate(dict(own[-1][1].options)))
+        benchmark = auditable(own[-1][1].options)
         if benchmark is not None:
             found[name] = _gathered(store, name, benchmark, own, progress)
     return found

@@ -22,7 +22,7 @@ Each message states what happened, where, and what to do now. Any other exceptio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -30,6 +30,10 @@ class HarnessError(Exception):
     """Base of all errors that a user can cause and fix."""
 
     exit_code = 2
+
+    def __reduce__(self) -> tuple[Callable[..., HarnessError], tuple[object, ...]]:
+        """Pickled as it is: a pool of processes waits without end for an error that cannot be made again."""
+        return _as_it_was, (type(self), self.args, dict(vars(self)))
 
 
 class ConfigError(HarnessError):
@@ -134,3 +138,10 @@ class RunLocked(HarnessError):
 
 class JudgeError(HarnessError):
     """A judge that a benchmark needs is missing or not configured."""
+
+
+def _as_it_was(kind: type[HarnessError], args: tuple[object, ...], values: Mapping[str, object]) -> HarnessError:
+    error = kind.__new__(kind)
+    error.args = args
+    vars(error).update(values)
+    return error

@@ -25,7 +25,8 @@ from harness.core.errors import ConfigError, HarnessError, RepeatedPlugin, Unkno
 from harness.core.nearest import did_you_mean
 from harness.core.options.option import Option, as_parameters
 from harness.core.options.source import read_options
-from harness.core.options.types import faults_of, options_of, typed
+from harness.core.options.types import faults_of, options_of, typed, with_own_defaults
+from harness.core.plugin_forms.contract import require_contract, require_seed
 from harness.core.plugins import Aligner, Annotator, Benchmark, Judge, Loss, Model, ReportWriter, Source
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ PACKAGES = {
 GROUPED = ("loss", "benchmark", "source", "aligner")  # kinds whose package holds groups; a name is still that of a file
 ALIASES = {("loss", "sigmoid"): "dpo", ("loss", "slic"): "hinge"}  # names of the same plug-in in other tools
 _MARK = "__harness_plugin__"
+_OWN = "One of your own is found by an entry point of the group harness.{kind} (docs/python.md, Your own benchmark)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +155,15 @@ def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any: ..
 def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any:  # Any: see the overloads
     """Build a plug-in: `options` come from the user and are checked against its signature; `given` from us.
 
-    Raises ConfigError for options that it does not take, and for values that its constructor cannot use.
+    Raises ConfigError for options that it does not take or cannot use, and where what it makes lacks what its kind must offer.
     """
     plugin = get(kind, name)
-    checked = check_options(kind, name, plugin, options)
+    require_seed(kind, name, table := options_of(plugin))
+    checked = with_own_defaults(check_options(kind, name, plugin, options), table)
     accepted = inspect.signature(plugin).parameters
     with refused_as(ConfigError, f"The {kind} {name!r} does not take these options"), without_collecting():
         made = plugin(**as_parameters(checked), **{k: v for k, v in given.items() if k in accepted})
+    require_contract(kind, name, made)
     return with_files(made, guest_files(kind, name))
 
 
@@ -215,7 +219,8 @@ def _place(kind: str, name: str) -> Place:
     name = canonical(kind, name)
     if name not in places:
         known = ", ".join(sorted(places)) or "none"
-        raise UnknownPlugin(f"There is no {kind} named {name!r}.{did_you_mean(name, places)} Known: {known}.")
+        own = "" if (hint := did_you_mean(name, places)) else f" {_OWN.format(kind=kind)}"
+        raise UnknownPlugin(f"There is no {kind} named {name!r}.{hint} Known: {known}.{own}")
     return places[name]
 
 

@@ -8,12 +8,16 @@ from typing import Any, Protocol
 
 from harness.core.capabilities import Cost, VersionsTasks, cost_of, version_for
 from harness.core.digests import digest_if_readable, value_digest
+from harness.core.edge.foreign import refused_as
 from harness.core.edge.plugin_modules import files_of
+from harness.core.errors import JudgeError
 from harness.core.evaluation import Score, Verdict
 from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question, Ranking, ranked, read_rank, replays
+from harness.core.plugin_forms.scores import verdict_in_form
 from harness.core.plugins import Annotator, Judge
 from harness.core.preference import Images, one_or_all, paths_of
 
+_CORRECT = "Correct it and run the same command again; all answers and the verdicts before are stored."
 _UNREAD = "/unread"  # behind a verdict's key: the first reply that the task could not read
 
 
@@ -96,7 +100,7 @@ class CachedJudge(_Cached):
         """A stored verdict whose reply is no longer read, nor counted, is asked for again. Replies that exist already are read
         anew each time: they cost nothing, and a verdict that an earlier version took for another item's is not kept up."""
         if self.replays:
-            return self._judge.judge(task, question, answer, facts, image)
+            return self._asked(task, question, answer, facts, image)
         facts = {**facts, REPEAT: self.repeat} if self.repeat else facts
         key = self._key(version_for(self._judge, task), [question, answer, task.stored_facts(facts)], image)
         if (known := self._known(task, key)) is not None:
@@ -105,7 +109,12 @@ class CachedJudge(_Cached):
         if self._noted is not None:
             self._noted[key] = Question(task, question, answer, facts, image)
             return Verdict(None, "not asked yet", "", self.name, self.version)
-        return self._keep(key, self._judge.judge(task, question, answer, facts, image))
+        return self._keep(key, self._asked(task, question, answer, facts, image))
+
+    def _asked(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+        with refused_as(JudgeError, f"The judge {self.name!r} fails", _CORRECT):
+            found = self._judge.judge(task, question, answer, facts, image)
+        return verdict_in_form(self.name, found)
 
     def _known(self, task: JudgeTask, key: str) -> Verdict | None:
         """The verdict that this command had or that is stored; None where it must be asked for."""
@@ -145,7 +154,7 @@ class CachedJudge(_Cached):
         keys, count = list(questions), 0
         for batch in self._judge.judge_all(list(questions.values())):
             for i, verdict in batch:
-                self._had[keys[i]] = self._keep(keys[i], verdict)
+                self._had[keys[i]] = self._keep(keys[i], verdict_in_form(self.name, verdict))
             count += len(batch)
             done(count)
 
@@ -190,6 +199,8 @@ class CachedAnnotator(_Cached):
         key = self._key(self.version, asked, image)
         if (known := self._store.verdicts([key]).get(key)) is not None:
             return known
-        verdict = self._keep(key, ask())
+        with refused_as(JudgeError, f"The annotator {self.name!r} fails", _CORRECT):
+            found = ask()
+        verdict = self._keep(key, verdict_in_form(self.name, found))
         self.asked()
         return verdict

@@ -17,6 +17,7 @@ from harness.core.digests import digest_if_readable, value_digest
 from harness.core.edge.plugin_modules import facts_of
 from harness.core.errors import ImageError, ModelError, TooLong, Unanswered
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
+from harness.core.plugin_forms.answers import answers_in_form
 from harness.core.plugins import Model, Progress, no_progress
 from harness.core.preference import Images, noise_rule_of, one_or_all, paths_of
 from harness.core.run_record import Checkpoint
@@ -119,7 +120,7 @@ class CachedModel:
         self, order: list[str], distinct: list[Request], finished: Mapping[int, Answer], places: dict[str, list[int]]
     ) -> Iterator[list[tuple[int, Answer]]]:
         try:
-            for batch in self._model.generate(distinct, done=finished):
+            for batch in answers_in_form(self._model, distinct, finished):
                 fresh = {n: self._kept(answer) for n, answer in batch if n not in finished}  # a stored one is never replaced
                 if fresh:
                     self._store.add_answers(self.checkpoint.digest, {order[n]: answer for n, answer in fresh.items()})
@@ -207,10 +208,8 @@ class CachedModel:
             self.progress(f"{self.what}\t{what}", done, len(first))
 
     def guesses(self, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:
-        """Likeliest tokens along given answers, asked anew each time, since a source keeps its pairs itself.
-
-        Raises ModelError where the model itself cannot score given answers.
-        """
+        """Likeliest tokens along given answers, asked anew each time, since a source keeps its pairs itself. Raises ModelError
+        where the model itself cannot score given answers."""
         if not isinstance(self._model, GuessesTokens):
             raise ModelError(f"{self.checkpoint.id}: its backend does not score given answers. Give a checkpoint in a folder.")
         return self._model.guesses(requests, answers)

@@ -9,7 +9,9 @@ from typing import Protocol
 from harness.config.schema import BenchmarkConfig
 from harness.core.capabilities import CountsWhatIsAsked
 from harness.core.digests import value_digest
-from harness.core.edge.plugin_modules import facts_of, files_of
+from harness.core.edge.foreign import refused_as
+from harness.core.edge.plugin_modules import as_facts, facts_of, files_of
+from harness.core.errors import DataError
 from harness.core.evaluation import Item, Request
 from harness.core.plugins import Benchmark, Model
 from harness.core.preference import paths_of
@@ -73,8 +75,9 @@ def as_written(benchmark: Versioned) -> str:
 
 def benchmark_facts(benchmark: Benchmark, items: Sequence[Item]) -> dict[str, str]:
     """The benchmark's own facts, and those of the items that it asks."""
-    of_items = benchmark.facts_of(items) if isinstance(benchmark, CountsWhatIsAsked) else {}
-    return {**benchmark.facts(), **of_items}
+    with refused_as(DataError, f"{type(benchmark).__name__}: facts() fails", "Correct the benchmark."):
+        of_items = benchmark.facts_of(items) if isinstance(benchmark, CountsWhatIsAsked) else {}
+        return as_facts({**benchmark.facts(), **of_items})
 
 
 def item_digest(items: Sequence[Item]) -> str:

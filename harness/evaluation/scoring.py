@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness.config.check_plugins import no_judge
 from harness.config.schema import BenchmarkConfig, JudgeConfig, RunConfig
@@ -12,10 +12,12 @@ from harness.core import flags, registry
 from harness.core.capabilities import NeedsJudge, ScoresTogether
 from harness.core.edge.foreign import words_of
 from harness.core.edge.own_servers import StartsServer
-from harness.core.errors import DataError, HarnessError, JudgeError
-from harness.core.evaluation import Answer, Item, Score
+from harness.core.errors import ConfigError, DataError, HarnessError, JudgeError, UnknownPlugin
+from harness.core.evaluation import Answer, Formula, Item, Score
 from harness.core.final_answer import final_answer, whole
 from harness.core.judging import ChecksAnnotator, NoJudge
+from harness.core.plugin_forms.formulas import require_formulas
+from harness.core.plugin_forms.scores import score_in_form, scores_in_form
 from harness.core.plugins import Annotator, Benchmark, Data, Judge
 from harness.evaluation.cached_judge import CachedAnnotator, CachedJudge
 from harness.storage.run_store import Store
@@ -77,14 +79,37 @@ def judge_of(spec: BenchmarkConfig, store: Store | None = None, data: Data | Non
 
 
 def build(spec: BenchmarkConfig, judge: Judge | None) -> Benchmark:
-    """A benchmark from its configuration, its judge given to it."""
+    """A benchmark from its configuration, its judge given to it. Raises ConfigError for formulas that cannot be computed."""
     given = {} if judge is None else {"judge": judge}
-    return registry.make("benchmark", spec.name, spec.options, **given)
+    made = registry.make("benchmark", spec.name, spec.options, **given)
+    require_formulas(spec.name, made.formulas)
+    return made
 
 
 def unjudged(spec: BenchmarkConfig) -> Benchmark:
     """A benchmark without loading its judge: for its questions and formulas."""
     return registry.make("benchmark", spec.name, spec.options, judge=NoJudge())
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Stands for a benchmark that was measured and cannot be made here: its answers and scores are shown, and no metric.
+
+    why: what hinders it, as a sentence.
+    """
+
+    why: str
+    formulas: tuple[Formula, ...] = ()
+
+
+def measured_by(options: Mapping[str, Any]) -> Benchmark | Gone:
+    """The benchmark of a stored result, which another distribution may have taken with it; `options`: as they are stored."""
+    try:
+        return unjudged(BenchmarkConfig.model_validate(dict(options)))
+    except UnknownPlugin:
+        return Gone("it is not installed.")
+    except ConfigError as error:
+        return Gone(str(error))
 
 
 class Scorer(Protocol):
@@ -110,6 +135,7 @@ def score_answer(benchmark: Scorer, item: Item, answer: Answer, as_written: bool
             f"{who} cannot score the answer to item {item.id!r} ({words_of(error)}). All answers are stored; correct "
             "the benchmark and run the same command again."
         ) from error
+    score = score_in_form(type(benchmark).__name__, item, score)
     if final.text != answer.text and score.spans:
         spans = (replace(s, start=final.place(s.start), end=final.place(s.end - 1) + 1) for s in score.spans)
         score = replace(score, spans=tuple(spans))
@@ -139,7 +165,8 @@ def together(
     """The scores with what several items say together, where the benchmark has such metrics."""
     if not isinstance(benchmark, ScoresTogether):
         return tuple(scores)
-    return tuple(benchmark.together(items, scores, _Finals(answers, as_written)))
+    found = benchmark.together(items, scores, _Finals(answers, as_written))
+    return scores_in_form(type(benchmark).__name__, items, found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,19 +9,15 @@ from functools import partial
 
 from harness.config.schema import BenchmarkConfig
 from harness.core.capabilities import SharesPrefixes, WantsLikelihoods, WantsLogOdds
-from harness.core.edge.files import instead_of_file
-from harness.core.edge.foreign import refused_as
-from harness.core.edge.launch import command_line
-from harness.core.errors import DataError, HarnessError, UnknownItems
+from harness.core.errors import DataError, HarnessError
 from harness.core.evaluation import Item, Request
-from harness.core.nearest import nearest
 from harness.core.plugins import AnswersConcurrently, Benchmark, Data, Judge, Model, Progress, no_progress
 from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.evaluation.answer_likelihoods import with_log_odds, with_option_nats
+from harness.evaluation.asked_items import items_of, requests_of
 from harness.evaluation.cached_model import CachedModel, answered
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.facts_changed import begun_again
-from harness.evaluation.item_form import require_form
 from harness.evaluation.judging_ahead import Judging
 from harness.evaluation.protocol import image_digest, protocol_of
 from harness.evaluation.scoring import build, judge_of
@@ -31,25 +27,6 @@ from harness.storage.artifacts import JudgeRepeats, MissingItems
 from harness.storage.run_store import Store, StoredResult
 
 Say = Callable[[str], None]
-
-
-def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Data, first: int | None = None) -> list[Request]:
-    """What a benchmark asks, in the order of its items; of the `first` items only, where it is given.
-
-    Raises DataError naming the first image that is missing, of all items.
-    """
-    there = {image: data.has(image) for image in dict.fromkeys(item.image for item in items) if image}
-    lost = [item for item in items if not there.get(item.image, True)]
-    if lost:
-        found = instead_of_file(data.folder / lost[0].image)
-        raise DataError(
-            f"{name}: {len(lost)} of {len(items)} items ask about an image that is not in the data folder {data.folder}; "
-            f"the first is {lost[0].image}{f', which {found}' if found else ''} (item {lost[0].id}). "
-            f"`{command_line('fetch', name, '--images', '--data', data.folder)}` fetches them or says from where."
-        )
-    decoding = benchmark.decoding()
-    paths = {image: data.path(image) for image in dict.fromkeys(item.image for item in items[:first]) if image}
-    return [Request(paths.get(i.image), benchmark.prompt(i), decoding) for i in items[:first]]
 
 
 def sweep(
@@ -225,29 +202,6 @@ class _Sweep:
 
     def _cost(self, spec: BenchmarkConfig, role: str, asked: Model | Judge | None) -> GrowingCost:
         return GrowingCost(self._store, (self._run, self._label, spec.title), role, asked, self._say)
-
-
-def items_of(
-    spec: BenchmarkConfig, benchmark: Benchmark, data: Data, load: Callable[[Data], list[Item]] | None = None
-) -> tuple[Item, ...]:
-    """The items that a configuration asks for. Raises DataError where there are none, or ids that are none or not one's own."""
-    with refused_as(DataError, f"The files of {spec.name} cannot be read", "Fetch them again, or look at its options."):
-        items = tuple((load or benchmark.load)(data))
-    require_form(spec.name, items)
-    if not items:
-        raise DataError(f"{spec.name} found no items in {data.folder}; check its options and files.")
-    ids = [item.id for item in items]
-    if len(set(ids)) < len(ids):
-        raise DataError(f"{spec.name}: several items have the id {max(ids, key=ids.count)!r}. Remove the rows that repeat it.")
-    known = set(ids)
-    if lost := [wanted for wanted in spec.items or () if wanted not in known]:
-        named = ", ".join(map(repr, lost[:3])) + (f" and {len(lost) - 3:,} more" if len(lost) > 3 else "")
-        near = ", ".join(nearest(lost[0], ids, n=3, cutoff=0.3) or ids[:3])
-        raise UnknownItems(f"{spec.title} has no item {named}. Its ids look like: {near}.", lost)
-    if spec.items is not None:
-        chosen = set(spec.items)
-        items = tuple(item for item in items if item.id in chosen)
-    return items[: spec.limit]
 
 
 def _anywhere(why: str, data: Data) -> str:

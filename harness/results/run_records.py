@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.config.gate_policy import policy_of
-from harness.config.schema import BenchmarkConfig, RunConfig, stored
+from harness.config.schema import RunConfig, stored
 from harness.core.capabilities import AsksAboutObjects, CountsYesNo, DescribesItems, ScoresTogether
 from harness.core.edge.answer_form import form_of
 from harness.core.edge.text import count
@@ -18,7 +18,7 @@ from harness.core.gating import GatePolicy
 from harness.core.judging import CountsUnread, RatesOnAScale
 from harness.core.plugins import CountsRows
 from harness.core.run_record import AS_WRITTEN, BenchmarkResult, RunRecord, StudyNotes, SweepResult
-from harness.evaluation.scoring import StoredTogether, unjudged
+from harness.evaluation.scoring import Gone, StoredTogether, measured_by
 from harness.results.caveats import caveats
 from harness.results.judge_results import training_checks, with_judge_check
 from harness.results.reward_reading import accuracy_notes, without_last_token
@@ -153,11 +153,11 @@ def _record(
     swept = {result.benchmark: result for sweep in present for result in sweep.results}
     rewards = store.get(RewardAccuracy, run.id) or RewardAccuracy()
     models = [model.name for model in config.reward_models]
-    complete = len(present) == len(labels) and all(len(s.results) == len(config.sweep) for s in present)
+    whole = all(len(s.results) == len(config.sweep) and all(result.formulas for result in s.results) for s in present)
     return RunRecord(
         run_id=run.id,
         name=arm or run.name,
-        complete=complete,
+        complete=len(present) == len(labels) and whole,  # no gate passes without the metrics of a benchmark that is gone
         config_yaml=run.config,
         command=run.command,
         sweeps=present,
@@ -223,10 +223,12 @@ def _result(
         if key is not None and key in known
     )
     have = {answer.item_id for answer in answers}
-    benchmark = unjudged(BenchmarkConfig.model_validate(dict(row.options)))
+    benchmark = measured_by(row.options)
     missing = {item.id: reasons.get(item.id, "no answer is stored") for item in row.items if item.id not in have}
     protocol = with_judge_check(row.protocol, store.path.parent)
     made = BenchmarkResult(row.benchmark, protocol, row.items, answers, row.scores, benchmark.formulas, missing)
+    if isinstance(benchmark, Gone):
+        return made
     made = replace(made, whole=form_of(benchmark).whole)
     if repeats is not None and repeats.stands_for(row.scores):
         made = replace(made, judged_again=repeats.scores)

@@ -28,9 +28,9 @@ from harness.core.run_record import (
     UNKNOWN_FACT,
     Checkpoint,
 )
+from harness.evaluation.asked_items import items_of
 from harness.evaluation.protocol import VERSION, benchmark_facts, benchmark_version, item_digest
 from harness.evaluation.scoring import build, judge_of, score_all
-from harness.evaluation.sweep import items_of
 from harness.results.report_files import Outcome
 from harness.run.data import open_data
 from harness.run.sample_logs import LoggedAnswer, SampleLog, given, matched, read_sample_log

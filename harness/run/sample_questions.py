@@ -13,8 +13,9 @@ from harness.core.capabilities import ScoresAnswers, TellsLogOdds, WantsLikeliho
 from harness.core.errors import HarnessError, ModelError, UnknownItems
 from harness.core.evaluation import Item, Request
 from harness.core.plugins import Benchmark, Data, Model
+from harness.evaluation.asked_items import decoding_of, items_of, requests_of
 from harness.evaluation.scoring import unjudged
-from harness.evaluation.sweep import items_of, named, requests_of
+from harness.evaluation.sweep import named
 
 QUESTIONS = 8  # of a benchmark that is measured alone
 LONG_TOKENS, TOGETHER = 64, 16  # benchmarks that allow longer answers are measured together, on about so many questions in all
@@ -123,7 +124,7 @@ def _offered(benchmark: Benchmark, items: Sequence[Item]) -> list[Sequence[str]]
 
 def _is_long(benchmark: Benchmark) -> bool:
     alone = _wants_log_odds(benchmark) or (isinstance(benchmark, WantsLikelihoods) and benchmark.likelihoods)
-    return not alone and benchmark.decoding().max_new_tokens > LONG_TOKENS
+    return not alone and decoding_of(type(benchmark).__name__, benchmark).max_new_tokens > LONG_TOKENS
 
 
 def _ask(model: Model, requests: Sequence[Request], log_odds: bool = False, offered: Sequence[Sequence[str]] = ()) -> None:

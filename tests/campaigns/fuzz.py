@@ -42,8 +42,8 @@ def _questions(name: str) -> Target:
 
     def run(draw: random.Random, folder: Path) -> None:
         from harness.config.schema import BenchmarkConfig
+        from harness.evaluation.asked_items import items_of
         from harness.evaluation.scoring import unjudged
-        from harness.evaluation.sweep import items_of
         from harness.storage.data_folder import DataFolder
 
         (folder / file).parent.mkdir(parents=True, exist_ok=True)

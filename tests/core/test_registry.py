@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -45,12 +46,12 @@ def module(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     exec(f"from harness.core import registry\n{text}", made.__dict__)
     monkeypatch.setitem(sys.modules, "my_package", ModuleType("my_package"))
     monkeypatch.setitem(sys.modules, "my_package.weather", made)
-    guests(monkeypatch, EntryPoint("weather", "my_package.weather", "harness.benchmark"))
+    guests(monkeypatch, EntryPoint("of_a_guest", "my_package.weather", "harness.benchmark"))
 
 
 def test_an_entry_point_may_name_the_module_and_what_it_imports_is_not_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     module(monkeypatch, "from benchmarks.pope import Pope\n@registry.benchmark\nclass Weather: ...\nAlias = Weather")
-    assert registry.get("benchmark", "weather").__name__ == "Weather"
+    assert registry.get("benchmark", "of_a_guest").__name__ == "Weather"
 
 
 def test_a_class_that_the_plug_in_builds_on_is_not_a_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +59,7 @@ def test_a_class_that_the_plug_in_builds_on_is_not_a_second_one(monkeypatch: pyt
         monkeypatch,
         "from benchmarks.pope import Pope\nclass Base(Pope): ...\n@registry.benchmark\nclass Weather(Base): ...",
     )
-    assert registry.get("benchmark", "weather").__name__ == "Weather"
+    assert registry.get("benchmark", "of_a_guest").__name__ == "Weather"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_a_class_that_the_plug_in_builds_on_is_not_a_second_one(monkeypatch: pyt
 def test_a_module_without_one_plug_in_is_named(monkeypatch: pytest.MonkeyPatch, text: str, why: str) -> None:
     module(monkeypatch, text)
     with pytest.raises(ConfigError, match=why):
-        registry.get("benchmark", "weather")
+        registry.get("benchmark", "of_a_guest")
 
 
 def test_an_entry_point_that_leads_to_no_class_or_function_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,3 +98,39 @@ def test_a_guest_that_does_not_import_fails_alone_and_says_why(monkeypatch: pyte
 def test_options_are_checked_against_the_signature() -> None:
     with pytest.raises(ConfigError, match=r"has no option 'varient'. Did you mean 'variant'\?"):
         registry.make("benchmark", "pope", {"varient": "official"})
+
+
+def test_a_default_that_the_plug_in_changes_is_whole_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    module(
+        monkeypatch,
+        "from benchmarks.pope import Pope\n@registry.benchmark\nclass Weather(Pope):\n"
+        "    def __init__(self, words=['rain']):\n        super().__init__()\n"
+        "        self.words = words\n        words.append('snow')",
+    )
+    assert [registry.make("benchmark", "of_a_guest", {}).words for _ in "ab"] == [["rain", "snow"]] * 2  # type: ignore[attr-defined]
+
+
+def test_what_a_plug_in_lacks_is_told_when_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    module(monkeypatch, "@registry.benchmark\nclass Weather:\n    version = 1")
+    with pytest.raises(ConfigError, match="The benchmark 'of_a_guest' has no `formulas` and no `load`"):
+        registry.make("benchmark", "of_a_guest", {})
+
+
+def test_a_name_like_no_other_tells_how_ones_own_is_found() -> None:
+    with pytest.raises(ConfigError, match=r"named './rain.py'\. Known: .* One of your own is found by an entry point"):
+        registry.get("benchmark", "./rain.py")
+
+
+def test_a_module_marked_as_another_kind_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    module(monkeypatch, "@registry.judge\nclass Weather: ...")
+    with pytest.raises(ConfigError, match=r"has 0 objects marked @registry\.benchmark \(Weather: @registry\.judge\)"):
+        registry.get("benchmark", "of_a_guest")
+
+
+def test_a_folder_that_hides_the_module_of_the_entry_point_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed project `rain`, and Python started beside its folder of that name."""
+    (tmp_path / "hidden_rain").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    guests(monkeypatch, EntryPoint("rain", "hidden_rain", "harness.benchmark"))
+    with pytest.raises(ConfigError, match=r"hidden_rain is here the folder .*hidden_rain, which has no __init__\.py and hides"):
+        registry.get("benchmark", "rain")

@@ -127,6 +127,13 @@ def test_a_ratio_without_a_denominator_is_unknown_and_says_why():
     assert metric.why == "never yes"
 
 
+def test_a_formula_that_divides_by_names_that_no_item_has_is_unknown():
+    """Plain division, of a benchmark of another distribution: Python's 0 / 0 is an error, numpy's is not."""
+    formula = Formula("of none", lambda sums: sums["x"] / sums["y"])
+    (metric,) = metrics(items_of(2), scores_of(1, 0), [formula])
+    assert metric.value is None
+
+
 def test_no_scores_at_all_are_unknown_and_no_error():
     (metric,) = metrics([], [], [ACCURACY])
     assert (metric.value, metric.low, metric.n) == (None, None, 0)

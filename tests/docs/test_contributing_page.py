@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from harness.cli import app
+from harness.core import registry
 from tests.docs.pages import ROOT, blocks
 from tests.guest import installed
 
@@ -36,6 +37,10 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     """The page's package, data folder and a study; what comes back writes the package with another source."""
     points = tomllib.loads(the("toml"))["project"]["entry-points"]["harness.benchmark"]
     module = tmp_path / "site/my_package/weather.py"
+    in_the_package = registry._modules  # whoever follows the page may have put its file into `benchmarks`
+    monkeypatch.setattr(
+        registry, "_modules", lambda *words: (name for name in in_the_package(*words) if name != "benchmarks.weather")
+    )
     with installed(tmp_path / "site", {"my_package/__init__.py": "", "my_package/weather.py": the("python")}, points):
         (tmp_path / "data/weather").mkdir(parents=True)
         (tmp_path / "data/weather/questions.jsonl").write_text(the("json"))

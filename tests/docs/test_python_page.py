@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import harness
 from tests.docs.pages import ROOT, blocks
+from tests.guest import installed
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +21,13 @@ def names(whole_world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     (folder / "runs").mkdir()
     (folder / "runs" / "miniworld").symlink_to(whole_world / "miniworld")
     found: dict[str, Any] = {}
-    with pytest.MonkeyPatch.context() as patch:
+    page = ROOT / "docs" / "python.md"
+    codes, (toml,) = blocks(page, "python"), blocks(page, "toml")
+    (own,) = [code for code in codes if "@registry.benchmark" in code]
+    points = tomllib.loads(toml)["project"]["entry-points"]["harness.benchmark"]
+    with pytest.MonkeyPatch.context() as patch, installed(folder / "site", {"rain.py": own}, points):
         patch.chdir(folder)
-        for code in blocks(ROOT / "docs" / "python.md", "python"):
+        for code in codes:
             exec(code, found)
         found["store"] = harness.open_store(folder / "runs")
     return found
@@ -67,3 +73,7 @@ def test_pairs_and_training_are_those_of_the_run(names: dict[str, Any]) -> None:
 def test_a_comparison_names_the_runs_as_asked(names: dict[str, Any]) -> None:
     assert "evaluated" in names["page"]
     assert set(names["both"].metrics().column) >= {"evaluated"}
+
+
+def test_the_benchmark_of_the_page_is_found_and_measured(names: dict[str, Any]) -> None:
+    assert names["rained"].status == "complete" and names["rained"].metrics().value.tolist() == [1.0]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.config.schema import BenchmarkConfig
+from harness.evaluation.asked_items import items_of
 from harness.evaluation.protocol import benchmark_facts, protocol_of
 from harness.evaluation.scoring import build
-from harness.evaluation.sweep import items_of
 from harness.models.scripted import Scripted
 from harness.storage.data_folder import DataFolder
 

@@ -24,7 +24,7 @@ from harness.core.edge.images import open_image
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Request
 from harness.evaluation import server_cost
-from harness.evaluation.sweep import requests_of
+from harness.evaluation.asked_items import requests_of
 from harness.models._server import client as _server
 from harness.models.scripted import Scripted
 from harness.run import pipeline

@@ -10,7 +10,7 @@ import pytest
 
 from alignment.data.pairs import read_pairs
 from harness.config import schema
-from harness.core.errors import FactsChanged
+from harness.core.errors import DataError, FactsChanged
 from harness.core.preference import PreferencePair
 from harness.models.scripted import Scripted
 from harness.run import arm_pairs
@@ -50,3 +50,21 @@ def test_pairs_begin_again_where_the_facts_of_their_model_change(
         record = store.get(Pairs, "run", config.arms[0].name)
     assert [pair.rejected for pair in read_pairs(path)] == [("r2",)] and record is not None and record.report == {"tries": 2}
     assert sum("temperature is 'its own'" in line for line in said) == 1
+
+
+def test_a_pair_in_another_form_is_refused_before_a_file_is_written(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Letters:
+        def pairs(self, *given: Any) -> Iterator[Any]:
+            pair: dict[str, Any] = {"id": "a", "prompt": "q", "chosen": "c", "image": "", "image_digest": "", "source": "s"}
+            yield PreferencePair(**pair, rejected="cat")
+
+    config = schema.parse(SMALL | {"data": str(world), "output": str(tmp_path)})
+    monkeypatch.setattr(arm_pairs.registry, "make", lambda kind, name, options: Letters())
+    with Store(tmp_path / "store.sqlite") as store:
+        store.begin(StoredRun("run", "small", "2026-01-01T00:00:00", "running", config.as_yaml(), "test", {}, str(world)))
+        data, path = open_data(config.data, tmp_path, print), tmp_path / "pairs.jsonl"
+        with pytest.raises(DataError, match="pair 1 has 'cat' as `rejected`; give a tuple of texts"):
+            arm_pairs.make_pairs(config, config.arms[0], Scripted(), data, store, "run", path, lambda *_: None, print)
+    assert not path.exists()

@@ -13,7 +13,7 @@ from harness.answer_files.stated_labels import other_labels
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 from harness.core.run_record import OTHER_LABELS
-from harness.evaluation.sweep import items_of
+from harness.evaluation.asked_items import items_of
 from harness.run.import_run import import_run
 from harness.run.sample_logs import matched, read_sample_log
 

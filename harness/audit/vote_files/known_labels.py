@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from harness.audit.queue import auditable
 from harness.audit.review_sheet import APART, Refused, Shown
-from harness.config.schema import BenchmarkConfig
 from harness.core.digests import value_digest
 from harness.core.evaluation import Item
 from harness.labels.cases import CAPTION, NOUN, VERDICT, Key, Vote, about
@@ -128,7 +127,7 @@ class KnownLabels:
 
     def _labelled(self, head: Head) -> tuple[Auditable | None, Mapping[str, Item]]:
         """The items that were answered and, of parts of an item, the whole, which has the labels."""
-        plugin, items = auditable(BenchmarkConfig.model_validate(dict(head.options))), self._reader.items(head.item_set)
+        plugin, items = auditable(head.options), self._reader.items(head.item_set)
         return plugin, {item.id: item for item in items} | dict(LabelledItems.among(plugin, items).items)
 
 

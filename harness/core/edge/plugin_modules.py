@@ -9,13 +9,13 @@ import ast
 import importlib.util
 import os
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness.core.digests import file_digest, value_digest
 from harness.core.errors import ConfigError
@@ -66,7 +66,13 @@ def marked_in(module: ModuleType, mark: str, kind: str) -> object:
     own = own or [v for key, v in marked.items() if places[key].startswith(f"{module.__name__}.")]
     own = [v for v in own if mark in vars(v)] or own  # a class has the mark of those that it builds on
     if len(own) != 1:
+        if (folders := getattr(module, "__path__", None)) and module.__file__ is None:
+            raise ConfigError(
+                f"{module.__name__} is here the folder {', '.join(folders)}, which has no __init__.py and hides the module of "
+                f"that name that the entry point of the {kind} means. Start Python in another folder."
+            )
         names = ", ".join(str(getattr(v, "__name__", v)) for v in own)
+        names = names or ", ".join(f"{name}: @registry.{other}" for name, other in _marked_otherwise(module, mark))
         raise ConfigError(
             f"{module.__name__} has {len(own)} objects marked @registry.{kind}{f' ({names})' if names else ''}; "
             f"it must have one. Mark one; an entry point may also name the object: {module.__name__}:NAME."
@@ -74,9 +80,15 @@ def marked_in(module: ModuleType, mark: str, kind: str) -> object:
     return own[0]
 
 
+def _marked_otherwise(module: ModuleType, mark: str) -> list[tuple[str, str]]:
+    """(name, kind) of what the module itself marks as a plug-in of another kind."""
+    named = [(name, getattr(value, mark, None)) for name, value in vars(module).items() if value.__class__ is not ModuleType]
+    return [(name, kind) for name, kind in named if isinstance(kind, str)]
+
+
 def files_as_loaded(where: str) -> str:
     """Digest of an entry point's files. Raises ConfigError where this process may still have what they were before."""
-    digest = _files_digest(where.partition(":")[0].strip())
+    digest = files_digest(where.partition(":")[0].strip())
     if _loaded.setdefault(where, digest) != digest:
         raise ConfigError(f"The files of the plug-in {where} have changed since this process loaded them. Start Python again.")
     return digest
@@ -99,12 +111,17 @@ def files_of(made: object) -> str:
 
 def facts_of(model: Model) -> dict[str, str]:
     """What a model answers under: its own facts, and its files where another distribution has added it."""
-    files = files_of(model)
-    return {**model.facts(), "files of the plug-in": files[:12]} if files else model.facts()
+    files, own = files_of(model), as_facts(model.facts())
+    return {**own, "files of the plug-in": files[:12]} if files else own
 
 
-def _files_digest(module: str) -> str:
-    """Of a module's file and those of all that it imports, anywhere in its text, from its own package."""
+def as_facts(own: Mapping[Any, Any]) -> dict[str, str]:  # Any: what another's plug-in gives
+    """Facts of a protocol, which are text: numbers and lists of another distribution's plug-in as they are printed."""
+    return {str(name): value if type(value) is str else str(value) for name, value in own.items()}
+
+
+def files_digest(module: str) -> str:
+    """Digest of a module's file and those of all that it imports, anywhere in its text, from its own package."""
     own, left, found = module.partition(".")[0], [module], dict[str, str]()
     while left:
         name = left.pop()

@@ -10,6 +10,7 @@ import inspect
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from harness.core.nearest import did_you_mean
@@ -100,6 +101,14 @@ def read(value: Any, annotation: str) -> tuple[Any, str]:
         number = float(value)  # YAML reads 5e-7 as text, for want of a point
         return (number, "") if math.isfinite(number) else (value, f"is {value}, which is not a finite number")
     return value, _fault(value, own, kinds)
+
+
+def with_own_defaults(options: Mapping[str, Any], table: Iterable[Option]) -> dict[str, Any]:
+    """The options, beside them copies of the lists and mappings that are defaults: a plug-in that changes its own would give
+    the next one that is made in this process other options."""
+    kinds = (list, dict, set)
+    own = {o.name: deepcopy(o.default) for o in table if isinstance(o.default, kinds) and o.name not in options}
+    return {**own, **options}
 
 
 def kinds_of(annotation: str) -> list[str]:

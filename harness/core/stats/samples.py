@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any
@@ -94,7 +95,8 @@ def _columns(formula: Formula, names: tuple[str, ...]) -> list[int]:
             read.add(name)
             return super().__getitem__(name)
 
-    formula.compute(Watched(dict.fromkeys(names, 1.0)))
+    with suppress(ZeroDivisionError):  # it divides by a name that no item has
+        formula.compute(Watched(dict.fromkeys(names, 1.0)))
     asked = sorted(read)  # also names that no item has: without errors, right answers alone cannot move an accuracy
     moved = {name for name, changes in zip(asked, _can_change(formula, asked), strict=True) if changes} if asked else read
     columns = [i for i, name in enumerate(names) if name in moved]
@@ -128,6 +130,9 @@ def which_clusters(data: Sample, moved: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def evaluate(formula: Formula, names: Sequence[str], sums: Floats) -> Floats:
     """The formula on R rows of sums (R, V) -> (R,); nan where unknown."""
     with np.errstate(all="ignore"):  # a third-party formula may divide by 0: that is nan, reported later
-        value = formula.compute(Sums({name: sums[:, i] for i, name in enumerate(names)}))
+        try:
+            value = formula.compute(Sums({name: sums[:, i] for i, name in enumerate(names)}))
+        except ZeroDivisionError:  # of two names that no item has, whose sums are Python's 0
+            value = np.nan
     found = np.asarray(value, dtype=np.float64)
     return np.array(found if found.shape == (len(sums),) else np.broadcast_to(found, (len(sums),)))

@@ -13,9 +13,9 @@ from harness.core.flags import UNJUDGED
 from harness.core.gating import GatePolicy
 from harness.core.plugins import Data, Model
 from harness.core.run_record import IMAGES, STOPPED, BenchmarkResult, RunRecord
+from harness.evaluation.asked_items import items_of, requests_of
 from harness.evaluation.protocol import image_digest, protocol_of
 from harness.evaluation.scoring import build, judge_of, unjudged
-from harness.evaluation.sweep import items_of, requests_of
 from harness.results.judge_results import with_judge_check
 from harness.results.run_state import state_of
 from harness.storage.run_store import Store, StoredRun

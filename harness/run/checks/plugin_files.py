@@ -8,11 +8,13 @@ from typing import Any
 
 from harness.config.schema import RunConfig
 from harness.core import registry
+from harness.core.edge.plugin_modules import files_digest
 from harness.storage.artifacts import PluginFiles
 from harness.storage.result_queries import ResultQueries
 from harness.storage.run_store import Store
 
 _KINDS = ("model", "source", "aligner", "loss", "judge")
+_RULES = "rules of "  # in front of a benchmark's title: its part of `PluginFiles`
 _NO_TRACE = ("log.jsonl", "code.json", "tensorboard")  # what a training leaves that had not come to its first state
 
 
@@ -20,10 +22,24 @@ def changed_plugins(config: RunConfig, folder: Path, store: Store) -> Iterator[s
     """Plug-ins whose files are others than those that a part of the run was made with. Runs of before kept no digest."""
     begun = _Begun(config, folder, store)
     for part, now in _digests(config).items():
-        before = begun.kept.get(part, {})
+        before = begun.kept.get(part, {}) if not part.startswith(_RULES) else now
         changed = [what for what, digest in now.items() if before.get(what, digest) != digest]
         if changed and begun.has(part):
             yield f"{part}: the files of the {' and the '.join(changed)} have changed.{begun.remedy(part)}"
+
+
+def changed_rules(config: RunConfig, folder: Path, store: Store) -> Iterator[str]:
+    """What is said of benchmarks of ours whose own files have changed since a run measured them, under the same version:
+    whoever edits one and forgets to raise it sees the numbers of before."""
+    begun = _Begun(config, folder, store)
+    for spec in config.sweep:
+        before, now = begun.kept.get(_rules_of(spec.title), {}), _own_rules(spec.name)
+        changed = [where for where, digest in now.items() if before.get(where, digest) != digest]
+        if changed and begun.has(_rules_of(spec.title)):
+            yield (
+                f"{spec.title}: its code ({', '.join(changed)}) is not that which measured it, and its version is the same. "
+                "What is stored stays: if a score could change, raise `version` in its file, or give the run another name."
+            )
 
 
 def keep_plugin_files(config: RunConfig, folder: Path, store: Store) -> None:
@@ -48,6 +64,8 @@ class _Begun:
             return self._is_swept(name) or (self._places[name] / "pairs.jsonl").is_file()
         if kind == "training":
             return self._is_swept(name) or bool(self._trained(name))
+        if kind == "rules":
+            return any(benchmark == name for _, benchmark in self._swept)
         return part in self.kept or any(kind == "model" or benchmark == name for _, benchmark in self._swept)
 
     def remedy(self, part: str) -> str:
@@ -76,10 +94,21 @@ def _digests(config: RunConfig) -> dict[str, dict[str, str]]:
         parts |= {f"pairs of {arm.name}": arm.pairs.model_dump(), f"training of {arm.name}": arm.align.model_dump()}
     parts |= {f"judge of {spec.title}": spec.judge.model_dump() for spec in config.sweep if spec.judge is not None}
     guests = [place for kind in _KINDS for place in registry.guests(kind)]
-    return {
+    rules = {_rules_of(spec.title): _own_rules(spec.name) for spec in config.sweep}
+    return rules | {
         part: {f"{g.kind} {g.name} ({g.where})": registry.guest_files(g.kind, g.name) for g in guests if g.name in named}
         for part, named in ((part, set(_texts(options))) for part, options in parts.items())
     }
+
+
+def _rules_of(title: str) -> str:
+    return f"{_RULES}{title}"
+
+
+def _own_rules(name: str) -> dict[str, str]:
+    """Module of a benchmark of ours -> digest of its file, and of what it imports of `benchmarks`."""
+    where = str(registry.get("benchmark", name).__module__)
+    return {} if registry.guest_files("benchmark", name) else {where: files_digest(where)}
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -31,6 +31,7 @@ from harness.core.preference import (
     together,
 )
 from harness.models._own_server.shared_servers import own_servers
+from harness.results.report_files import report_files
 from harness.run.checks.adapters import check_layers
 from harness.run.checks.embedders import unusable_embedders
 from harness.run.checks.pair_notes import noted_training, pair_notes
@@ -227,8 +228,9 @@ def pairs_record(
 
 
 def check_places(folder: Path) -> None:
-    """Raise StoreError where a folder stands in the place of a report: before a run of hours, not after it."""
-    for name in registry.names("report"):
-        place = folder / registry.get("report", name).file_name
+    """Raise StoreError where a folder stands in the place of a report: before a run of hours, not after it. Raises ConfigError
+    as `report_files`."""
+    for file in report_files().values():
+        place = folder / file
         if place.is_dir():
             raise StoreError(f"{place} is a folder where a report belongs. Move it away and run the same command again.")

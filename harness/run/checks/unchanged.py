@@ -15,13 +15,13 @@ from harness.core.evaluation import Item
 from harness.core.judging import NoJudge
 from harness.core.plugins import Benchmark, Data, Judge
 from harness.core.run_record import IMAGES, STOPPED
+from harness.evaluation.asked_items import items_of, requests_of
 from harness.evaluation.protocol import image_digest, item_digest, other_version
 from harness.evaluation.scoring import build
-from harness.evaluation.sweep import items_of, requests_of
 from harness.results.run_state import MADE_AGAIN, show_command
 from harness.run.checks.earlier_forms import run_of
 from harness.run.checks.judges import JudgesNow, another_judge
-from harness.run.checks.plugin_files import changed_plugins
+from harness.run.checks.plugin_files import changed_plugins, changed_rules
 from harness.run.checks.sources import indented, look_at
 from harness.storage.artifacts import MissingItems, Pairs
 from harness.storage.result_queries import ResultQueries
@@ -48,6 +48,8 @@ def require_unchanged(config: RunConfig, folder: Path, data: Data, store: Store,
     judges = JudgesNow(data, folders=has_judges and _is_left(config, store, run))
     changed = [*_benchmarks(config, measured, judges, data, say), *_sources(config, folder, swept, data, store, say)]
     changed += changed_plugins(config, folder, store)
+    for line in changed_rules(config, folder, store):
+        say(line)
     if changed:
         again = f" {MADE_AGAIN}" if config.arms else ""
         raise DataError(

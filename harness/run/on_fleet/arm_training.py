@@ -22,6 +22,7 @@ from harness.core.edge.launch import is_alone, is_first
 from harness.core.edge.text import count
 from harness.core.errors import HarnessError, LostProcess, ModelError, TrainingError
 from harness.core.files import write_text_whole
+from harness.core.plugin_forms.contract import require_trained
 from harness.core.plugins import Aligner, Annotator, Data, Model, Progress, Trained, no_progress
 from harness.core.preference import PreferencePair
 from harness.evaluation.checkpoint_checks import require_sound
@@ -86,9 +87,11 @@ class ArmTraining:
             require_sound(arm.name, policy, self.say, training=True)
             place = self.place(arm) / "train"
             reference = None if arm.reference in (None, arm.after or "base") else self.reference(arm.reference)
-            return aligner.align(
+            done = aligner.align(
                 policy, pairs, self.data.folder, place, progress=self.progress, cache=self._cache, reference=reference
             )
+            require_trained(arm.align.name, done)
+            return done
 
     def reference(self, name: str) -> Model:
         """The checkpoint of that name, where it is another one than the one that is trained."""

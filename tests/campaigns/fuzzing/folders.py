@@ -81,8 +81,8 @@ def _damaged_text(raw: bytes, draw: random.Random) -> bytes:
 def benchmark_target(name: str) -> Target:
     def run(draw: random.Random, folder: Path) -> None:
         from harness.config.schema import BenchmarkConfig
+        from harness.evaluation.asked_items import items_of, requests_of
         from harness.evaluation.scoring import unjudged
-        from harness.evaluation.sweep import items_of, requests_of
 
         judge = {"judge": {"name": "keywords"}} if name in _JUDGES else {}
         spec = BenchmarkConfig.model_validate({"name": name, **judge})

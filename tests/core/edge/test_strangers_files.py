@@ -16,8 +16,8 @@ from benchmarks.judges.recorded import Recorded
 from harness.config.schema import BenchmarkConfig
 from harness.core import registry
 from harness.core.errors import DataError, HarnessError
+from harness.evaluation.asked_items import items_of
 from harness.evaluation.scoring import score_answer, unjudged
-from harness.evaluation.sweep import items_of
 from harness.storage.data_folder import DataFolder
 from harness.storage.label_revisions import loads
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # the first two, `models._device.onednn_linear` the others.
 SET_BY_CALLS = ("OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
 
-CALLBACK_S = 30.0  # a progress callback that has not come back for so long may wait for the one who waits for its call
+CALLBACK_S = 300.0  # a progress callback that takes longer may wait for the one who waits for its call
 _LOOKS_EVERY = 1.0  # seconds
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -6,7 +6,6 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,8 +16,9 @@ import harness
 from harness.core import registry
 from harness.core.edge.plugin_modules import facts_of, own_facts
 from harness.core.errors import ConfigError, DataError, JudgeError, ModelError
-from harness.core.evaluation import Score, ratio
-from harness.core.run_record import BenchmarkResult, ProtocolRecord
+from harness.core.evaluation import Request, Score, ratio
+from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord
+from harness.evaluation.cached_model import CachedModel
 from harness.results import report_files as reports
 from harness.results.out_of_range import out_of_range
 from harness.run.checks import plugin_files
@@ -104,12 +104,23 @@ def test_addends_that_were_stored_as_text_are_numbers() -> None:
 
 
 def test_facts_are_the_characters_of_texts_and_answer_keys_hold_them_as_given() -> None:
-    class Mode(str, Enum):
-        WET = "wet"
+    class Mode(str):
+        def __str__(self) -> str:
+            return "its name"
 
-    model = cast(Any, SimpleNamespace(facts=lambda: {"mode": Mode.WET, "n": 7, "of": ["a"]}))
+    model = cast(Any, SimpleNamespace(facts=lambda: {"mode": Mode("wet"), "n": 7, "of": ["a"]}))
     assert facts_of(model) == {"mode": "wet", "n": "7", "of": "['a']"}
     assert own_facts(model) == {"mode": "wet", "n": 7, "of": ["a"]}
+    model.checkpoint = Checkpoint("wet", "wet", "", "0" * 64)
+    assert CachedModel(model, cast(Any, None)).key(Request(None, "?")) != CachedModel(
+        cast(Any, SimpleNamespace(facts=lambda: facts_of(model), checkpoint=model.checkpoint)), cast(Any, None)
+    ).key(Request(None, "?"))
+
+
+def test_numbers_that_were_stored_as_facts_are_shown(measured: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.evaluation.protocol.as_facts", dict)
+    run = measured(BENCHMARK)
+    assert run.records[0].sweeps[0].results[0].protocol.facts["n"] == "3"
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,12 @@ def _in_form(name: str, n: int, item: object, where: str) -> Item:
             f"{name}: the truth of item {item.id!r} is {short(item.truth)}, not a mapping of names to values such as "
             f'{{"label": "no"}}. Correct the benchmark\'s {where}.'
         )
-    if is_in_form(item.truth):
-        return item
     try:
+        if is_in_form(item.truth):
+            return item
         truth = stored_form(item.truth)
-    except ValueError as error:
-        why = f"{name}: the truth of item {item.id!r} {error}, and would not come back from the store as it is."
+    except (ValueError, RecursionError) as error:
+        what = "is nested too deep, or holds itself" if isinstance(error, RecursionError) else error
+        why = f"{name}: the truth of item {item.id!r} {what}, and would not come back from the store as it is."
         raise DataError(f"{why} Correct the benchmark's {where}, or leave the name out where the value is unknown.") from error
     return replace(item, truth=truth)

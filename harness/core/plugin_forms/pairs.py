@@ -9,6 +9,7 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Any
 
+from harness.core.edge.foreign import refused_as
 from harness.core.errors import DataError
 from harness.core.plugin_forms.contract import others_errors
 from harness.core.plugin_forms.values import is_in_form, plain_text, stored_form
@@ -61,7 +62,8 @@ def _in_form(name: str, n: int, pair: object) -> PreferencePair:
             )
     if not isinstance(pair.meta, Mapping):
         raise DataError(f"{where} has {short(pair.meta)} as `meta`, which is not a mapping. {_CORRECT}")
-    meta = pair.meta if is_in_form(pair.meta) else _storable(pair.meta)
+    with refused_as(DataError, f"{where} has a `meta` that cannot be kept", _CORRECT):  # it may hold itself
+        meta = pair.meta if is_in_form(pair.meta) else _storable(pair.meta)
     lists = [key for key in ("rejected", "image", "image_digest") if isinstance(getattr(pair, key), list)]
     texts: dict[str, Any] = {key: tuple(getattr(pair, key)) for key in lists}
     return replace(pair, meta=meta, **texts) if texts or meta is not pair.meta else pair

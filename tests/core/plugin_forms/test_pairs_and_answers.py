@@ -59,6 +59,13 @@ def test_a_field_of_another_type_is_named(words: str) -> None:
         made(PreferencePair(**{**PAIR, **WRONG[words]}))
 
 
+def test_provenance_that_holds_itself_is_refused() -> None:
+    meta: dict[str, Any] = {}
+    meta["again"] = meta
+    with pytest.raises(DataError, match="pair 1 has a `meta` that cannot be kept: it is nested too deep"):
+        made(PreferencePair(**{**PAIR, "meta": meta}))
+
+
 def test_what_is_no_pair_a_repeated_id_and_a_failure_are_our_own_errors() -> None:
     with pytest.raises(DataError, match="pair 1 is {.*, not a PreferencePair"):
         made(PAIR)

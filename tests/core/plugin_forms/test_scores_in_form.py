@@ -48,6 +48,13 @@ def test_spans_that_could_be_read_once_or_not_at_all_are_refused(spans: Any) -> 
         score_in_form("Weather", ITEM, Score("7", {}, spans=spans))
 
 
+def test_a_truth_that_holds_itself_is_refused() -> None:
+    truth: dict[str, Any] = {}
+    truth["again"] = [truth]
+    with pytest.raises(DataError, match="the truth of item '7' is nested too deep, or holds itself"):
+        require_form("Weather", [replace(ITEM, truth=truth)])
+
+
 class Box(NamedTuple):
     x: Any
     y: Any

@@ -16,7 +16,7 @@ from harness.core.errors import ConfigError
 from harness.core.evaluation import Item, Score
 from harness.core.nearest import did_you_mean
 from harness.core.plugins import Progress, no_progress
-from harness.evaluation.scoring import measured_by
+from harness.evaluation.scoring import Gone, measured_by
 from harness.labels.cases import Case, about
 from harness.labels.claims import Auditable, Claim, Evidence, ImpliedLabel, Witness
 from harness.labels.labelled_items import LabelledItems
@@ -24,6 +24,7 @@ from harness.storage.data_folder import DataFolder
 from harness.storage.result_queries import Head, ResultQueries
 from harness.storage.run_store import Store, StoredRun
 
+INSTALL = "Install what it came with, in the version that measured it."
 Tell = Callable[[str], object]  # is given sentences that whoever asked should read
 
 
@@ -67,6 +68,8 @@ def queue(
     if benchmark not in gathered:
         if benchmark not in (names := registry.names("benchmark")) and (near := did_you_mean(benchmark, (*gathered, *names))):
             raise ConfigError(f"There is no benchmark named {benchmark!r}.{near}")
+        if why := _why_gone(store, benchmark, runs):
+            raise ConfigError(f"The labels of {benchmark} cannot be audited: {why} {INSTALL}")
         known = ", ".join(gathered) or "none"
         raise ConfigError(
             f"There is nothing to audit in {benchmark!r}: it has no labels here, and no verdict that a second judge or "
@@ -83,6 +86,18 @@ def auditable(options: Mapping[str, Any]) -> Auditable | None:
     """The benchmark of a stored result where its labels can be audited; None also where it cannot be made here."""
     benchmark = measured_by(options)
     return benchmark if isinstance(benchmark, Auditable) else None
+
+
+def why_gone(options: Mapping[str, Any]) -> str:
+    """Why the benchmark of a stored result cannot be made here, as a sentence; "" where it can."""
+    benchmark = measured_by(options)
+    return f"it cannot be made here: {benchmark.why}" if isinstance(benchmark, Gone) else ""
+
+
+def _why_gone(store: Store, benchmark: str, runs: Sequence[str]) -> str:
+    chosen, reader = [store.run(name) for name in runs] if runs else store.runs(), ResultQueries(store)
+    heads = [head for run in chosen for head in reader.heads(run.id) if head.options["name"] == benchmark]
+    return why_gone(heads[-1].options) if heads else ""
 
 
 def gather(store: Store, runs: Sequence[str] = (), progress: Progress = no_progress) -> dict[str, Gathered]:

@@ -13,15 +13,19 @@ from typing import Any, cast
 import pytest
 
 import harness
+from harness.audit.queue import queue
+from harness.audit.vote_files.known_labels import KnownLabels
 from harness.core import registry
 from harness.core.edge.plugin_modules import facts_of, own_facts
 from harness.core.errors import ConfigError, DataError, JudgeError, ModelError
 from harness.core.evaluation import Request, Score, ratio
 from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord
 from harness.evaluation.cached_model import CachedModel
+from harness.labels.cases import Key
 from harness.results import report_files as reports
 from harness.results.out_of_range import out_of_range
 from harness.run.checks import plugin_files
+from harness.storage.run_store import open_store
 from tests.guest import installed
 
 BENCHMARK = '''
@@ -74,6 +78,15 @@ def test_answers_of_a_benchmark_that_is_gone_are_shown_without_metrics_and_no_ga
     assert "Rain cannot be made here, so that its answers and scores are shown without metrics: it is not" in caplog.text
     assert "cannot be made here" in again.render("markdown")
     assert not any(record.complete for record in again.records)
+
+
+def test_labels_of_a_benchmark_that_is_gone_are_not_said_to_be_none(measured: Callable[..., Any]) -> None:
+    run = measured(BENCHMARK)
+    with open_store(run.output) as store:
+        with pytest.raises(ConfigError, match="The labels of rain cannot be audited: it cannot be made here: it is not ins"):
+            queue(store, "rain")
+        fault = KnownLabels(store).fault(Key("rain", "0", "label", "no"))
+    assert fault is not None and fault.what == "judges a label of rain: it cannot be made here: it is not installed."
 
 
 def test_a_value_beyond_its_range_is_said_where_metrics_are_read(

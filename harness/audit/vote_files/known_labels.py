@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from harness.audit.queue import auditable
+from harness.audit.queue import INSTALL, auditable, why_gone
 from harness.audit.review_sheet import APART, Refused, Shown
 from harness.core.digests import value_digest
 from harness.core.evaluation import Item
@@ -58,6 +58,8 @@ class KnownLabels:
         if field.startswith(VERDICT):
             return None  # a judge's rating, which is nobody's label
         labels = self._labels(key)
+        if not labels and (why := next(filter(None, (why_gone(h.options) for h in self._heads[benchmark].values())), "")):
+            return Refused(f"judges a label of {benchmark}: {why}", INSTALL)
         if not labels:
             what = f"judges the field {field!r}, which item {item_id!r} of {benchmark} does not have."
             return Refused(what, "Leave the column `field` as it was exported, or export the sheet again.")

@@ -200,9 +200,10 @@ def _of_made_up_pairs(term: Term) -> PairLoss:
     mean would be divided by the pairs again, and a matrix add up to another loss."""
     zero, one = torch.zeros(2), torch.ones(2)
     fixed = PairLogps(zero - 2, zero - 3, one, one, torch.tensor([0, 1]))
-    policy = each(fixed, lambda value: value)._replace(chosen=(zero - 2).requires_grad_(), rejected=(zero - 3).requires_grad_())
+    start = zero.clone().requires_grad_()  # what is made of it may be changed in place, as in training
     who = f"The loss {term.name}"
     with torch.enable_grad(), refused_as(ConfigError, f"{who} fails for two made-up pairs", "Correct the loss."):
+        policy = each(fixed, lambda value: value)._replace(chosen=start - 2, rejected=start - 3)
         try:
             made: object = term.loss(policy, fixed, **term.options)
         except TrainingError as error:

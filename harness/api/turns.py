@@ -85,9 +85,22 @@ def in_turn(say: Callable[[str], None]) -> Iterator[None]:
         while not turn.acquire(timeout=_LOOKS_EVERY):
             _require_moving()
     try:
-        yield
+        with _computes():
+            yield
     finally:
         turn.release()
+
+
+@contextmanager
+def _computes() -> Iterator[None]:
+    """A callback that calls again is not one that waits: the call inside may take hours, and has callbacks of its own."""
+    calls, thread = _calls, threading.get_ident()
+    outer = calls.in_callbacks.pop(thread, None)
+    try:
+        yield
+    finally:
+        if outer is not None:
+            calls.in_callbacks[thread] = time.monotonic()
 
 
 def _require_moving() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.core.capabilities import Cost, GuessesTokens, ScoresAnswers, TellsLogOdds
 from harness.core.digests import digest_if_readable, value_digest
-from harness.core.edge.plugin_modules import facts_of
+from harness.core.edge.plugin_modules import as_facts, own_facts
 from harness.core.errors import ImageError, ModelError, TooLong, Unanswered
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.core.plugin_forms.answers import answers_in_form
@@ -61,7 +61,7 @@ class CachedModel:
         self._model, self._store, self._log_odds = model, store, log_odds
         self.progress, self.what, self.tally = progress, what, Tally()
         self._others: list[CachedModel] = []
-        self._facts, self._noise_rule = facts_of(model), noise_rule_of(model)
+        self._facts, self._noise_rule = own_facts(model), noise_rule_of(model)
         self._image_digests: dict[Path, str] = {}
         self._keys: dict[tuple[str, Request], str] = {}  # of the list that was asked about last
 
@@ -70,7 +70,7 @@ class CachedModel:
         return self._model.checkpoint
 
     def facts(self) -> dict[str, str]:
-        return dict(self._facts)
+        return as_facts(self._facts)
 
     def remembering(self, other: Model, what: str) -> CachedModel:
         """Another model with the same store underneath."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from harness.core.evaluation import Formula, Sums
+import numpy as np
+
+from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats.measuring import scale_of
+from harness.core.stats.samples import evaluate
 from reports.text.formatting import title_of
 
 _ROUNDING = 1e-9
@@ -18,7 +21,7 @@ def out_of_range(label: str, result: BenchmarkResult) -> Iterator[str]:
     sums = dict[str, float]()
     for score in result.scores:
         for name, addend in score.values.items():
-            sums[name] = sums.get(name, 0.0) + addend
+            sums[name] = sums.get(name, 0.0) + float(addend)  # text, where a numpy number was stored so
     for formula in result.formulas:
         value, (low, high) = _value(formula, sums), scale_of(formula.unit, formula.bounds)
         if value is None or low - _ROUNDING <= value <= high + _ROUNDING:
@@ -33,7 +36,7 @@ def out_of_range(label: str, result: BenchmarkResult) -> Iterator[str]:
 
 def _value(formula: Formula, sums: dict[str, float]) -> float | None:
     try:
-        value = float(formula.compute(Sums(sums)))
+        value = float(evaluate(formula, list(sums), np.array([list(sums.values())]))[0])
     except (ArithmeticError, TypeError, ValueError):  # of stored scores of another version
         return None
     return value if math.isfinite(value) else None

@@ -11,13 +11,14 @@ from harness.config.gate_policy import policy_of
 from harness.config.schema import RunConfig, stored
 from harness.core.capabilities import AsksAboutObjects, CountsYesNo, DescribesItems, ScoresTogether
 from harness.core.edge.answer_form import form_of
+from harness.core.edge.plugin_modules import as_facts
 from harness.core.edge.text import count
 from harness.core.edge.versions import CODE
 from harness.core.errors import ConfigError
 from harness.core.gating import GatePolicy
 from harness.core.judging import CountsUnread, RatesOnAScale
 from harness.core.plugins import CountsRows
-from harness.core.run_record import AS_WRITTEN, BenchmarkResult, RunRecord, StudyNotes, SweepResult
+from harness.core.run_record import AS_WRITTEN, BenchmarkResult, ProtocolRecord, RunRecord, StudyNotes, SweepResult
 from harness.evaluation.scoring import Gone, StoredTogether, measured_by
 from harness.results.caveats import caveats
 from harness.results.judge_results import training_checks, with_judge_check
@@ -225,7 +226,8 @@ def _result(
     have = {answer.item_id for answer in answers}
     benchmark = measured_by(row.options)
     missing = {item.id: reasons.get(item.id, "no answer is stored") for item in row.items if item.id not in have}
-    protocol = with_judge_check(row.protocol, store.path.parent)
+    told = ProtocolRecord(as_facts(row.protocol.facts))  # numbers were stored as such
+    protocol = with_judge_check(told, store.path.parent)
     made = BenchmarkResult(row.benchmark, protocol, row.items, answers, row.scores, benchmark.formulas, missing)
     if isinstance(benchmark, Gone):
         return made

@@ -52,6 +52,33 @@ def test_runs_of_a_store_are_gone_through_counted_and_looked_for(store: Any) -> 
     assert len(store) == 1 and run.id in store and "one" in store and run in store and "two" not in store
 
 
+def test_a_call_inside_a_callback_may_take_long_while_another_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "CALLBACK_S", 0.05)
+    monkeypatch.setattr(turns, "_LOOKS_EVERY", 0.02)
+    told, begun = list[str](), threading.Event()
+
+    def other() -> None:
+        try:
+            with turns.in_turn(lambda line: begun.set()):
+                told.append("computed")
+        except HarnessError as error:
+            told.append(str(error))
+
+    thread = threading.Thread(target=other)
+
+    def calls_again(what: str, done: int, total: int) -> None:
+        with turns.in_turn(lambda line: None):
+            thread.start()
+            begun.wait(30)
+            thread.join(0.3)
+
+    shown, _ = both_of(calls_again)
+    with turns.in_turn(lambda line: None):
+        shown("answers", 1, 2)
+    thread.join(30)
+    assert told == ["computed"]
+
+
 def test_a_call_that_the_callback_of_another_waits_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "CALLBACK_S", 0.1)
     monkeypatch.setattr(turns, "_LOOKS_EVERY", 0.05)

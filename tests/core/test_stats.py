@@ -24,6 +24,7 @@ from harness.core.stats import (
     sample,
     unseen_variance,
 )
+from harness.core.stats.samples import columns_read, evaluate
 from reports.values.paired import Pair, differences, pairs
 from reports.values.seeds import seeds_of_difference
 
@@ -536,3 +537,9 @@ def test_one_seed_that_names_almost_nothing_leaves_the_mean_of_seeds_untested():
         linearise(CHAIR_I, side, np.ones(40, bool)).minus(linearise(CHAIR_I, BASE)) for side in (naming(40, 4), naming(30))
     ]
     assert seeds_of_difference(enough, True).p > 0.05
+
+
+def test_a_formula_reads_on_behind_a_division_by_what_no_item_has():
+    formula = Formula("m", lambda s: np.where(s["none"] > 0, s["gone"] / s["none"], 1.0) * s["right"] / s["asked"])
+    assert columns_read(formula, Sample(("right", "asked"), np.ones((1, 2)), np.zeros(1, int))) == [0, 1]
+    assert evaluate(formula, ("right", "asked"), np.array([[1.0, 2.0]])) == approx([0.5])

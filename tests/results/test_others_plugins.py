@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from typer.testing import CliRunner
@@ -14,9 +16,11 @@ from typer.testing import CliRunner
 import harness
 from harness.cli import app
 from harness.core import registry
+from harness.core.edge.plugin_modules import facts_of, own_facts
 from harness.core.errors import ConfigError, DataError, JudgeError, ModelError
-from harness.core.evaluation import Score, ratio
-from harness.core.run_record import BenchmarkResult, ProtocolRecord
+from harness.core.evaluation import Request, Score, ratio
+from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord
+from harness.evaluation.cached_model import CachedModel
 from harness.results import report_files as reports
 from harness.results.out_of_range import out_of_range
 from harness.run.checks import plugin_files
@@ -90,6 +94,35 @@ def test_what_is_beyond_a_range(value: float, about: dict[str, str], beyond: int
     formulas = (ratio("accuracy", ["right"], ["asked"], **about), ratio("of none", ["x"], ["y"]))
     result = BenchmarkResult("rain", ProtocolRecord({}), (), (), scores, formulas)
     assert len(list(out_of_range("base", result))) == beyond
+
+
+def test_addends_that_were_stored_as_text_are_numbers() -> None:
+    """As numpy's were before they became Python's own; a report reads them so."""
+    scores = tuple(Score(str(n), cast(Any, {"right": "0.5", "asked": "1"})) for n in range(2))
+    half = BenchmarkResult("rain", ProtocolRecord({}), (), (), scores, (ratio("accuracy", ["right"], ["asked"]),))
+    assert not list(out_of_range("base", half))
+    (said,) = out_of_range("base", replace(half, formulas=(ratio("accuracy", ["asked"], ["right"]),)))
+    assert "is 2, which" in said
+
+
+def test_facts_are_the_characters_of_texts_and_answer_keys_hold_them_as_given() -> None:
+    class Mode(str):
+        def __str__(self) -> str:
+            return "its name"
+
+    model = cast(Any, SimpleNamespace(facts=lambda: {"mode": Mode("wet"), "n": 7, "of": ["a"]}))
+    assert facts_of(model) == {"mode": "wet", "n": "7", "of": "['a']"}
+    assert own_facts(model) == {"mode": "wet", "n": 7, "of": ["a"]}
+    model.checkpoint = Checkpoint("wet", "wet", "", "0" * 64)
+    assert CachedModel(model, cast(Any, None)).key(Request(None, "?")) != CachedModel(
+        cast(Any, SimpleNamespace(facts=lambda: facts_of(model), checkpoint=model.checkpoint)), cast(Any, None)
+    ).key(Request(None, "?"))
+
+
+def test_numbers_that_were_stored_as_facts_are_shown(measured: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.evaluation.protocol.as_facts", dict)
+    run = measured(BENCHMARK)
+    assert run.records[0].sweeps[0].results[0].protocol.facts["n"] == "3"
 
 
 @pytest.mark.parametrize(

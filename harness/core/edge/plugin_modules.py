@@ -111,13 +111,22 @@ def files_of(made: object) -> str:
 
 def facts_of(model: Model) -> dict[str, str]:
     """What a model answers under: its own facts, and its files where another distribution has added it."""
-    files, own = files_of(model), as_facts(model.facts())
+    return as_facts(own_facts(model))
+
+
+def own_facts(model: Model) -> dict[str, Any]:  # Any: see `as_facts`
+    """The same as the model gives them: they are in the keys of its answers, so that no other form may be made of them."""
+    files, own = files_of(model), model.facts()
     return {**own, "files of the plug-in": files[:12]} if files else own
 
 
 def as_facts(own: Mapping[Any, Any]) -> dict[str, str]:  # Any: what another's plug-in gives
     """Facts of a protocol, which are text: numbers and lists of another distribution's plug-in as they are printed."""
-    return {str(name): value if type(value) is str else str(value) for name, value in own.items()}
+    return {_as_text(name): _as_text(value) for name, value in own.items()}
+
+
+def _as_text(value: object) -> str:
+    return str.__str__(value) if isinstance(value, str) else str(value)  # `str` of a member of an Enum is its name
 
 
 def files_digest(module: str) -> str:

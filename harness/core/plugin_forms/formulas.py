@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from reprlib import repr as short
 
 from harness.core.edge.foreign import words_of
@@ -41,24 +41,35 @@ def _try(name: str, formula: Formula) -> None:
     import numpy as np
 
     where = f"{name}: the formula {formula.name!r} cannot be computed"
-    for one, size in ((1.0, 1), (np.array([1.0, 2.0]), 2)):
+    for one, size in ((np.float64(1), 1), (np.array([1.0, 2.0]), 2)):
+        sums = _Same(one)
         try:
             with np.errstate(all="ignore"):
-                found = np.asarray(formula.compute(_Same(one)), dtype=np.float64)
+                found = np.asarray(formula.compute(sums), dtype=np.float64)
         except Exception as error:
+            if sums.listed:
+                return
             raise ConfigError(f"{where}: {words_of(error)}. {_ARRAYS}") from error
-        if found.shape not in ((), (size,)):
+        if found.shape not in ((), (size,)) and not sums.listed:
             raise ConfigError(f"{where}: of sums of the shape ({size},) it makes the shape {found.shape}. {_ARRAYS}")
 
 
 class _Same(Sums):
-    """Every sum that is asked for is the same value."""
+    """Every sum that is asked for is the same value. `listed`: the names themselves were asked for, which only scores tell."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_value", "listed")
 
     def __init__(self, value: Number) -> None:
         super().__init__({})
-        self._value = value
+        self._value, self.listed = value, False
 
     def __getitem__(self, name: str) -> Number:
         return self._value
+
+    def __iter__(self) -> Iterator[str]:
+        self.listed = True
+        return iter(())
+
+    def __len__(self) -> int:
+        self.listed = True
+        return 0

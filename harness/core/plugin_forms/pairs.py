@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.core.errors import DataError
 from harness.core.plugin_forms.contract import others_errors
-from harness.core.plugin_forms.values import is_in_form, stored_form
+from harness.core.plugin_forms.values import is_in_form, plain_text, stored_form
 from harness.core.plugins import Data, Model, Source
 from harness.core.preference import PreferencePair
 
@@ -40,7 +40,7 @@ def report_in_form(name: str, source: Source) -> dict[str, Any]:  # Any: JSON va
     """What a source reports of its yield; of no use for training, so that what cannot be stored becomes null or text."""
     with others_errors(source, DataError, f"The source {name}: report() fails", _CORRECT):
         found: object = source.report()
-    return {str(key): _storable(value) for key, value in found.items()} if isinstance(found, Mapping) else {}
+    return _storable(found) if isinstance(found, Mapping) else {}
 
 
 def _in_form(name: str, n: int, pair: object) -> PreferencePair:
@@ -61,7 +61,7 @@ def _in_form(name: str, n: int, pair: object) -> PreferencePair:
             )
     if not isinstance(pair.meta, Mapping):
         raise DataError(f"{where} has {short(pair.meta)} as `meta`, which is not a mapping. {_CORRECT}")
-    meta = pair.meta if is_in_form(pair.meta) else {str(key): _storable(value) for key, value in pair.meta.items()}
+    meta = pair.meta if is_in_form(pair.meta) else _storable(pair.meta)
     lists = [key for key in ("rejected", "image", "image_digest") if isinstance(getattr(pair, key), list)]
     texts: dict[str, Any] = {key: tuple(getattr(pair, key)) for key in lists}
     return replace(pair, meta=meta, **texts) if texts or meta is not pair.meta else pair
@@ -71,12 +71,16 @@ def _are_texts(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
 
 
+def _named(key: object) -> str:
+    return plain_text(key) if isinstance(key, str) else str(key)
+
+
 def _storable(value: Any) -> Any:  # Any: a JSON value
     """As the store keeps it; a number that is not finite is unknown, and what has no such form is its text."""
     if isinstance(value, float) and not isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {str(key): _storable(inner) for key, inner in value.items()}
+        return {_named(key): _storable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_storable(inner) for inner in value]
     try:

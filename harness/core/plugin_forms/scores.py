@@ -13,7 +13,7 @@ from reprlib import repr as short
 
 from harness.core.errors import DataError, JudgeError
 from harness.core.evaluation import Item, Score, Span, Verdict
-from harness.core.plugin_forms.values import number_of, stored_form
+from harness.core.plugin_forms.values import number_of, plain_text, stored_form
 
 _MEND = "All answers are stored; correct the benchmark and run the same command again."
 _UNKNOWN = "Leave an addend out where it is unknown."
@@ -30,8 +30,8 @@ def score_in_form(who: str, item: Item, score: object) -> Score:
             raise _fault(who, item, f"has {short(value)} as `{name}`, which is not text (an empty one where there is none)")
     if not isinstance(score.values, Mapping):
         raise _fault(who, item, f"has {short(score.values)} as `values`, not a mapping of names to numbers")
-    if not all(isinstance(span, Span) for span in score.spans):
-        raise _fault(who, item, f"has {short(score.spans)} as `spans`, which must be `Span`s")
+    if not isinstance(score.spans, list | tuple) or not all(isinstance(span, Span) for span in score.spans):
+        raise _fault(who, item, f"has {short(score.spans)} as `spans`, which must be a tuple of `Span`s")
     if score.verdict is not None and not isinstance(score.verdict, Verdict):
         raise _fault(who, item, f"has {short(score.verdict)} as `verdict`, not a Verdict")
     if _is_plain(score):
@@ -75,7 +75,7 @@ def _numbers(who: str, item: Item, values: Mapping[str, object]) -> dict[str, fl
         if not isinstance(name, str):
             raise _fault(who, item, f"names an addend {short(name)}, which is not text")
         try:
-            made[str(name)] = number_of(value)
+            made[plain_text(name)] = number_of(value)
         except ValueError as error:
             raise _fault(who, item, f"has the addend {name!r}: it {error}", _UNKNOWN) from error
     return made
@@ -86,9 +86,11 @@ def _truth(who: str, item: Item, correct: object) -> bool | None:
         made = stored_form(correct)
     except ValueError:
         made = correct
-    if made is not None and not isinstance(made, bool):
+    if isinstance(made, int | float) and made in (0, 1):
+        return bool(made)
+    if made is not None:
         raise _fault(who, item, f"has {short(correct)} as `correct`, which must be True, False or None")
-    return made
+    return None
 
 
 def _fault(who: str, item: Item, what: str, advice: str = "") -> DataError:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from reprlib import repr as short
 from typing import Any
 
 _PLAIN = (str, int, bool, type(None))
-_SEVERAL = (list, tuple, set, frozenset)
+_SEVERAL = (list, tuple, set, frozenset)  # of a class that builds on one of them, a named tuple, what it holds is kept
 
 
 def stored_form(value: Any) -> Any:  # Any: a JSON value, also in tuples and sets
@@ -26,7 +28,9 @@ def stored_form(value: Any) -> Any:  # Any: a JSON value, also in tuples and set
     if isinstance(value, Enum):
         return stored_form(value.value)
     if isinstance(value, str):
-        return str(value)
+        return plain_text(value)
+    if isinstance(value, int):
+        return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"is {float(value)}, which is not a finite number")
@@ -34,9 +38,9 @@ def stored_form(value: Any) -> Any:  # Any: a JSON value, also in tuples and set
     if isinstance(value, Mapping):
         if wrong := [key for key in value if not isinstance(key, str)]:
             raise ValueError(f"has the key {short(wrong[0])}, which is not text")
-        return {str(key): _inside(inner, key) for key, inner in value.items()}
-    if kind in _SEVERAL:
-        return kind(_inside(inner) for inner in value)
+        return {plain_text(key): _inside(inner, key) for key, inner in value.items()}
+    if base := next((one for one in _SEVERAL if isinstance(value, one)), None):
+        return base(_inside(inner) for inner in value)
     listed = value.tolist() if hasattr(value, "tolist") else value  # numpy and torch
     if listed is value or type(listed) is kind:
         raise ValueError(f"is {short(value)}, of the type {kind.__name__}, not text, a number, or a list or mapping of these")
@@ -55,9 +59,15 @@ def is_in_form(value: object) -> bool:
     return kind in _PLAIN
 
 
+def plain_text(value: str) -> str:
+    """The characters of a text of whatever class: `str` of a member of an Enum is its name."""
+    return value if type(value) is str else str.__str__(value)
+
+
 def number_of(value: Any) -> float:  # Any: what a plug-in gave for a number
-    """A finite number as Python's own, true as 1. Raises ValueError with what else it is."""
-    made = stored_form(value)
+    """A finite number as Python's own, true as 1, a fraction or decimal as a float. Raises ValueError with what else it is."""
+    exact = isinstance(value, Fraction | Decimal)
+    made = stored_form(float(value) if exact else value)
     if not isinstance(made, int | float):
         raise ValueError(f"is {short(value)}, which is not a number")
     return made if type(made) in (int, float) else float(made)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from contextlib import suppress
 from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any
@@ -14,7 +13,18 @@ from numpy.typing import NDArray
 from harness.core.evaluation import Formula, Number, Score, Sums
 
 Floats = NDArray[np.float64]
+_NONE = np.float64(0)
 _FACTORS = np.array([0.0, 1.5, 3.0])  # what a sum is changed by to see whether a formula depends on it
+
+
+class NumpySums(Sums):
+    """A name that nobody added is numpy's 0: divided by it a sum is infinite or nan, and the formula reads on, where Python's 0
+    would end it, with names unread that it depends on."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Number:
+        return self._sums.get(name, _NONE)
 
 
 class Sample:
@@ -90,13 +100,13 @@ def columns_read(formula: Formula, data: Sample) -> list[int]:
 def _columns(formula: Formula, names: tuple[str, ...]) -> list[int]:
     read: set[str] = set()
 
-    class Watched(Sums):
+    class Watched(NumpySums):
         def __getitem__(self, name: str) -> Number:
             read.add(name)
             return super().__getitem__(name)
 
-    with suppress(ZeroDivisionError):  # it divides by a name that no item has
-        formula.compute(Watched(dict.fromkeys(names, 1.0)))
+    with np.errstate(all="ignore"):
+        formula.compute(Watched(dict.fromkeys(names, np.float64(1))))
     asked = sorted(read)  # also names that no item has: without errors, right answers alone cannot move an accuracy
     moved = {name for name, changes in zip(asked, _can_change(formula, asked), strict=True) if changes} if asked else read
     columns = [i for i, name in enumerate(names) if name in moved]
@@ -130,9 +140,6 @@ def which_clusters(data: Sample, moved: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def evaluate(formula: Formula, names: Sequence[str], sums: Floats) -> Floats:
     """The formula on R rows of sums (R, V) -> (R,); nan where unknown."""
     with np.errstate(all="ignore"):  # a third-party formula may divide by 0: that is nan, reported later
-        try:
-            value = formula.compute(Sums({name: sums[:, i] for i, name in enumerate(names)}))
-        except ZeroDivisionError:  # of two names that no item has, whose sums are Python's 0
-            value = np.nan
+        value = formula.compute(NumpySums({name: sums[:, i] for i, name in enumerate(names)}))
     found = np.asarray(value, dtype=np.float64)
     return np.array(found if found.shape == (len(sums),) else np.broadcast_to(found, (len(sums),)))

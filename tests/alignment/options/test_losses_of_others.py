@@ -58,3 +58,7 @@ def test_a_loss_that_would_be_another_one_in_training_is_refused(words: str, tri
 
 def test_one_number_a_pair_is_fine(tried: Callable[[str], None]) -> None:
     tried(f"PairLoss(loss, {DETACHED})")
+
+
+def test_a_loss_may_compute_in_place_as_it_may_in_training(tried: Callable[[str], None]) -> None:
+    tried(f"PairLoss(-policy.chosen.sub_(1.0), {DETACHED})")

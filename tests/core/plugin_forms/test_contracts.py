@@ -79,6 +79,18 @@ def test_formulas_that_no_report_could_show_are_refused(words: str) -> None:
         require_formulas("weather", FORMULAS[words])
 
 
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda s: s["right"] / (s["asked"] - s["unread"]),  # with equal sums it divides by 0
+        lambda s: np.mean(np.stack([s[name] for name in s if name.startswith("group")]), axis=0),  # names that scores tell
+        lambda s: s["right"] / sum(value for name, value in s.items() if name.startswith("n")),
+    ],
+)
+def test_what_cannot_be_told_of_made_up_sums_is_not_refused(compute: Any) -> None:
+    require_formulas("weather", (Formula("a", compute),))
+
+
 def test_plain_division_and_one_name_in_two_groups_are_fine() -> None:
     require_formulas("weather", (Formula("a", lambda s: s["x"] / s["y"]), ratio("a", ["x"], ["y"], group="g")))
 

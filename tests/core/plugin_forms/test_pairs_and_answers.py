@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -99,6 +99,39 @@ def answered(*batches: Any) -> list[Any]:
 
 def test_places_of_any_library_are_places() -> None:
     assert answered([(np.int64(0), Answer("", "No.", 1, "end"))]) == [[(0, Answer("", "No.", 1, "end"))]]
+
+
+KEPT = [[(0, Answer("", "No.", 1, "end"))]]
+FORMS: dict[str, Callable[[Answer], Any]] = {
+    "the items of a mapping": lambda answer: {0: answer}.items(),
+    "zip": lambda answer: zip([0], [answer], strict=True),
+    "a generator": lambda answer: (one for one in [[0, answer]]),
+    "a tuple": lambda answer: ((0, answer),),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_batch_may_be_whatever_gives_places_and_answers(form: str) -> None:
+    assert answered(FORMS[form](Answer("", "No.", 1, "end"))) == KEPT
+
+
+def test_numbers_and_texts_of_other_classes_become_pythons_own() -> None:
+    ((_, answer),) = answered([(0, Answer("", np.str_("No."), cast(Any, np.int64(1)), End("end")))])[0]
+    assert [(type(value), value) for value in (answer.text, answer.n_tokens, answer.stopped)] == [
+        (str, "No."), (int, 1), (str, "end")
+    ]  # fmt: skip
+
+
+def test_a_batch_that_fails_half_way_is_our_own_error() -> None:
+    with pytest.raises(ModelError, match="The model Says fails while it answers: ZeroDivisionError"):
+        answered((n, 1 / n) for n in range(1))
+
+
+class End(str):
+    """As a member of an Enum: `str` of it is its name."""
+
+    def __str__(self) -> str:
+        return "its name"
 
 
 NO_TEXT = Answer("", cast(Any, None), 1, "end")

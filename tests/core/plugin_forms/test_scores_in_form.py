@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -30,7 +32,52 @@ def test_a_number_of_any_library_becomes_pythons_own(value: Any) -> None:
     assert kept == 1 and type(kept) in (int, float)
 
 
-@pytest.mark.parametrize("value", [None, float("nan"), np.float32("inf"), "1", Decimal(1), [1.0], np.array([1.0, 2.0])])
+@pytest.mark.parametrize("value", [Decimal("0.5"), Fraction(1, 2)])
+def test_an_exact_number_becomes_a_float(value: Any) -> None:
+    assert score_in_form("Weather", ITEM, Score("7", {"right": value})).values == {"right": 0.5}
+
+
+@pytest.mark.parametrize("value", [1, 0, np.int64(1), 1.0, np.bool_(True), False])
+def test_right_and_wrong_may_be_one_and_zero(value: Any) -> None:
+    assert score_in_form("Weather", ITEM, Score("7", {}, correct=value)).correct is bool(value)
+
+
+@pytest.mark.parametrize("spans", [None, 3, (span for span in ())])
+def test_spans_that_could_be_read_once_or_not_at_all_are_refused(spans: Any) -> None:
+    with pytest.raises(DataError, match="must be a tuple of `Span`s"):
+        score_in_form("Weather", ITEM, Score("7", {}, spans=spans))
+
+
+class Box(NamedTuple):
+    x: Any
+    y: Any
+
+
+class Row(list[Any]):
+    pass
+
+
+class Wet(str):
+    """As a member of an Enum: `str` of it is its name."""
+
+    def __str__(self) -> str:
+        return "its name"
+
+
+class Count(int):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(Box(1, np.int64(2)), (1, 2)), ([Box(1, 2)], [(1, 2)]), (Row([1]), [1]), ({Wet("yes"): 1}, {"yes": 1}), (Count(3), 3)],
+)
+def test_a_truth_of_a_class_that_builds_on_pythons_own_is_kept_as_that(value: Any, kept: Any) -> None:
+    (item,) = require_form("Weather", [replace(ITEM, truth={"of": value})])
+    assert repr(item.truth["of"]) == repr(kept)
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), np.float32("inf"), "1", Decimal("nan"), [1.0], np.array([1.0, 2.0])])
 def test_an_addend_that_is_not_a_finite_number_is_refused(value: Any) -> None:
     with pytest.raises(DataError, match=r"Weather: the score of item '7' has the addend 'right': it .* Leave an addend out"):
         score_in_form("Weather", ITEM, Score("7", {"right": value}))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from os.path import commonprefix
 
 from harness.core.run_record import RunRecord, SweepResult
 from reports.text.settings import settings_of
@@ -100,10 +99,16 @@ def _alike(names: Mapping[str, str]) -> list[list[str]]:
 
 def _without_shared(labels: Sequence[str], most: int) -> list[str]:
     """Names of different labels without the beginning and the end that all of them have, as far as there is no room for it."""
-    head, tail = len(commonprefix(labels)), len(commonprefix([label[::-1] for label in labels]))
+    head, tail = _shared(labels), _shared([label[::-1] for label in labels])
     tail = min(tail, min(map(len, labels)) - head)  # of "aa" and "aaa" one letter would be of both
     room = max(0, most - 2 - max(len(label) - head - tail for label in labels))  # beside two ellipses
     head -= min(head, room // 2)
     tail -= min(tail, room - room // 2)
     own = [label[head : len(label) - tail] for label in labels]
     return [short_name(("\u2026" if head else "") + name + ("\u2026" if tail else ""), most) for name in own]
+
+
+def _shared(labels: Sequence[str]) -> int:
+    """How many characters all labels begin with alike."""
+    letters = zip(*labels, strict=False)
+    return next((i for i, of_each in enumerate(letters) if len(set(of_each)) > 1), min(map(len, labels)))

@@ -1,4 +1,4 @@
-"""What a training saved is put back into DeepSpeed's optimizer; with a stand-in for the package, which is often not installed."""
+"""What a training saved is put back into DeepSpeed's optimizer; the package is a stand-in."""
 
 import sys
 from types import SimpleNamespace

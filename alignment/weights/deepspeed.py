@@ -91,12 +91,14 @@ class Zero(Replicated):
         return {"weights": weights, "optimizer": {"state": rows, "param_groups": self._groups}}
 
     def restore(self, optimizer: Any, state: Mapping[str, Any]) -> None:
+        """Put back what `held` of any strategy gave: without moments of a weight that had no gradient yet, which are 0."""
         from deepspeed.utils import safe_set_full_fp32_param, safe_set_full_optimizer_state
 
         rows = state["optimizer"]["state"]
+        steps = next(iter(rows.values()))["step"]  # of the weights that had a gradient
         for flat in (part for group in optimizer.optimizer.param_groups for part in group["params"]):
             moments = {name: torch.zeros_like(flat) for name in MOMENTS}
-            optimizer.optimizer.state[flat] = {"step": rows[0]["step"].clone(), **moments}
+            optimizer.optimizer.state[flat] = {"step": steps.clone(), **moments}
         _link(optimizer)
         with torch.no_grad():
             for name, weight in self.trained.weights.items():
@@ -104,7 +106,7 @@ class Zero(Replicated):
                 weight.copy_(value)
                 safe_set_full_fp32_param(weight, value.float())
             for i, weight in enumerate(self._numbered):
-                for name in MOMENTS:
+                for name in MOMENTS if i in rows else ():
                     safe_set_full_optimizer_state(weight, rows[i][name].to(weight.device), name)
 
 

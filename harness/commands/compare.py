@@ -85,23 +85,22 @@ def compare(
     from harness.api.actions import compared
     from harness.commands._names import all_names
     from harness.commands._terminal import show_audit, show_comparison
-    from harness.core import registry
+    from harness.results.report_files import written
     from harness.storage.label_revisions import read
 
     if leaderboard is not None:
         from reports.published.leaderboard import chosen
 
         chosen(leaderboard)  # an unknown name is refused before anything is shown
-    writer = registry.get("report", style) if style != "table" else None
     with all_names(output, names, *(partial(read, name, output) for name in labels or ())):
         comparison = compared(output, names, shown, published, labels or (), baseline)
-    if writer is None:
+    if style == "table":
         show_comparison(comparison)
         show_audit(comparison)
         if leaderboard is not None:
             _show_leaderboard(comparison, leaderboard)
     else:
-        echo(writer(comparison).removesuffix("\n"))  # `> FILE` gives the bytes of the run's own file
+        echo(written(style, comparison).removesuffix("\n"))  # `> FILE` gives the bytes of the run's own file
 
 
 def _check_known(style: str) -> None:

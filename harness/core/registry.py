@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
 from harness.core.edge.foreign import refused_as
-from harness.core.edge.plugin_modules import files_as_loaded, guest_of, listed, marked_in, with_files
+from harness.core.edge.plugin_modules import files_as_loaded, guest_of, listed, marked_in, syntax_tree, with_files
 from harness.core.edge.processes import without_collecting
 from harness.core.errors import ConfigError, HarnessError, RepeatedPlugin, UnknownPlugin
 from harness.core.nearest import did_you_mean
@@ -193,7 +193,7 @@ def describe(kind: str, name: str) -> str:
     place = _places(kind)[name]
     spec = None if place.guest else importlib.util.find_spec(place.where)
     if spec is not None and spec.origin is not None:
-        doc = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
+        doc = ast.get_docstring(syntax_tree(Path(spec.origin).read_text(encoding="utf-8")))
     else:
         try:
             doc = inspect.getdoc(get(kind, name))

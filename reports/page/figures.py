@@ -49,25 +49,26 @@ def forest(difference: Difference | None, reach: float, significant: str) -> Mar
 def forests(row: Row, columns: Sequence[Column]) -> Markup:
     """The differences of several columns on one metric, a line each."""
     scale = scale_of(row)
-    shown = [(c, cell) for c, cell in zip(columns[1:], row.cells[1:], strict=True) if cell and _shift(cell)]
+    names = clipped([column.label for column in columns])  # of all columns: the same in each figure
+    shown = [(name, cell) for name, cell in zip(names[1:], row.cells[1:], strict=True) if cell and _shift(cell)]
     ends = [scale * v for _, cell in shown for v in _shift(cell)]
     if not ends:
         return Markup("")
     line, height = 19, 19 * len(shown) + 46
     low, high = padded([*ends, 0.0])
     plot = Plot(
-        (low, high), (len(shown), 0), width=330, height=height, left=room_for([c.label for c, _ in shown]), top=22, bottom=22
+        (low, high), (len(shown), 0), width=330, height=height, left=room_for([name for name, _ in shown]), top=22, bottom=22
     )
     for v in ticks(low, high, 4):
         plot.segment(v, 0, v, len(shown), "zero" if v == 0 else "grid")
         plot.text(plot.px(v), height - 7, tick_text(v), "tick middle")
     better = {"lower": ", lower is better", "higher": ", higher is better"}.get(row.better, "")
     plot.text(0, 11, f"{row_name(row)}{better}", "label")
-    for i, (label, (_, cell)) in enumerate(zip(clipped([c.label for c, _ in shown]), shown, strict=True)):
+    for i, (name, cell) in enumerate(shown):
         d, style = cell.difference, cell.significant or "inconclusive"
         if d is None or d.value is None:
             continue
-        plot.text(plot.left - 8, plot.py(i + 0.5) + 4, label, "who end" if cell.significant else "who end soft-text")
+        plot.text(plot.left - 8, plot.py(i + 0.5) + 4, name, "who end" if cell.significant else "who end soft-text")
         if d.low is not None and d.high is not None:
             plot.segment(scale * d.low, i + 0.5, scale * d.high, i + 0.5, f"whisker {style}")
         x, y = plot.px(scale * d.value), plot.py(i + 0.5)

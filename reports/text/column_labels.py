@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.core.run_record import RunRecord, SweepResult
@@ -77,12 +77,38 @@ def short_name(label: str, most: int) -> str:
 def short_names(labels: Sequence[str], most: int) -> list[str]:
     """Names of a figure or a table, each of at most `most` characters and different from one another where the labels are.
 
-    Where names that are cut in their middle are the same, the beginning that all long ones share goes first.
+    Where names that are cut in their middle are the same, what those labels begin with and end with alike goes first; where
+    that is not enough, their names are numbered by their places.
     """
-    found = [short_name(label, most) for label in labels]
-    if len(set(found)) == len(set(labels)):
-        return found
-    long = [label for label in labels if len(label) > most]
-    shared = next((i for i, letters in enumerate(zip(*long, strict=False)) if len(set(letters)) > 1), 0)
-    shorter = [f"\u2026{label[shared:]}" if len(label) > most and shared > 1 else label for label in labels]
-    return [short_name(label, most) for label in shorter]
+    found = {label: short_name(label, most) for label in labels}
+    for group in _alike(found):
+        found |= zip(group, _without_shared(group, most), strict=True)
+    ends = {label: f" #{place}" for place, label in enumerate(found, start=1)}
+    for group in _alike(found):
+        found |= {label: short_name(label, most - len(ends[label])) + ends[label] for label in group}
+    return [found[label] for label in labels]
+
+
+def _alike(names: Mapping[str, str]) -> list[list[str]]:
+    """Groups of labels that have one name."""
+    groups: dict[str, list[str]] = {}
+    for label, name in names.items():
+        groups.setdefault(name, []).append(label)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _without_shared(labels: Sequence[str], most: int) -> list[str]:
+    """Names of different labels without the beginning and the end that all of them have, as far as there is no room for it."""
+    head, tail = _shared(labels), _shared([label[::-1] for label in labels])
+    tail = min(tail, min(map(len, labels)) - head)  # of "aa" and "aaa" one letter would be of both
+    room = max(0, most - 2 - max(len(label) - head - tail for label in labels))  # beside two ellipses
+    head -= min(head, room // 2)
+    tail -= min(tail, room - room // 2)
+    own = [label[head : len(label) - tail] for label in labels]
+    return [short_name(("\u2026" if head else "") + name + ("\u2026" if tail else ""), most) for name in own]
+
+
+def _shared(labels: Sequence[str]) -> int:
+    """How many characters all labels begin with alike."""
+    letters = zip(*labels, strict=False)
+    return next((i for i, of_each in enumerate(letters) if len(set(of_each)) > 1), min(map(len, labels)))

@@ -24,7 +24,7 @@ from reports.page.pair_yields import explanations, pairs_view, provenance
 from reports.page.thumbnails import Thumbnails
 from reports.published.published_rows import SOURCE
 from reports.questions import words as question_words
-from reports.text.column_labels import short_name
+from reports.text.column_labels import short_name, short_names
 from reports.text.explored import explored
 from reports.text.flag_lines import flag_banner, flag_lines
 from reports.text.formatting import listing, protocol_text, shortened, title_of, unknown_protocol_text
@@ -39,6 +39,7 @@ from reports.values.table import Table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from jinja2.runtime import Context
 
 
 @registry.report("report.html")
@@ -68,14 +69,21 @@ def write(comparison: Comparison) -> str:
     return f"{text}\n"  # as every text file ends; jinja takes the last one away
 
 
-def called(label: str, most: int) -> str:
-    """A name of a column, safe to lay out; what it ends with stays, since names often begin alike."""
-    return shortened(short_name(label, most), most)
+def called(page: Context, label: str, most: int) -> str:
+    """A name of a column, safe to lay out, and another one than those of other columns."""
+    comparison: Comparison = page["c"]
+    labels = tuple(dict.fromkeys(column.label for column in (*comparison.columns, *comparison.short.columns)))
+    return shortened(_names(labels, most).get(label) or short_name(label, most), most)
+
+
+@lru_cache(maxsize=32)
+def _names(labels: tuple[str, ...], most: int) -> dict[str, str]:
+    return dict(zip(labels, short_names(labels, most), strict=True))
 
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 
     environment = Environment(
         loader=PackageLoader("reports.writers"),
@@ -84,7 +92,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"said": cards.said, "pretty": title_of, "short": shortened, "called": called}
+    environment.filters |= {"said": cards.said, "pretty": title_of, "short": shortened, "called": pass_context(called)}
     environment.globals |= {
         "audit": audit,
         "gate_words": gate,

@@ -102,6 +102,11 @@ def test_killed_ten_times_and_started_again_ends_in_the_same_report(small: RunCo
         process.kill()
         process.join()
         kills += 1
+    in_training = _started(["run", str(path)])  # the moments above rarely fall into the second that the training takes
+    while in_training.is_alive() and not list(killed.glob("small-*/arms/bdhs/train/state/step-*.pt")):
+        time.sleep(0.01)
+    in_training.kill()
+    in_training.join()
     done = _started(["run", str(path)])
     done.join()
     assert done.exitcode == 0

@@ -171,6 +171,16 @@ def test_on_a_phone_sections_are_folded_under_their_titles(opened, compared):
     assert not page.is_visible("#captions > .body")
 
 
+def test_a_link_that_is_opened_in_a_new_tab_does_not_move_this_page(opened, compared):
+    page = opened(write(compared))
+    page.click(".contents a[href='#captions']")
+    page.evaluate("scrollTo(0, 0)")
+    with page.context.expect_page():
+        page.click(".contents a[href='#training']", modifiers=["Control"])
+    page.wait_for_timeout(50)
+    assert page.evaluate("scrollY") == 0
+
+
 def test_a_section_that_is_folded_on_a_phone_is_printed(opened, compared):
     page = opened(write(compared), 390, whole=False)
     page.emulate_media(media="print")

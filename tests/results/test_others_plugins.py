@@ -11,10 +11,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from typer.testing import CliRunner
 
 import harness
 from harness.audit.queue import queue
 from harness.audit.vote_files.known_labels import KnownLabels
+from harness.cli import app
 from harness.core import registry
 from harness.core.edge.plugin_modules import facts_of, own_facts
 from harness.core.errors import ConfigError, DataError, JudgeError, ModelError
@@ -177,6 +179,13 @@ def writer(tmp_path: Path, file: str, body: str = "return 'mine'") -> Any:
 def test_a_writer_does_not_write_over_what_is_there(file: str, tmp_path: Path) -> None:
     with writer(tmp_path, file), pytest.raises(ConfigError, match=r"The report writer 'mine' writes .*(file of|not the name)"):
         reports.report_files()
+
+
+def test_a_writer_that_fails_is_named_by_the_command(measured: Callable[[str], Any], tmp_path: Path) -> None:
+    measured(BENCHMARK)
+    with writer(tmp_path, "mine.txt", "raise RuntimeError('boom')"):
+        shown = CliRunner().invoke(app, ["compare", "rain", "--as", "mine", "--output", str(tmp_path / "runs")])
+    assert str(shown.exception).startswith("The report writer 'mine' fails: RuntimeError: boom.")
 
 
 def test_a_writer_that_fails_costs_no_other_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

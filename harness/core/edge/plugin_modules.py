@@ -9,6 +9,7 @@ import ast
 import importlib.util
 import os
 import pkgutil
+import threading
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.machinery import ModuleSpec
@@ -24,6 +25,7 @@ from harness.core.plugins import Model
 T = TypeVar("T")
 
 _FILES = "__harness_plugin_files__"
+_parsing = threading.Lock()
 _loaded = dict[str, str]()  # digest of a plug-in's files, as this process first met them
 
 
@@ -150,9 +152,16 @@ def _spec(name: str) -> ModuleSpec | None:
         return None
 
 
+def syntax_tree(source: str | bytes) -> ast.Module:
+    """Of a file's text, in one thread at a time: Python 3.11 counts the depth of all trees in work as that of one, and a
+    SystemError ("AST constructor recursion depth mismatch") ended a sweep of several checkpoints on a fleet."""
+    with _parsing:
+        return ast.parse(source)
+
+
 def _imported(file: Path, package: str) -> Iterator[str]:
     """Names of modules, and of what is taken out of them."""
-    for node in ast.walk(ast.parse(file.read_bytes())) if file.suffix == ".py" else ():
+    for node in ast.walk(syntax_tree(file.read_bytes())) if file.suffix == ".py" else ():
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from harness.core.edge.plugin_modules import syntax_tree
 from harness.core.options.option import GIVEN, NEEDED, Option, option_name
 
 # What options of aligners hold: the class of their settings.
@@ -62,7 +63,7 @@ def _module(name: str) -> Source | None:
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return None
     text = Path(spec.origin).read_text(encoding="utf-8")
-    tree = ast.parse(text)
+    tree = syntax_tree(text)
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     comments = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
     imports = {

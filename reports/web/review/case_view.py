@@ -81,7 +81,7 @@ def case_view(desk: Desk, position: int, reviewer: str, adjudicating: bool = Fal
     case, standing = desk.cases[position], desk.standing(position)
     judged = desk.has_judged(position, reviewer)
     size = desk.shelf.size(case.image)
-    boxes = drawn_boxes(case.boxes, case.question, letters(size)) if size else ()
+    boxes = drawn_boxes(case.boxes, case.question, size) if size else ()
     return CaseView(
         case=case,
         id=desk.ids[position],
@@ -101,16 +101,20 @@ def letters(size: tuple[int, int]) -> float:
     return max(size) / 42
 
 
-def drawn_boxes(boxes: Iterable[Box], question: str, height: float) -> tuple[Drawn, ...]:
-    """Each name stands above the upper left corner of its box, a line lower where it would cover another name."""
+def drawn_boxes(boxes: Iterable[Box], question: str, size: tuple[int, int]) -> tuple[Drawn, ...]:
+    """Each name stands above the upper left corner of its box; lower or, at the bottom of the image, higher by lines where it
+    would cover another name. Where no line is free it covers one: outside the image nobody would see it."""
     found: list[Drawn] = []
+    height = letters(size)
     for box in boxes:
         name = shortened(box.name, 40) + (" (crowd)" if box.crowd else "")
         asked = bool(re.search(rf"\b{re.escape(box.name)}\b", question))
-        drawn = Drawn(box, asked, name, box.x + height / 4, max(box.y - 0.3 * height, height))
-        while any(_covers(drawn, other, height) for other in found):
-            drawn = replace(drawn, y=drawn.y + height)
-        found.append(drawn)
+        first = Drawn(box, asked, name, box.x + height / 4, max(box.y - 0.3 * height, height))
+        below, above = int((size[1] - first.y) / height), int(first.y / height)  # lines within the image
+        lines = [first.y + line * height for line in (*range(below + 1), *range(-1, -above, -1))]
+        places = (replace(first, y=y) for y in lines)
+        free = (place for place in places if not any(_covers(place, other, height) for other in found))
+        found.append(next(free, first))
     return tuple(found)
 
 

@@ -28,7 +28,7 @@ const reach = () => {
   const part = parts.find(({ id }) => id === location.hash.slice(1).split("?")[0]);
   if (part) { fold(part, false); part.scrollIntoView(); }
 };
-for (const link of document.querySelectorAll('a[href^="#"]')) link.addEventListener("click", () => setTimeout(reach));
+for (const link of document.querySelectorAll('a[href^="#"]')) link.addEventListener("click", () => setTimeout(() => { if (link.hash === location.hash) reach(); })); // not one opened in a new tab
 addEventListener("hashchange", reach);
 reach();
 // Lists show their first few entries and a button for the rest; flips can be filtered. Without script all is shown.

@@ -3,6 +3,8 @@
 import re
 from dataclasses import replace
 
+import pytest
+
 from reports.comparison.compare import compare
 from reports.page.figures import curves
 from reports.page.tables import forest_figures
@@ -22,6 +24,39 @@ def test_names_that_differ_in_their_middle_lose_what_they_share() -> None:
     names = [f"{'a' * 20}-beta{beta}-{'z' * 20}" for beta in (0.1, 0.5)]
     assert len(set(short_names(names, 24))) == 2
     assert short_names(["base", *names], 24)[0] == "base"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [
+            f"{name}_dpo-lr5e-7-final"
+            for name in ("llava-onevision-7b_beta0.1", "llava-onevision-7b_beta0.5", "qwen2-vl_beta0.1")
+        ],
+        [f"run-{'a' * 15}-{x}-{'b' * 12}-{y}-{'c' * 15}" for x in "12" for y in "12"],
+        [f"{'a' * 30}{place}{'b' * 30}" for place in range(40)],
+        [f"{'a' * 20}{x}{'b' * 20}{y}{'c' * 20}{z}{'d' * 20}" for x in "12" for y in "12" for z in "12"],
+        ["x" * 24, "x" * 25, "x" * 26, "", "x" * 11 + "\u2026" + "x" * 12],
+    ],
+    ids=["beside another model", "at two places", "many", "at three places", "of repeated letters"],
+)
+def test_different_names_stay_different(names) -> None:
+    short = short_names([*names, names[0]], 24)
+    assert len(set(short)) == len(names) and max(map(len, short)) <= 24 and short[-1] == short[0]
+
+
+def test_what_differs_is_shown_with_what_stands_beside_it() -> None:
+    names = short_names([f"llava-onevision-7b_beta{beta}_dpo-lr5e-7-final-merged" for beta in (0.1, 0.5)], 24)
+    assert all(f"_beta{beta}_dpo" in name for beta, name in zip((0.1, 0.5), names, strict=True))
+
+
+def test_names_that_differ_in_their_middle_are_different_on_the_whole_page(make) -> None:
+    names = [f"{'a' * 50}-beta{n}-{'z' * 50}" for n in range(2)]
+    page = write(compare([replace(make.record(name, seed=n), config_yaml=f"beta: {n}") for n, name in enumerate(names)]))
+    byline = re.findall(r"<b>([^<]+)</b> <span", page.partition('class="byline"')[2].partition("</p>")[0])
+    table = page.partition('aria-label="CHAIR by object"')[2].partition("</thead>")[0]
+    for found in (byline, re.findall(r'<th scope="col">([^<]+)</th>', table)):
+        assert sum("beta0" in name for name in found) == sum("beta1" in name for name in found) == 1, found
 
 
 def test_every_checkpoint_has_a_name_of_its_own_in_a_figure(make) -> None:

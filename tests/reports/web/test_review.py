@@ -346,6 +346,14 @@ def test_no_name_of_a_box_covers_another_one() -> None:
         Box("cup", 80, 150, 60, 60),
         Box("oven", 80, 150, 9, 9),
     ]
-    drawn = drawn_boxes(boxes, "Is there a bed in the image?", 12)
+    drawn = drawn_boxes(boxes, "Is there a bed in the image?", (504, 400))
     assert [one.asked for one in drawn] == [False, True, False, False]
     assert [one.y for one in drawn] == pytest.approx([96.4, 108.4, 146.4, 158.4])
+
+
+def test_every_name_of_a_box_is_within_the_image() -> None:
+    """At its lower edge too, and where there are more names than lines."""
+    crowded = drawn_boxes([Box(f"cup {n}", 300, 385, 20, 15) for n in range(12)], "", (504, 400))
+    assert len({round(one.y, 1) for one in crowded}) == 12
+    everywhere = drawn_boxes([Box("cup", 300, 200, 20, 15)] * 60, "", (504, 400))
+    assert all(0 < one.y <= 400 for one in (*crowded, *everywhere))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,9 @@ def installed(site: Path, files: Mapping[str, str], points: Mapping[str, str], k
         (site / path).write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(site))
+        # A file that a test writes again in the same second, as long as before, is the compiled one to Python.
+        patch.setattr(sys, "dont_write_bytecode", True)
+        patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
         _forget()
         yield
     _forget()

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alignment.batching.logps import PairLogps, PairLoss, each
+from alignment.batching.logps import PairLogps, PairLoss
 from alignment.losses._mixtures import MIXTURES
 from alignment.settings import check_beta
 from alignment.training.preference import DIVERGENCES, Preference, Sync, Term
@@ -203,7 +203,7 @@ def _of_made_up_pairs(term: Term) -> PairLoss:
     start = zero.clone().requires_grad_()  # what is made of it may be changed in place, as in training
     who = f"The loss {term.name}"
     with torch.enable_grad(), refused_as(ConfigError, f"{who} fails for two made-up pairs", "Correct the loss."):
-        policy = each(fixed, lambda value: value)._replace(chosen=start - 2, rejected=start - 3)
+        policy = fixed._replace(chosen=start - 2, rejected=start - 3)
         try:
             made: object = term.loss(policy, fixed, **term.options)
         except TrainingError as error:

@@ -22,8 +22,9 @@ def as_texts(changes: Changes) -> list[str]:
     import yaml
 
     if not isinstance(changes, Mapping):
-        each = [] if isinstance(changes, str) or not isinstance(changes, Iterable) else list(changes)  # a generator gives once
-        if isinstance(changes, str) or not isinstance(changes, Iterable) or not all(isinstance(change, str) for change in each):
+        several = isinstance(changes, Iterable) and not isinstance(changes, str)
+        each = list(changes) if several else []  # a generator gives once
+        if not several or not all(isinstance(change, str) for change in each):
             raise ConfigError(f"changes is {shown(changes)}. Give a mapping {{key: value}} or a list of texts 'key=value'.")
         return each
     values = {key: plain(value, f"the change of {key}") for key, value in changes.items()}

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from harness.core.digests import file_digest, value_digest
 from harness.core.errors import ConfigError
+from harness.core.plugin_forms.values import plain_text
 from harness.core.plugins import Model
 
 T = TypeVar("T")
@@ -124,11 +125,7 @@ def own_facts(model: Model) -> dict[str, Any]:  # Any: see `as_facts`
 
 def as_facts(own: Mapping[Any, Any]) -> dict[str, str]:  # Any: what another's plug-in gives
     """Facts of a protocol, which are text: numbers and lists of another distribution's plug-in as they are printed."""
-    return {_as_text(name): _as_text(value) for name, value in own.items()}
-
-
-def _as_text(value: object) -> str:
-    return str.__str__(value) if isinstance(value, str) else str(value)  # `str` of a member of an Enum is its name
+    return {plain_text(name): plain_text(value) for name, value in own.items()}
 
 
 def files_digest(module: str) -> str:

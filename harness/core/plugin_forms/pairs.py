@@ -73,16 +73,12 @@ def _are_texts(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
 
 
-def _named(key: object) -> str:
-    return plain_text(key) if isinstance(key, str) else str(key)
-
-
 def _storable(value: Any) -> Any:  # Any: a JSON value
     """As the store keeps it; a number that is not finite is unknown, and what has no such form is its text."""
     if isinstance(value, float) and not isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {_named(key): _storable(inner) for key, inner in value.items()}
+        return {plain_text(key): _storable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_storable(inner) for inner in value]
     try:

@@ -60,9 +60,9 @@ def is_in_form(value: object) -> bool:
     return kind in _SEVERAL and all(map(is_in_form, held))
 
 
-def plain_text(value: str) -> str:
-    """The characters of a text of whatever class: `str` of a member of an Enum is its name."""
-    return value if type(value) is str else str.__str__(value)
+def plain_text(value: object) -> str:
+    """The characters of a text of whatever class, since `str` of a member of an Enum is its name; else as it is printed."""
+    return str.__str__(value) if isinstance(value, str) else str(value)
 
 
 def number_of(value: Any) -> float:  # Any: what a plug-in gave for a number

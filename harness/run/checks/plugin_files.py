@@ -21,33 +21,28 @@ _NO_TRACE = ("log.jsonl", "code.json", "tensorboard")  # what a training leaves 
 def changed_plugins(config: RunConfig, folder: Path, store: Store) -> Iterator[str]:
     """Plug-ins whose files are others than those that a part of the run was made with. Runs of before kept no digest."""
     begun = _Begun(config, folder, store)
-    for part, now in _digests(config).items():
-        before = begun.kept.get(part, {}) if not part.startswith(_RULES) else now
-        changed = [what for what, digest in now.items() if before.get(what, digest) != digest]
-        if changed and begun.has(part):
-            yield f"{part}: the files of the {' and the '.join(changed)} have changed.{begun.remedy(part)}"
+    for part, changed in begun.changed(_digests(config)):
+        yield f"{part}: the files of the {' and the '.join(changed)} have changed.{begun.remedy(part)}"
 
 
 def changed_rules(config: RunConfig, folder: Path, store: Store) -> Iterator[str]:
     """What is said of benchmarks of ours whose own files have changed since a run measured them, under the same version:
     whoever edits one and forgets to raise it sees the numbers of before."""
-    begun = _Begun(config, folder, store)
-    for spec in config.sweep:
-        before, now = begun.kept.get(_rules_of(spec.title), {}), _own_rules(spec.name)
-        changed = [where for where, digest in now.items() if before.get(where, digest) != digest]
-        if changed and begun.has(_rules_of(spec.title)):
-            yield (
-                f"{spec.title}: its code ({', '.join(changed)}) is not that which measured it, and its version is the same. "
-                "What is stored stays: if a score could change, raise `version` in its file, or give the run another name."
-            )
+    for part, changed in _Begun(config, folder, store).changed(_rules(config)):
+        yield (
+            f"{part.removeprefix(_RULES)}: its code ({', '.join(changed)}) is not that which measured it, and its version is "
+            "the same. What is stored stays: if a score could change, raise `version` in its file, or give the run another "
+            "name."
+        )
 
 
 def keep_plugin_files(config: RunConfig, folder: Path, store: Store) -> None:
     """Store the digests for parts of the run that are still to be made."""
     begun = _Begun(config, folder, store)
-    now = {part: begun.kept.get(part, {}) if begun.has(part) else digests for part, digests in _digests(config).items()}
+    digests = _rules(config) | _digests(config)
+    now = {part: begun.kept.get(part, {}) if begun.has(part) else own for part, own in digests.items()}
     if now != begun.kept:
-        store.put(folder.name, PluginFiles({part: digests for part, digests in now.items() if digests}))
+        store.put(folder.name, PluginFiles({part: own for part, own in now.items() if own}))
 
 
 class _Begun:
@@ -67,6 +62,14 @@ class _Begun:
         if kind == "rules":
             return any(benchmark == name for _, benchmark in self._swept)
         return part in self.kept or any(kind == "model" or benchmark == name for _, benchmark in self._swept)
+
+    def changed(self, digests: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, list[str]]]:
+        """Parts that are left, and what in them has another digest than the store has."""
+        for part, now in digests.items():
+            before = self.kept.get(part, {})
+            others = [what for what, digest in now.items() if before.get(what, digest) != digest]
+            if others and self.has(part):
+                yield part, others
 
     def remedy(self, part: str) -> str:
         """What is removed to make an arm's part again, where nothing was measured with it."""
@@ -94,15 +97,15 @@ def _digests(config: RunConfig) -> dict[str, dict[str, str]]:
         parts |= {f"pairs of {arm.name}": arm.pairs.model_dump(), f"training of {arm.name}": arm.align.model_dump()}
     parts |= {f"judge of {spec.title}": spec.judge.model_dump() for spec in config.sweep if spec.judge is not None}
     guests = [place for kind in _KINDS for place in registry.guests(kind)]
-    rules = {_rules_of(spec.title): _own_rules(spec.name) for spec in config.sweep}
-    return rules | {
+    return {
         part: {f"{g.kind} {g.name} ({g.where})": registry.guest_files(g.kind, g.name) for g in guests if g.name in named}
         for part, named in ((part, set(_texts(options))) for part, options in parts.items())
     }
 
 
-def _rules_of(title: str) -> str:
-    return f"{_RULES}{title}"
+def _rules(config: RunConfig) -> dict[str, dict[str, str]]:
+    """The same of benchmarks of ours: "rules of POPE" -> their own files."""
+    return {f"{_RULES}{spec.title}": _own_rules(spec.name) for spec in config.sweep}
 
 
 def _own_rules(name: str) -> dict[str, str]:
